@@ -1,0 +1,177 @@
+"""Tenants, app registrations, secrets, codes and refresh tokens of the Entra emulator, and the errors it answers.
+
+No HTTP here. Times come from the caller, in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass, field
+
+GRAPH = "https://graph.microsoft.com"
+DEFAULT_TENANT = "11111111-2222-4333-8444-555555555555"
+DEFAULT_DOMAIN = "example.onmicrosoft.com"
+REFRESH_LIFE_S = 90 * 24 * 3600  # BEHAVIOUR 1.3: about 90 days, sliding
+
+
+class EntraError(Exception):
+    """An OAuth error in Entra's shape: error word, AADSTS number, sentence."""
+
+    def __init__(self, error: str, number: int, message: str, status: int = 400) -> None:
+        super().__init__(f"AADSTS{number}: {message}")
+        self.error = error
+        self.number = number
+        self.status = status
+
+
+@dataclass(slots=True)
+class AppRegistration:
+    """An app: its application roles (granted by the admin), secrets with their expiry, delegated scopes."""
+
+    client_id: str
+    name: str
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+    accept_assertions: bool = False
+    secrets: dict[str, float] = field(default_factory=dict)  # value -> expiry
+
+    def check_secret(self, given: str, now: float) -> None:
+        """invalid_client unless the secret is one of the app's and still valid."""
+        for value, expires in self.secrets.items():
+            if hmac.compare_digest(value.encode(), given.encode()):
+                if now >= expires:
+                    message = f"The provided client secret keys for app '{self.client_id}' are expired."
+                    raise EntraError("invalid_client", 7000222, message, 401)
+                return
+        message = (
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+            f"value, not the client secret ID, for a secret added to app '{self.client_id}'."
+        )
+        raise EntraError("invalid_client", 7000215, message, 401)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who signed in, for delegated tokens."""
+
+    oid: str
+    upn: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a refresh token or a code stands for."""
+
+    client_id: str
+    person: Person
+    scopes: tuple[str, ...]
+    expires: float
+    redirect_uri: str = ""
+    challenge: str = ""
+    nonce: str = ""
+
+
+class Directory:
+    """One tenant with its apps; everything that a reset empties."""
+
+    def __init__(self, tenant: str = DEFAULT_TENANT, domain: str = DEFAULT_DOMAIN) -> None:
+        self.tenant = tenant
+        self.domain = domain
+        self.apps: dict[str, AppRegistration] = {}
+        self._refresh: dict[str, Grant] = {}
+        self._codes: dict[str, Grant] = {}
+
+    def reset(self) -> None:
+        """No apps, no grants."""
+        self.apps.clear()
+        self._refresh.clear()
+        self._codes.clear()
+
+    def resolve(self, ref: str) -> str:
+        """The tenant id behind an id, a domain, `common` or `organizations`; AADSTS90002 otherwise."""
+        if ref.casefold() in (self.tenant, self.domain.casefold(), "common", "organizations"):
+            return self.tenant
+        message = (
+            f"Tenant '{ref}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+            "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+            "subscriptions for the tenant."
+        )
+        raise EntraError("invalid_request", 90002, message)
+
+    def add_app(
+        self,
+        client_id: str,
+        *,
+        roles: tuple[str, ...] = (),
+        scopes: tuple[str, ...] = (),
+        name: str = "vtenext connector",
+        accept_assertions: bool = False,
+    ) -> AppRegistration:
+        """Register an app (or replace it)."""
+        app = AppRegistration(client_id, name, tuple(roles), tuple(scopes), accept_assertions)
+        self.apps[client_id] = app
+        return app
+
+    def app(self, client_id: str) -> AppRegistration:
+        """A registered app; AADSTS700016 otherwise."""
+        app = self.apps.get(client_id)
+        if app is None:
+            message = f"Application with identifier '{client_id}' was not found in the directory '{self.domain}'."
+            raise EntraError("unauthorized_client", 700016, message)
+        return app
+
+    # delegated grants ------------------------------------------------------------------------------------------
+
+    def issue_refresh(self, client_id: str, person: Person, scopes: tuple[str, ...], now: float) -> str:
+        """A new refresh token."""
+        token = "1.A" + secrets.token_urlsafe(48)
+        self._refresh[token] = Grant(client_id, person, scopes, now + REFRESH_LIFE_S)
+        return token
+
+    def use_refresh(self, token: str, client_id: str, now: float) -> Grant:
+        """The grant; the token is spent, a second use is invalid_grant; stricter than the service."""
+        grant = self._refresh.pop(token, None)
+        if grant is None or grant.client_id != client_id:
+            message = "The refresh token is malformed, has been revoked, or was already replaced by a newer one."
+            raise EntraError("invalid_grant", 70000, message)
+        if now >= grant.expires:
+            message = "The refresh token has expired due to inactivity."
+            raise EntraError("invalid_grant", 700082, message)
+        return grant
+
+    def revoke(self, oid: str) -> int:
+        """All refresh tokens of a person (password reset, admin action); returns how many."""
+        gone = [token for token, grant in self._refresh.items() if grant.person.oid == oid]
+        for token in gone:
+            del self._refresh[token]
+        return len(gone)
+
+    def issue_code(self, grant: Grant) -> str:
+        """An authorization code, as the authorize page of a later issue will."""
+        code = "1.B" + secrets.token_urlsafe(32)
+        self._codes[code] = grant
+        return code
+
+    def use_code(self, code: str, client_id: str, redirect_uri: str, verifier: str, now: float) -> Grant:
+        """The grant of a code: once, same app and redirect URI, PKCE verified."""
+        grant = self._codes.pop(code, None)
+        if grant is None or grant.client_id != client_id:
+            raise EntraError("invalid_grant", 54005, "OAuth2 Authorization code was already redeemed or is unknown.")
+        if now >= grant.expires:
+            raise EntraError("invalid_grant", 70008, "The provided authorization code has expired.")
+        if redirect_uri != grant.redirect_uri:
+            raise EntraError("invalid_grant", 500112, "The reply address does not match the one of the request.")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        if grant.challenge and not hmac.compare_digest(digest, grant.challenge):
+            raise EntraError("invalid_grant", 50148, "The code_verifier does not match the code_challenge.")
+        return grant
+
+
+def new_id() -> str:
+    """Trace and correlation ids."""
+    return str(uuid.uuid4())

@@ -1,0 +1,198 @@
+"""A mailbox: folders, contacts, ids, change keys and the log that delta queries read.
+
+No HTTP and no OData here. Contacts are never copied as a whole world: a change replaces values of one contact and
+appends one entry to the log of its folder.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+ITEM_ID = re.compile(r"(?:AAMkA|AAkALg)[A-Za-z0-9_-]{20,}={0,2}")
+FOLDER_ID = re.compile(r"AQMkA[A-Za-z0-9_-]{20,}={0,2}")
+
+
+class Entry(NamedTuple):
+    """One line of a folder's log: this contact changed in, came to or left this folder."""
+
+    seq: int
+    contact: Contact
+    default_id: str  # at that moment: a move changes it (BEHAVIOUR 5.2)
+
+
+@dataclass(slots=True, eq=False)
+class Folder:
+    """A contact folder, or Deleted Items (which no contact route shows)."""
+
+    id: str
+    name: str
+    parent: Folder | None
+    contacts: dict[int, Contact] = field(default_factory=dict)
+    log: list[Entry] = field(default_factory=list)
+    deleted: bool = False
+    contact_lists: int = 0  # distribution lists: counted by $count, never returned (BEHAVIOUR 2.3)
+
+
+@dataclass(slots=True, eq=False)
+class Contact:
+    """A contact with both its ids; `values` holds only what is set, `extended` the extended properties."""
+
+    number: int
+    folder: Folder
+    immutable_id: str
+    default_id: str
+    created: str
+    modified: str = ""
+    moves: int = 0
+    change_key: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    extended: dict[str, str] = field(default_factory=dict)
+    rendered: dict[str, Any] | None = None  # cache of the whole body without its id, dropped by each change
+
+    @property
+    def etag(self) -> str:
+        """`W/"<changeKey>"` (BEHAVIOUR 5.1)."""
+        return f'W/"{self.change_key}"'
+
+
+class Mailbox:
+    """The contacts of one user. Times are ready-made strings: the mailbox reads no clock."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.seq = 0
+        self.folder_log: list[tuple[int, Folder]] = []
+        self.generations: dict[str, int] = {}  # newest delta generation of each scope
+        self.folders: dict[str, Folder] = {}
+        self._by_immutable: dict[str, Contact] = {}
+        self._by_default: dict[str, Contact] = {}
+        self._made = 0
+        self.default = self._new_folder("Contacts", None)
+        self.deleted_items = self._new_folder("Deleted Items", None)
+
+    # ids -------------------------------------------------------------------------------------------------------
+
+    def _opaque(self, prefix: str, *parts: object) -> str:
+        digest = hashlib.sha256(":".join(map(str, (self.owner, prefix, *parts))).encode()).digest()
+        return prefix + base64.urlsafe_b64encode(digest).decode()
+
+    def _next_change(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    # folders ---------------------------------------------------------------------------------------------------
+
+    def _new_folder(self, name: str, parent: Folder | None) -> Folder:
+        self._made += 1
+        folder = Folder(self._opaque("AQMkAD", "folder", self._made), name, parent)
+        self.folders[folder.id] = folder
+        return folder
+
+    def add_folder(self, name: str, parent: Folder) -> Folder:
+        """A new contact folder under `parent`."""
+        folder = self._new_folder(name, parent)
+        self.folder_log.append((self._next_change(), folder))
+        return folder
+
+    def rename_folder(self, folder: Folder, name: str) -> None:
+        """Change the display name; the id stays (folder ids are stable, BEHAVIOUR 5.2)."""
+        folder.name = name
+        self.folder_log.append((self._next_change(), folder))
+
+    def delete_folder(self, folder: Folder) -> None:
+        """The folder and those below it vanish from every contact route, with what they hold."""
+        for child in self.children(folder):
+            self.delete_folder(child)
+        folder.deleted = True
+        self.folder_log.append((self._next_change(), folder))
+
+    def children(self, folder: Folder) -> list[Folder]:
+        """The live contact folders right below."""
+        return [each for each in self.folders.values() if each.parent is folder and not each.deleted]
+
+    def contact_folders(self) -> list[Folder]:
+        """All live contact folders, the default one first, Deleted Items not among them."""
+        return [each for each in self.folders.values() if not each.deleted and each is not self.deleted_items]
+
+    def is_trashed(self, contact: Contact) -> bool:
+        """In Deleted Items, or in a folder that was deleted."""
+        return contact.folder is self.deleted_items or contact.folder.deleted
+
+    # contacts --------------------------------------------------------------------------------------------------
+
+    def find(self, item_id: str) -> Contact | None:
+        """The contact of an id of either form, in any folder, Deleted Items included. Case matters."""
+        return self._by_immutable.get(item_id) or self._by_default.get(item_id)
+
+    def create(self, folder: Folder, values: dict[str, Any], extended: dict[str, str], now: str) -> Contact:
+        """A new contact in `folder`."""
+        self._made += 1
+        number = self._made
+        contact = Contact(
+            number,
+            folder,
+            self._opaque("AAkALgAAAA", number),
+            self._opaque("AAMkAD", number, 0),
+            now,
+            values=values,
+            extended=extended,
+        )
+        self._by_immutable[contact.immutable_id] = contact
+        self._by_default[contact.default_id] = contact
+        folder.contacts[number] = contact
+        self._touch(contact, now)
+        return contact
+
+    def change(self, contact: Contact, values: dict[str, Any], extended: dict[str, str], now: str) -> None:
+        """Replace what the contact holds; every save is a new change key, even one that alters nothing."""
+        contact.values = values
+        contact.extended = extended
+        self._touch(contact, now)
+
+    def move(self, contact: Contact, folder: Folder, now: str) -> None:
+        """To another folder: the default id changes, the immutable one does not (BEHAVIOUR 2.3, 5.2)."""
+        if folder is contact.folder:
+            return
+        old = contact.folder
+        del old.contacts[contact.number]
+        old.log.append(Entry(self._next_change(), contact, contact.default_id))
+        del self._by_default[contact.default_id]
+        contact.moves += 1
+        contact.default_id = self._opaque("AAMkAD", contact.number, contact.moves)
+        self._by_default[contact.default_id] = contact
+        contact.folder = folder
+        folder.contacts[contact.number] = contact
+        self._touch(contact, now)
+
+    def purge(self, contact: Contact) -> None:
+        """Away for good, as by emptying Deleted Items."""
+        del contact.folder.contacts[contact.number]
+        contact.folder.log.append(Entry(self._next_change(), contact, contact.default_id))
+        del self._by_immutable[contact.immutable_id]
+        del self._by_default[contact.default_id]
+
+    def _touch(self, contact: Contact, now: str) -> None:
+        seq = self._next_change()
+        contact.modified = now
+        contact.change_key = base64.b64encode(b"\x11\0\0\0\x16\0\0\0" + seq.to_bytes(8, "big")).decode()
+        contact.rendered = None
+        contact.folder.log.append(Entry(seq, contact, contact.default_id))
+
+    # what changed ----------------------------------------------------------------------------------------------
+
+    def changed_since(self, folder: Folder, seq: int) -> list[Entry]:
+        """The log of a folder after `seq`, the last line of each default id only, in order."""
+        start = bisect_right(folder.log, seq, key=lambda entry: entry.seq)
+        last = {entry.default_id: entry for entry in folder.log[start:]}
+        return sorted(last.values(), key=lambda entry: entry.seq)
+
+    def folders_since(self, seq: int) -> Iterator[Folder]:
+        """Contact folders that were made, renamed or deleted after `seq`, each once."""
+        start = bisect_right(self.folder_log, seq, key=lambda entry: entry[0])
+        yield from {folder.id: folder for _, folder in self.folder_log[start:]}.values()

@@ -1,0 +1,46 @@
+"""Switches of the emulator: what is uncertain on the live service, or wanted only by some tests.
+
+The defaults are the reading that hurts a careless client most. Each names its section of BEHAVIOUR.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_type_hints
+
+
+@dataclass(slots=True)
+class Quirks:
+    """All switches; a test sets an attribute, the demo uses PUT /_emulator/quirks."""
+
+    deleted_items: Literal["visible", "gone"] = "visible"  # 5.1: GET by immutable id after a deletion: 200 or 404
+    concurrency: Literal["mailbox", "app"] = "mailbox"  # 4: 4 in flight per app and mailbox, or per app
+    max_in_flight: int = 4  # 4
+    quota: int = 10_000  # 4: requests per app and mailbox ...
+    quota_window_s: int = 600  # 4: ... in ten minutes
+    retry_after: str = "1"  # 4: "often just 1", seconds, may be fractional
+    parallel_batch_losses: bool = True  # 11.12: parallel batches over 4 parts on a mailbox lose some to 429
+    generations_kept: int = 4  # 2.2: "a handful of recent generations"
+    delta_page: int = 10  # 7.2 Collections: default page when Prefer names none
+    delta_empty_pages: bool = True  # 2.1: empty page in the middle, last page with nothing but the deltaLink
+    delta_repeats: bool = True  # 2.1: the same id twice in a round
+    delta_initial_removals: bool = True  # 2.1: "the initial round may hold removed items too"
+    filter_lag_s: float = 0.0  # 6: search by extended property may lag behind a create
+    bad_email: Literal["kept", "dropped"] = "kept"  # 7.1: a wrong address stays as text or vanishes
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Set some switches by name; an unknown name, type or word is a ValueError and changes nothing."""
+        hints = get_type_hints(Quirks)
+        for name, value in values.items():
+            if name not in hints:
+                raise ValueError(f"no switch named {name!r}")
+            words = getattr(hints[name], "__args__", None)
+            number = hints[name] is float and type(value) is int
+            if value not in words if words else type(value) is not hints[name] and not number:
+                raise ValueError(f"{name}: {value!r} is not {words or hints[name].__name__}")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name and value of every switch."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}

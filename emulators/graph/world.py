@@ -1,0 +1,112 @@
+"""The emulated tenant: users, their mailboxes, the switches and the clock. Resources share one of these."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulators.corner import Clock
+from emulators.graph.errors import access_denied, invalid_user, mailbox_not_enabled, resource_not_found
+from emulators.graph.http import Call
+from emulators.graph.mailbox import Mailbox
+from emulators.graph.quirks import Quirks
+
+_NAMESPACE = uuid.UUID("6f1f6a3c-7d7e-4a59-9d0e-5b4f0a1c2d3e")
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """A directory user with (licensed) or without a mailbox."""
+
+    id: str
+    mail: str
+    display_name: str
+    licensed: bool = True
+    enabled: bool = True
+    mailbox: Mailbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mailbox = Mailbox(self.id)
+
+    def rendered(self) -> dict[str, Any]:
+        """The properties of the directory that the subset knows."""
+        given, _, surname = self.display_name.partition(" ")
+        return {
+            "id": self.id,
+            "accountEnabled": self.enabled,
+            "businessPhones": [],
+            "displayName": self.display_name,
+            "givenName": given or None,
+            "jobTitle": None,
+            "mail": self.mail,
+            "mobilePhone": None,
+            "officeLocation": None,
+            "preferredLanguage": None,
+            "proxyAddresses": [f"SMTP:{self.mail}"],
+            "surname": surname or None,
+            "userPrincipalName": self.mail,
+            "userType": "Member",
+        }
+
+
+class World:
+    """Everything that a reset empties."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.quirks = Quirks()
+        self.users: dict[str, User] = {}
+        self._refs: dict[str, User] = {}
+        self.epoch = 0  # delta tokens of before a reset are unknown after it
+
+    def reset(self) -> None:
+        """No users, no mailboxes; the switches are back at their defaults."""
+        self.users.clear()
+        self._refs.clear()
+        self.quirks = Quirks()
+        self.epoch += 1
+
+    def add_user(self, mail: str, display_name: str, licensed: bool = True) -> User:
+        """A new user; the object id follows from the address, so that runs can be replayed."""
+        if mail.casefold() in self._refs:
+            raise ValueError(f"{mail} is there already")
+        user = User(str(uuid.uuid5(_NAMESPACE, mail.casefold())), mail, display_name, licensed)
+        self.users[user.id] = user
+        self._refs[user.id] = self._refs[mail.casefold()] = user
+        return user
+
+    def remove_user(self, ref: str) -> None:
+        """Remove a user from the tenant, mailbox and all."""
+        user = self.user(ref)
+        del self.users[user.id], self._refs[user.id], self._refs[user.mail.casefold()]
+
+    def user(self, ref: str) -> User:
+        """By object id or user principal name (both without case); 404 of the directory."""
+        user = self._refs.get(ref) or self._refs.get(ref.casefold())
+        if user is None:
+            raise resource_not_found(ref)
+        return user
+
+    def owner(self, ref: str) -> str:
+        """The one name under which a mailbox is throttled, however it is addressed."""
+        user = self._refs.get(ref) or self._refs.get(ref.casefold())
+        return user.id if user else ref
+
+    def mailbox(self, call: Call, *roles: str) -> Mailbox:
+        """The mailbox of `call`; 403 without one of `roles`, 404 without a user or a licence (BEHAVIOUR 9)."""
+        if not call.caller.may(*roles):
+            raise access_denied()
+        ref = call.params["user"]
+        user = self._refs.get(ref) or self._refs.get(ref.casefold())
+        if call.caller.user is not None and (user is None or user.id != call.caller.user):
+            raise access_denied()  # a delegated token opens its own user's mailbox only
+        if user is None:
+            raise invalid_user(ref)
+        if not user.licensed:
+            raise mailbox_not_enabled()
+        return user.mailbox
+
+    def now(self) -> str:
+        """The present moment as the service writes it."""
+        return self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,33 @@
+"""The delete brake: more deletions than normal wait for a person (SPEC 7.1). Pure.
+
+Per mailbox, kind and side, for one run and for the last 24 hours together; and per sweep for a module of the CRM. Copies that follow their record to
+another mailbox are no deletions. Below the limit everything flows; beyond it *all* of them are held: which of 300 deletions are the five
+harmless ones cannot be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLimits:
+    """More than max(`least`, `share` of the population) is too many."""
+
+    least: int
+    share: float
+
+    def allowed(self, population: int) -> int:
+        return max(self.least, int(population * self.share))
+
+
+MAILBOX_LIMITS = DeleteLimits(5, 0.10)
+SWEEP_LIMITS = DeleteLimits(20, 0.02)
+
+
+def braked(planned: int, recent: int, population: int, limits: DeleteLimits = MAILBOX_LIMITS) -> bool:
+    """Are `planned` deletions now, after `recent` ones in the last 24 hours, too many for `population` items?
+
+    `population` counts the items before any of them: those still there and those deleted in the last 24 hours.
+    """
+    return planned > 0 and planned + recent > limits.allowed(population)

@@ -1,0 +1,137 @@
+"""Deletions of a run: collected to the end, counted together, held beyond the brake, executed last. I/O.
+
+A hold covers exactly the items shown: its pending rows carry the versions. An approval lets those pass for 24 hours; what
+changed since is planned anew and counts anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sync.apply import Tools, apply, unlink_ops
+from sync.brakes import braked
+from sync.gather import Links
+from sync.model import Delete, Kind, Reason, Side
+from sync.store.base import Op
+from sync.store.ledger import Checkpoint, Pending, put_pending
+from sync.store.registry import HoldRow
+
+DAY = timedelta(hours=24)
+SHOWN = 100
+
+
+class Deletions:
+    """Collects the deletions of one run."""
+
+    def __init__(self, tools: Tools, point: Checkpoint, links: Links | None) -> None:
+        self._tools, self._point, self._links = tools, point, links
+        self._planned: list[Delete] = []
+        self.unlinked: list[str] = []
+
+    def add(self, action: Delete) -> None:
+        self._planned.append(action)
+
+    async def execute(self, size: int) -> Checkpoint:
+        """Brake, delete what may be deleted, return the checkpoint with the rolling count."""
+        tools = self._tools
+        free = [action for action in self._planned if action.moved]
+        groups: dict[tuple[Kind, Side], list[Delete]] = defaultdict(list)
+        for action in self._planned:
+            if not action.moved:
+                groups[(action.link.kind, action.side)].append(action)
+        counted: list[Delete] = []
+        for (kind, side), actions in groups.items():
+            counted += await self._pass(kind, side, actions)
+        point = self._count(counted)
+        if counted:
+            await tools.ledger.save_checkpoint(point)  # before the calls: an upper bound
+        allowed = free + counted
+        for start in range(0, len(allowed), size):
+            await apply(allowed[start : start + size], tools)
+        if self.unlinked:
+            await tools.registry.release_records(tools.context.policy.mailbox, self.unlinked)
+        return point
+
+    async def _pass(self, kind: Kind, side: Side, actions: Sequence[Delete]) -> list[Delete]:
+        """Those that may be executed now; the others become part of a hold, or are given up where it was rejected."""
+        holds = {row.id: row for row in await self._tools.registry.holds() if row.mailbox == self._mailbox}
+        permitted: list[Delete] = []
+        rest: list[Delete] = []
+        for action in actions:
+            row = self._tools.pending.get((Side.CRM, action.link.crm_id))
+            hold = holds.get(row.hold) if row and row.shown == shown(action) else None
+            if hold and hold.state == "rejected":
+                ops = unlink_ops(action.link, Reason.DELETE_LEFT, True, self._tools)
+                await self._tools.ledger.commit(ops)
+                self.unlinked.append(action.link.crm_id)
+            elif hold and hold.state == "approved" and hold.until > self._tools.at():
+                permitted.append(action)
+            else:
+                rest.append(action)
+        recent = self._recent(kind, side)
+        population = await self._population(kind) + recent
+        if not braked(len(rest), recent, population):
+            return permitted + rest
+        await self._hold(kind, side, rest, list(holds.values()))
+        return permitted
+
+    @property
+    def _mailbox(self) -> str:
+        return self._tools.context.policy.mailbox
+
+    async def _population(self, kind: Kind) -> int:
+        if self._links is not None:
+            return sum(1 for link in self._links.by_crm.values() if link.kind is kind)
+        return sum([1 async for link in self._tools.ledger.links() if link.kind is kind])
+
+    def _recent(self, kind: Kind, side: Side) -> int:
+        start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
+        return sum(
+            n
+            for key, n in self._point.deletes.items()
+            if key.startswith(f"{kind.value}|{side.value}|") and key.rsplit("|", 1)[1] > start
+        )
+
+    def _count(self, actions: Sequence[Delete]) -> Checkpoint:
+        start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
+        hour = self._tools.now().strftime("%Y-%m-%dT%H")
+        deletes = {key: n for key, n in self._point.deletes.items() if key.rsplit("|", 1)[1] > start}
+        for action in actions:
+            key = f"{action.link.kind.value}|{action.side.value}|{hour}"
+            deletes[key] = deletes.get(key, 0) + 1
+        return replace(self._point, deletes=deletes)
+
+    async def _hold(self, kind: Kind, side: Side, actions: Sequence[Delete], holds: Sequence[HoldRow]) -> None:
+        tools = self._tools
+        open_one = next(
+            (h for h in holds if (h.kind, h.side, h.because, h.state) == (kind, side, Reason.DELETE_BRAKE, "open")),
+            None,
+        )
+        ids = [action.link.crm_id for action in actions]
+        hold = open_one or HoldRow(tools.new_id(), self._mailbox, kind, side, Reason.DELETE_BRAKE, tools.at())
+        others = [r.id for r in tools.pending.values() if open_one and r.hold == open_one.id and r.id not in set(ids)]
+        everything = [*ids, *others]
+        await tools.registry.put_hold(replace(hold, count=len(everything), items=tuple(everything[:SHOWN])))
+        groups: list[list[Op]] = []
+        for action in actions:
+            row = Pending(
+                Side.CRM,
+                action.link.crm_id,
+                Reason.DELETE_BRAKE,
+                tools.at(),
+                hold=hold.id,
+                shown=shown(action),
+                kind=kind.value,
+            )
+            tools.pending[(Side.CRM, row.id)] = row
+            tools.counts[Reason.DELETE_BRAKE.value] += 1
+            groups.append([put_pending(row)])
+        await tools.ledger.commit_groups(groups)
+
+
+def shown(action: Delete) -> str:
+    """What an admin was asked about: this very state of the item."""
+    return f"{action.because.value}|{action.side.value}|{action.item.version}"

@@ -1,0 +1,344 @@
+"""Collect what a run must look at, and make pairs of it: both sides' present values, links, matches. I/O, no decisions.
+
+A pair is made only of what was read in this run. What neither side changed since both last agreed never becomes a pair, so a quiet
+mailbox costs one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mapping import kind_of_card
+from mapping.model import Translator
+from sync.match import handles_of, match, natural_key
+from sync.merge import edited
+from sync.model import Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
+from sync.plan import Context
+from sync.sides.base import Crm, CursorLost, Mailbox, NaturalKey
+from sync.store.ledger import MailboxLedger
+from sync.store.registry import Registry
+
+MANY = 60  # from here on all links are read at once instead of one by one
+FIND = 100  # natural keys looked up at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A card and a record without a link that are the same thing."""
+
+    crm_id: str
+    because: Reason
+
+
+@dataclass(slots=True)
+class Work:
+    """Ids to look at, on both sides, and what is known of them already."""
+
+    cards: dict[str, Item | None] = field(default_factory=dict)  # item id -> from the delta, None = to be read
+    gone: set[str] = field(default_factory=set)  # item ids the delta claims to be gone
+    records: dict[str, Kind] = field(default_factory=dict)  # crm id -> kind
+    joined: dict[str, Joined] = field(default_factory=dict)  # item id -> the record it is the same as, and why
+    unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)  # id -> candidates: a hold asks
+    allowed: set[str] = field(default_factory=set)  # ids that an admin said are new: not matched
+    cursor: str = ""
+    full: bool = False
+
+
+async def read_changes(mailbox: Mailbox, cursor: str, work: Work) -> None:
+    """Follow the mailbox's delta into `work`. A lost cursor begins again and makes the run a full comparison."""
+    try:
+        async for page in mailbox.changes(cursor or None):
+            for item in page.items:
+                work.cards[item.id] = item
+                work.gone.discard(item.id)
+            for item_id in page.gone:
+                work.cards.pop(item_id, None)
+                work.gone.add(item_id)
+            work.cursor = page.cursor or work.cursor
+    except CursorLost:
+        if not cursor:
+            raise
+        work.cards.clear()
+        work.gone.clear()
+        work.full = True
+        await read_changes(mailbox, "", work)
+
+
+async def read_everything(crm: Crm, owners: Sequence[str], work: Work) -> None:
+    """All CRM records that live in this mailbox, for the first fill and the nightly comparison."""
+    for kind in Kind:
+        for owner in owners:
+            async for ids in crm.owned(kind, owner):
+                work.records.update(dict.fromkeys(ids, kind))
+
+
+@dataclass(slots=True)
+class Links:
+    """The links that concern this run, by either id."""
+
+    by_crm: dict[str, Link] = field(default_factory=dict)
+    by_item: dict[str, Link] = field(default_factory=dict)
+
+    def add(self, link: Link) -> None:
+        self.by_crm[link.crm_id] = link
+        self.by_item[link.item_id] = link
+
+
+async def read_links(ledger: MailboxLedger, work: Work) -> Links:
+    """Links of everything in `work`; in a full comparison all links, whose items then are looked at too."""
+    links = Links()
+    ids = [*work.cards, *work.gone, *work.records]
+    if work.full or len(ids) > MANY:
+        async for link in ledger.links():
+            links.add(link)
+    else:
+        found = await asyncio.gather(
+            *(ledger.link_by_item(id_) for id_ in (*work.cards, *work.gone)),
+            *(ledger.link_by_crm(id_) for id_ in work.records),
+        )
+        for one in found:
+            if one:
+                links.add(one)
+    if work.full:
+        for link in links.by_crm.values():
+            work.records[link.crm_id] = link.kind
+            if link.item_id not in work.cards:
+                work.gone.add(link.item_id)
+    return links
+
+
+async def read_waiting(work: Work, mailbox: Mailbox) -> None:
+    """Cards that an earlier run could not settle: as they are now."""
+    waiting = [item_id for item_id, item in work.cards.items() if item is None]
+    for item_id, present in (await mailbox.get(waiting)).items() if waiting else ():
+        if isinstance(present, Item):
+            work.cards[item_id] = present
+        else:
+            del work.cards[item_id]
+            work.gone.add(item_id)
+
+
+def drop_echoes(work: Work, links: Links) -> None:
+    """Forget delta items that are as we left them and whose record nobody touched: our own writes coming back."""
+    if work.full:
+        return
+    for item_id, item in list(work.cards.items()):
+        link = links.by_item.get(item_id)
+        if item and link and item.version == link.item_version and link.crm_id not in work.records:
+            del work.cards[item_id]
+
+
+async def join_unlinked(work: Work, links: Links, mailbox: Mailbox, crm: Crm, context: Context) -> None:
+    """Find the partners of cards and records without a link: by stamp, then by natural key (SPEC 1.5)."""
+    cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
+    await _by_stamp(cards, work, links, mailbox, context)
+    rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
+    keys = {i: natural_key(item, context.translators[item.kind]) for i, item in rest.items() if _tellable(item)}
+    await _by_key(keys, work, links, crm, context)
+
+
+def _tellable(item: Item) -> bool:
+    return kind_of_card(item.fields) is not None
+
+
+async def _by_stamp(cards: Mapping[str, Item], work: Work, links: Links, mailbox: Mailbox, context: Context) -> None:
+    """A card with our stamp whose record has no card in this mailbox (any more): the ledger was lost, or the run crashed."""
+    if not cards:
+        return
+    stamps: dict[str, str] = {}
+    if len(cards) > MANY:
+        async for page in mailbox.stamped():
+            stamps.update({item.id: item.stamp for item in page if item.id in cards})
+    else:
+        for item_id, present in (await mailbox.get(list(cards))).items():
+            if isinstance(present, Item):
+                stamps[item_id] = present.stamp
+                work.cards[item_id] = replace(present, kind=cards[item_id].kind)
+    by_record: dict[str, list[str]] = defaultdict(list)
+    for item_id, stamp in stamps.items():
+        crm_id, kind = read_stamp(stamp)
+        if crm_id and kind is cards[item_id].kind and crm_id not in links.by_crm and crm_id not in context.tombstones:
+            by_record[crm_id].append(item_id)
+    for crm_id, item_ids in by_record.items():
+        if len(item_ids) == 1 and item_ids[0] not in context.tombstones:
+            work.joined[item_ids[0]] = Joined(crm_id, Reason.STAMP)
+            work.records.setdefault(crm_id, cards[item_ids[0]].kind)
+
+
+def write_stamp(crm_id: str, kind: Kind, nonce: str) -> str:
+    """What a card made by us carries."""
+    return f"{crm_id};{kind.value};{nonce}"
+
+
+def read_stamp(stamp: str) -> tuple[str, Kind | None]:
+    """The record that a stamp speaks of, ('', None) when it is not one of ours."""
+    parts = stamp.split(";")
+    if len(parts) != 3 or parts[1] not in set(Kind):
+        return "", None
+    return parts[0], Kind(parts[1])
+
+
+async def _by_key(keys: Mapping[str, NaturalKey], work: Work, links: Links, crm: Crm, context: Context) -> None:
+    ids = [item_id for item_id in keys if item_id not in context.tombstones]
+    records: dict[str, NaturalKey] = {}
+    for start in range(0, len(ids), FIND):
+        part = ids[start : start + FIND]
+        for found in await crm.find([keys[item_id] for item_id in part]):
+            for item in found:
+                records[item.id] = natural_key(item, context.translators[item.kind])
+    candidates = [(crm_id, key) for crm_id, key in records.items() if not context.buried(crm_id)]
+    taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
+    result = match([(i, keys[i]) for i in ids], candidates, taken)
+    work.joined.update({item_id: Joined(crm_id, Reason.MATCHED) for item_id, crm_id in result.pairs.items()})
+    work.unsure.update(result.unsure)
+    for item_id, crm_id in result.pairs.items():
+        work.records.setdefault(crm_id, keys[item_id].kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing to plan: its ids as far as they are known."""
+
+    crm_id: str
+    item_id: str
+    kind: Kind
+    link: Link | None = None
+    because: Reason | None = None
+
+
+def keys_of(work: Work, links: Links) -> list[Key]:
+    """Everything in `work` as keys, each thing once, the unlinked first (a slice that ends early made progress)."""
+    partner = {joined.crm_id: item_id for item_id, joined in work.joined.items()}
+    keys: dict[tuple[str, str], Key] = {}
+    for crm_id, kind in work.records.items():
+        link = links.by_crm.get(crm_id)
+        item_id = link.item_id if link else partner.get(crm_id, "")
+        because = work.joined[item_id].because if not link and item_id else None
+        keys[(crm_id, item_id)] = Key(crm_id, item_id, link.kind if link else kind, link, because)
+    for item_id in [*work.cards, *sorted(work.gone)]:
+        link = links.by_item.get(item_id)
+        joined = None if link else work.joined.get(item_id)
+        crm_id = link.crm_id if link else joined.crm_id if joined else ""
+        card = work.cards.get(item_id)
+        kind = link.kind if link else work.records.get(crm_id, card.kind if card else Kind.CONTACT)
+        keys[(crm_id, item_id)] = Key(crm_id, item_id, kind, link, joined.because if joined else None)
+    return sorted(keys.values(), key=lambda key: key.link is not None)
+
+
+async def read_pairs(keys: Sequence[Key], work: Work, mailbox: Mailbox, crm: Crm, context: Context) -> list[Pair]:
+    """Both sides' present values of these keys. Linked pairs in which nothing changed are left out."""
+    records = await _read_records(keys, crm)
+    wanted = [key for key in keys if _needs_card(key, records.get(key.crm_id), work, context)]
+    cards = await _read_cards(wanted, work, mailbox)
+    pairs: list[Pair] = []
+    for key in wanted:
+        record = records.get(key.crm_id) if key.crm_id else None
+        card = cards.get(key.item_id) if key.item_id else None
+        pairs.append(Pair(_of_kind(record, key), _of_kind(card, key), key.link, key.because))
+    return pairs
+
+
+def _of_kind(present: Present | None, key: Key) -> Present | None:
+    """A linked card keeps its link's kind, whatever it looks like: `plan` decides about a change of kind."""
+    if isinstance(present, Item) and (key.link or key.crm_id) and present.kind is not key.kind:
+        return replace(present, kind=key.kind)
+    return present
+
+
+async def _read_records(keys: Sequence[Key], crm: Crm) -> dict[str, Present]:
+    ids: dict[Kind, list[str]] = defaultdict(list)
+    for key in keys:
+        if key.crm_id:
+            ids[key.kind].append(key.crm_id)
+    parts = await asyncio.gather(*(crm.get(kind, part) for kind, part in ids.items()))
+    return {crm_id: present for part in parts for crm_id, present in part.items()}
+
+
+def _needs_card(key: Key, record: Present | None, work: Work, context: Context) -> bool:
+    """False when the mailbox says nothing new and the record is as it was when both last agreed."""
+    if key.link is None or not key.item_id or key.item_id in work.cards or key.item_id in work.gone:
+        return True
+    if not isinstance(record, Item):
+        return True
+    home = context.is_home(record)
+    if home != (key.link.role is Role.HOME):
+        return True
+    sealed = context.sealed(key.link)
+    return edited(Side.CRM, context.translators[key.kind].crm_values(record.fields), sealed)
+
+
+async def _read_cards(keys: Sequence[Key], work: Work, mailbox: Mailbox) -> dict[str, Present]:
+    known: dict[str, Present] = {}
+    missing: list[str] = []
+    for key in keys:
+        if not key.item_id:
+            continue
+        card = work.cards.get(key.item_id)
+        if card is not None:
+            known[key.item_id] = card
+        else:
+            missing.append(key.item_id)
+    if missing:
+        known.update(await mailbox.get(missing))
+    for item_id in missing:
+        known.setdefault(item_id, Unread(item_id, "not answered"))
+    return known
+
+
+async def find_left_cards(
+    pairs: Sequence[Pair], handles: Mapping[str, Sequence[str]], mailbox: Mailbox, work: Work, context: Context
+) -> list[Pair]:
+    """Join new CRM records with cards that earlier runs left without a link (`handles`: digest of a name or address -> card ids)."""
+    lonely = {p.crm.id: p.crm for p in pairs if isinstance(p.crm, Item) and p.mailbox is None and p.link is None}
+    if not handles or not lonely:
+        return list(pairs)
+    keys = {crm_id: natural_key(item, context.translators[item.kind]) for crm_id, item in lonely.items()}
+    ids = {i for key in keys.values() for h in card_handles(key, context) for i in handles.get(h, ())}
+    present = await mailbox.get(sorted(ids)) if ids else {}
+    cards = {i: item for i, item in present.items() if isinstance(item, Item) and not context.buried(i)}
+    card_keys = [(i, natural_key(item, context.translators[item.kind])) for i, item in cards.items()]
+    result = match(card_keys, list(keys.items()))
+    work.unsure.update({i: candidates for i, candidates in result.unsure.items() if i not in work.allowed})
+    partner = {crm_id: cards[item_id] for item_id, crm_id in result.pairs.items()}
+    return [
+        Pair(p.crm, partner[p.crm.id], None, Reason.MATCHED) if p.crm and p.crm.id in partner and not p.link else p
+        for p in pairs
+    ]
+
+
+def card_handles(key: NaturalKey, context: Context) -> list[str]:
+    """Keyed digests of what a card is recognised by: no name or address is stored."""
+    return [context.digests.digest(context.policy.mailbox, "handle", "1", handle) for handle in handles_of(key)]
+
+
+async def company_names(
+    pairs: Sequence[Pair], crm: Crm, translators: Mapping[Kind, Translator]
+) -> dict[str, tuple[str, ...]]:
+    """Accounts by name, for the contacts' cards whose company the CRM does not say already (SPEC 1.8)."""
+    names: set[str] = set()
+    for pair in pairs:
+        card, record = pair.mailbox, pair.crm
+        if not isinstance(card, Item) or kind_of_card(card.fields) != Kind.CONTACT:
+            continue
+        company = str(card.fields.get("companyName", ""))
+        known = str(record.fields.get("account_name", "")) if isinstance(record, Item) else ""
+        if company and company != known:
+            names.add(company)
+    return await crm.accounts_named(sorted(names)) if names else {}
+
+
+async def other_homes(pairs: Sequence[Pair], registry: Registry, context: Context) -> set[str]:
+    """CRM ids of linked records that went to another owner and are held as home by another mailbox already."""
+    moved = [
+        pair.crm.id
+        for pair in pairs
+        if pair.link and pair.link.role is Role.HOME and isinstance(pair.crm, Item) and not context.is_home(pair.crm)
+    ]
+    if not moved:
+        return set()
+    holders = await registry.holders_near(moved)
+    mine = context.policy.mailbox
+    return {crm_id for crm_id, held in holders.items() if any(m != mine and r is Role.HOME for m, r in held.items())}

@@ -1,0 +1,51 @@
+"""Asking an admin, and acting on the answer: holds of single items. I/O."""
+
+from __future__ import annotations
+
+from sync.apply import Tools
+from sync.model import Hold, Kind, Reason
+from sync.store.base import Op
+from sync.store.ledger import Pending, Tombstone, drop_pending, put_pending, put_tombstone
+from sync.store.registry import HoldRow
+
+
+async def ask(action: Hold, kind: Kind, tools: Tools) -> Op:
+    """Put the question, once per item and set of candidates; the item is pending until it is answered."""
+    mailbox = tools.context.policy.mailbox
+    shown = tools.keys.index("|".join([mailbox, action.side, action.id, *sorted(action.candidates)]))
+    hold_id = shown[:22]
+    if await tools.registry.hold(hold_id) is None:
+        await tools.registry.put_hold(
+            HoldRow(
+                hold_id,
+                mailbox,
+                kind,
+                action.side,
+                action.because,
+                tools.at(),
+                items=(action.id,),
+                candidates=tuple(sorted(action.candidates)),
+            )
+        )
+    tools.counts[action.because.value] += 1
+    row = Pending(action.side, action.id, action.because, tools.at(), hold=hold_id, shown=shown, kind=kind.value)
+    tools.pending[(action.side, action.id)] = row
+    return put_pending(row)
+
+
+async def decided(row: Pending, tools: Tools) -> str:
+    """The answer about a held item: '' (none, or too old), 'rejected', 'look' (see sync.deletions), 'new', or the candidate's id."""
+    hold = await tools.registry.hold(row.hold)
+    if hold is None or hold.state == "open":
+        return ""
+    if row.because is Reason.DELETE_BRAKE:
+        return "look"
+    if hold.state == "rejected":
+        stone = Tombstone(row.side, row.id, Reason.SEVERAL_CANDIDATES, "")
+        await tools.ledger.commit([put_tombstone(stone), drop_pending(row.side, row.id)])
+        tools.pending.pop((row.side, row.id), None)
+        return "rejected"
+    if hold.until <= tools.at():
+        await tools.registry.drop_hold(hold.id)
+        return ""
+    return hold.choice or "new"

@@ -1,0 +1,253 @@
+"""What to do about one pair. Pure: the same input gives the same plan. This is the module that everybody must read.
+
+A linked pair is one cell of this table (`-` = nothing to do, W = written back, or left, by setting):
+
+    crm \\ mailbox   there                     gone                                left the folder
+    there           merge by field            edited: create again; else W/delete  unlink
+    gone            edited: create again;     unlink                               unlink
+                    else delete
+
+An unlinked item is created on the other side, or joined with the item that matches it; a tombstone, a switched-off direction or a missing
+home leaves it. What could not be read waits: no pair is planned on one side's data alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from mapping import kind_of_card
+from mapping.model import Translator
+from sync.merge import Digests, Merge, Sealed, creation_values, edited, merge
+from sync.model import (
+    Action,
+    Create,
+    Delete,
+    Flag,
+    Gone,
+    Item,
+    Kind,
+    Leave,
+    Left,
+    Link,
+    Pair,
+    Reason,
+    Role,
+    Side,
+    Unlink,
+    Unread,
+    Update,
+    Wait,
+)
+from sync.policy import KindPolicy, MailboxDelete, Policy
+
+
+def link_key(mailbox: str, crm_id: str) -> str:
+    """What a link is called inside digests: stable for the life of the link."""
+    return f"{mailbox}|{crm_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the planner of one mailbox needs besides the pair.
+
+    `tombstones`: ids (of either side) that were unlinked on purpose -> why. `intents`: ids whose creation on the other side is open.
+    `homes`: crm ids that another mailbox already holds as home.
+    """
+
+    policy: Policy
+    translators: Mapping[Kind, Translator]
+    digests: Digests
+    tombstones: Mapping[str, Reason] = field(default_factory=dict)
+    intents: Collection[str] = ()
+    homes: Collection[str] = ()
+
+    def sealed(self, link: Link) -> Sealed:
+        version = self.translators[link.kind].version
+        return Sealed(link_key(link.mailbox, link.crm_id), version, link.base, self.digests)
+
+    def unlinked(self, kind: Kind, crm_id: str) -> Sealed:
+        """A base that knows nothing, for a link that is about to begin."""
+        return Sealed(link_key(self.policy.mailbox, crm_id), self.translators[kind].version, {}, self.digests)
+
+    def buried(self, id_: str) -> bool:
+        """Was it unlinked for good? A record that only went to another owner may come back."""
+        return self.tombstones.get(id_, Reason.REASSIGNED) is not Reason.REASSIGNED
+
+    def is_home(self, item: Item) -> bool:
+        return self.policy.home_of(item.owner) == self.policy.mailbox
+
+
+def plan_pair(pair: Pair, context: Context) -> Action | None:
+    """The one action for this pair now, None when there is nothing to do."""
+    match pair:
+        case Pair(crm=Unread()) as p if p.link or isinstance(p.crm, Unread):
+            return Wait(Side.CRM, _id(pair, Side.CRM), Reason.UNREADABLE)
+        case Pair(mailbox=Unread()):
+            return Wait(Side.MAILBOX, _id(pair, Side.MAILBOX), Reason.UNREADABLE)
+        case Pair(link=Link() as link):
+            return _linked(pair, link, context)
+        case Pair(crm=Item() as crm, mailbox=Item() as mailbox):
+            return _matched(crm, mailbox, pair.because or Reason.MATCHED, context)
+        case Pair(crm=Item() as crm, mailbox=None):
+            return _crm_only(crm, context)
+        case Pair(crm=None, mailbox=Item() as mailbox):
+            return _mailbox_only(mailbox, context)
+        case _:
+            return None  # gone before it was ever linked
+
+
+def _id(pair: Pair, side: Side) -> str:
+    present = pair.crm if side is Side.CRM else pair.mailbox
+    if present is not None:
+        return present.id
+    return pair.link.id_on(side) if pair.link else ""
+
+
+def _linked(pair: Pair, link: Link, context: Context) -> Action | None:
+    policy = context.policy.kinds[link.kind]
+    match pair.crm, pair.mailbox:
+        case Item() as crm, Item() as mailbox:
+            return _both_there(pair, crm, mailbox, link, context)
+        case Gone(), Item() as mailbox:
+            return _crm_gone(mailbox, link, policy, context)
+        case Item() as crm, Gone():
+            return _mailbox_gone(crm, link, policy, context)
+        case Item(), Left():
+            return Unlink(link, Reason.LEFT_FOLDER, tombstone=True)
+        case _, Gone() | Left():
+            return Unlink(link, Reason.BOTH_DELETED, tombstone=False)
+        case _:
+            return Wait(Side.CRM, link.crm_id, Reason.UNREADABLE)
+
+
+def _both_there(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Context) -> Action | None:
+    if link.kind is Kind.COMPANY and kind_of_card(mailbox.fields) == Kind.CONTACT:
+        return _became_contact(mailbox, link, context)
+    home = context.is_home(crm)
+    if link.role is Role.HOME and not home:
+        return _reassigned(pair, crm, mailbox, link, context)
+    role = Role.HOME if home else Role.GUEST
+    result = _merge(crm, mailbox, context.sealed(link), link.kind, role, context)
+    if not (result.writes or result.agreed or role is not link.role):
+        return None
+    return Update(
+        pair,
+        result.to_crm,
+        result.to_mailbox,
+        result.agreed,
+        _because(result),
+        result.lost,
+        role=role,
+    )
+
+
+def _merge(crm: Item, mailbox: Item, sealed: Sealed, kind: Kind, role: Role, context: Context) -> Merge:
+    return merge(crm, mailbox, sealed, context.translators[kind], context.policy.kinds[kind], role)
+
+
+def _because(result: Merge) -> Reason:
+    if not result.writes:
+        return Reason.SAME
+    if len(result.edited) == 2:
+        return Reason.BOTH_EDITED
+    return Reason.CRM_EDITED if result.to_mailbox else Reason.MAILBOX_EDITED
+
+
+def _became_contact(mailbox: Item, link: Link, context: Context) -> Action:
+    """SPEC 1.2: the card now is a person of that company; the company's own card, if it needs one, is made again by its record."""
+    policy = context.policy.kinds[Kind.CONTACT]
+    if not policy.writes(Side.CRM, link.role):
+        return Leave(Side.MAILBOX, mailbox.id, Reason.DIRECTION_OFF)
+    if mailbox.id in context.intents:
+        return Wait(Side.MAILBOX, mailbox.id, Reason.INTENT_OPEN)
+    sealed = context.unlinked(Kind.CONTACT, "")
+    values = creation_values(mailbox, Side.CRM, context.translators[Kind.CONTACT], sealed)
+    return Create(Side.CRM, Kind.CONTACT, mailbox, values, Reason.BECAME_CONTACT, replaces=link)
+
+
+def _reassigned(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Context) -> Action:
+    """The record went to another owner: first our edits, then the new home takes it over, then our copy goes."""
+    result = _merge(crm, mailbox, context.sealed(link), link.kind, Role.HOME, context)
+    if result.to_crm:
+        return Update(pair, result.to_crm, {}, result.agreed, Reason.REASSIGNED, result.lost)
+    new_home = context.policy.home_of(crm.owner)
+    if new_home and crm.id not in context.homes:
+        return Wait(Side.CRM, crm.id, Reason.OTHER_HOME)
+    if link.origin is Side.MAILBOX or not context.policy.kinds[link.kind].to_mailbox:
+        return Unlink(link, Reason.REASSIGNED, tombstone=True)
+    return Delete(Side.MAILBOX, mailbox, link, Reason.REASSIGNED, moved=bool(new_home))
+
+
+def _crm_gone(mailbox: Item, link: Link, policy: KindPolicy, context: Context) -> Action:
+    sealed = context.sealed(link)
+    translator = context.translators[link.kind]
+    touched = edited(Side.MAILBOX, translator.mailbox_values(mailbox.fields, sealed.anchor()), sealed)
+    if touched and policy.writes(Side.CRM, link.role):
+        if mailbox.id in context.intents:
+            return Wait(Side.MAILBOX, mailbox.id, Reason.INTENT_OPEN)
+        values = creation_values(mailbox, Side.CRM, translator, sealed)
+        return Create(Side.CRM, link.kind, mailbox, values, Reason.EDIT_BEATS_DELETE, replaces=link)
+    own = (
+        link.role is Role.GUEST and link.origin is Side.MAILBOX
+    )  # somebody else's record took a copy of the user's own card
+    if policy.deletes(Side.MAILBOX) and not own:
+        return Delete(Side.MAILBOX, mailbox, link, Reason.CRM_DELETED)
+    return Unlink(link, Reason.DELETE_LEFT, tombstone=True)
+
+
+def _mailbox_gone(crm: Item, link: Link, policy: KindPolicy, context: Context) -> Action:
+    if link.role is Role.GUEST:
+        return Unlink(link, Reason.DELETE_LEFT, tombstone=True)
+    if not context.is_home(crm):
+        return Unlink(link, Reason.REASSIGNED, tombstone=False)
+    sealed = context.sealed(link)
+    touched = edited(Side.CRM, context.translators[link.kind].crm_values(crm.fields), sealed)
+    if not touched and policy.deletes(Side.CRM):
+        return Delete(Side.CRM, crm, link, Reason.MAILBOX_DELETED)
+    if policy.writes(Side.MAILBOX) and (touched or policy.mailbox_delete is MailboxDelete.WRITE_BACK):
+        if crm.id in context.intents:
+            return Wait(Side.CRM, crm.id, Reason.INTENT_OPEN)
+        because = Reason.EDIT_BEATS_DELETE if touched else Reason.DELETE_WRITTEN_BACK
+        values = creation_values(crm, Side.MAILBOX, context.translators[link.kind], sealed)
+        return Create(Side.MAILBOX, link.kind, crm, values, because, replaces=link)
+    return Unlink(link, Reason.DELETE_LEFT, tombstone=True)
+
+
+def _matched(crm: Item, mailbox: Item, because: Reason, context: Context) -> Action:
+    """Two items without a link that are the same: joined; what only one of them holds is filled in on the other."""
+    if context.buried(mailbox.id) or context.buried(crm.id):
+        return Leave(Side.MAILBOX, mailbox.id, Reason.TOMBSTONE)
+    role = Role.HOME if context.is_home(crm) else Role.GUEST
+    result = _merge(crm, mailbox, context.unlinked(crm.kind, crm.id), crm.kind, role, context)
+    flags = frozenset({Flag.GUEST_COPY}) if role is Role.GUEST else frozenset()
+    why = Reason.GUEST if role is Role.GUEST else because
+    pair = Pair(crm, mailbox, None, because)
+    return Update(pair, result.to_crm, result.to_mailbox, result.agreed, why, result.lost, flags, role)
+
+
+def _crm_only(crm: Item, context: Context) -> Action | None:
+    if context.buried(crm.id):
+        return Leave(Side.CRM, crm.id, Reason.TOMBSTONE)
+    if not context.is_home(crm):
+        return None if context.policy.home_of(crm.owner) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
+    return _create(crm, Side.MAILBOX, Reason.CRM_NEW, context)
+
+
+def _mailbox_only(mailbox: Item, context: Context) -> Action:
+    if mailbox.id in context.tombstones:
+        return Leave(Side.MAILBOX, mailbox.id, Reason.TOMBSTONE)
+    if not context.translators[mailbox.kind].usable(mailbox.fields):
+        return Leave(Side.MAILBOX, mailbox.id, Reason.NO_NAME)
+    return _create(mailbox, Side.CRM, Reason.MAILBOX_NEW, context)
+
+
+def _create(source: Item, target: Side, because: Reason, context: Context) -> Action:
+    if not context.policy.kinds[source.kind].writes(target):
+        return Leave(source.side, source.id, Reason.DIRECTION_OFF)
+    if source.id in context.intents:
+        return Wait(source.side, source.id, Reason.INTENT_OPEN)
+    crm_id = source.id if source.side is Side.CRM else ""
+    sealed = context.unlinked(source.kind, crm_id)
+    values = creation_values(source, target, context.translators[source.kind], sealed)
+    return Create(target, source.kind, source, values, because)

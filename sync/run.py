@@ -1,0 +1,277 @@
+"""One run of one mailbox: gather, plan, brake, apply, record - in chunks, until all is settled or the slice's time is up.
+
+The shell around the pure core. It may be killed at any line: the checkpoint moves last, marks are removed after what they asked for,
+and what is half done is found again by intents, bases and the old checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sync.apply import Tools, apply, unlink_ops, wait_op
+from sync.deletions import Deletions
+from sync.gather import (
+    Joined,
+    Key,
+    Work,
+    card_handles,
+    company_names,
+    drop_echoes,
+    find_left_cards,
+    join_unlinked,
+    keys_of,
+    other_homes,
+    read_changes,
+    read_everything,
+    read_links,
+    read_pairs,
+    read_waiting,
+)
+from sync.holds import ask, decided
+from sync.intents import resolve
+from sync.match import natural_key
+from sync.model import Action, Create, Delete, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
+from sync.plan import plan_pair
+from sync.settle import oscillates
+from sync.store.base import Op
+from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
+from sync.store.registry import Mark
+
+RETRIED = frozenset(
+    {
+        Reason.UNREADABLE,
+        Reason.INTENT_OPEN,
+        Reason.OTHER_HOME,
+        Reason.THROTTLED,
+        Reason.CHANGED_MEANWHILE,
+        Reason.REFUSED,
+    }
+)
+"""Pending for these reasons is looked at in every run; the others wait for a change, an admin or a full comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a run cuts its work. `slice`: after that a continuation goes on. `crm_time_limit`: see sync.intents."""
+
+    slice: timedelta = timedelta(minutes=4)
+    crm_time_limit: timedelta = timedelta(minutes=5)
+    chunk: int = 200
+    batch: int = 20
+    workers: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did. `unfinished`: a continuation must follow at once."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    unfinished: bool = False
+    waiting: int = 0
+    writes: int = 0
+
+
+async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
+    """Synchronise one mailbox. Raises what `sync.errors` names; everything recorded so far stays."""
+    deadline = tools.now() + limits.slice
+    point = await tools.ledger.checkpoint()
+    tools.run = point.run + 1
+    tools.pending = {(row.side, row.id): row for row in await tools.ledger.pending()}
+    work, marks = await _gather(tools, point, limits, full)
+    links = await read_links(tools.ledger, work)
+    drop_echoes(work, links)
+    await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context)
+    keys = keys_of(work, links)
+    deletions = Deletions(tools, point, links if work.full else None)
+    unfinished = await _pipeline(keys, work, deletions, deadline, tools, limits)
+    if not unfinished:
+        point = await deletions.execute(limits.batch)
+        full_at = tools.at() if work.full else point.full_at
+        await tools.ledger.save_checkpoint(replace(point, cursor=work.cursor, run=tools.run, full_at=full_at))
+        await tools.registry.unmark(tools.context.policy.mailbox, marks)
+    waiting = sum(1 for row in tools.pending.values() if row.because in RETRIED)
+    return Outcome(dict(tools.counts), unfinished, waiting)
+
+
+async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark]]:
+    """Everything to look at, from the mailbox's delta, the marks, pending rows, decided holds and open intents."""
+    work = Work(full=full or not point.cursor)
+    marks = await tools.registry.inbox(tools.context.policy.mailbox)
+    work.records.update({mark.crm_id: mark.kind for mark in marks})
+    await read_changes(tools.mailbox, "" if work.full else point.cursor, work)
+    if work.full:
+        await read_everything(tools.crm, _owners(tools), work)
+    waiting = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
+    tools.context = replace(tools.context, intents=waiting)
+    for row in list(tools.pending.values()):
+        await _take_up(row, work, tools)
+    for stone in await tools.ledger.tombstones():
+        if stone.because is Reason.REASSIGNED and stone.side is Side.CRM and stone.id in work.records:
+            work.joined.setdefault(stone.other, Joined(stone.id, Reason.MATCHED))
+            work.cards.setdefault(stone.other, None)
+    await read_waiting(work, tools.mailbox)
+    work.joined = {i: j for i, j in work.joined.items() if i in work.cards}
+    return work, marks
+
+
+def _owners(tools: Tools) -> Sequence[str]:
+    """Whose records live in this mailbox."""
+    policy = tools.context.policy
+    if policy.admin_mailbox:
+        return [""]
+    return [owner for owner, home in policy.homes.items() if home == policy.mailbox]
+
+
+async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
+    """Put a pending row's item back to work if it is time."""
+    if row.because in {Reason.QUARANTINED, Reason.OSCILLATES}:
+        (work.cards if row.side is Side.MAILBOX else work.records).pop(row.id, None)
+        return
+    choice = await decided(row, tools) if row.hold else ""
+    if choice == "rejected":
+        return
+    if row.because not in RETRIED and not choice:
+        return
+    if row.side is Side.CRM:
+        work.records.setdefault(row.id, Kind(row.kind))
+        if choice not in {"", "new", "look"}:
+            work.joined[choice] = Joined(row.id, Reason.MATCHED)
+            work.cards.setdefault(choice, None)
+    else:
+        work.cards.setdefault(row.id, None)
+        if choice not in {"", "new", "look"}:
+            work.joined[row.id] = Joined(choice, Reason.MATCHED)
+            work.records.setdefault(choice, Kind(row.kind))
+    if choice == "new":
+        work.allowed.add(row.id)
+
+
+async def _pipeline(
+    keys: Sequence[Key], work: Work, deletions: Deletions, deadline: datetime, tools: Tools, limits: Limits
+) -> bool:
+    """Read and plan chunk by chunk while earlier batches are being written. True when time ran out first."""
+    queue: asyncio.Queue[list[Create | Update | Delete] | None] = asyncio.Queue(limits.workers)
+
+    async def writer() -> None:
+        while (batch := await queue.get()) is not None:
+            await apply(batch, tools)
+
+    async def producer() -> bool:
+        unfinished = False
+        async for actions in _chunks(keys, work, tools, limits):
+            batch = await _sort_out(actions, work, deletions, tools)
+            for start in range(0, len(batch), limits.batch):
+                await queue.put(batch[start : start + limits.batch])
+            if tools.now() >= deadline:
+                unfinished = True
+                break
+        for _ in range(limits.workers):
+            await queue.put(None)
+        return unfinished
+
+    return await _together(producer(), [writer() for _ in range(limits.workers)])
+
+
+async def _together(producer: object, writers: Sequence[object]) -> bool:
+    """Run all; the first failure stops the others and is raised as itself."""
+    tasks = [asyncio.ensure_future(job) for job in (producer, *writers)]  # type: ignore[call-overload]
+    try:
+        results = await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    return bool(results[0])
+
+
+async def _chunks(
+    keys: Sequence[Key], work: Work, tools: Tools, limits: Limits
+) -> AsyncIterator[list[tuple[Pair, Action | None]]]:
+    """Pairs and what is planned for them, a chunk at a time."""
+    handles: dict[str, list[str]] = {}
+    for row in tools.pending.values():
+        for handle in row.handles.split():
+            handles.setdefault(handle, []).append(row.id)
+    for start in range(0, len(keys), limits.chunk):
+        await tools.guard()
+        part = keys[start : start + limits.chunk]
+        pairs = await read_pairs(part, work, tools.mailbox, tools.crm, tools.context)
+        pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
+        tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
+        homes = await other_homes(pairs, tools.registry, tools.context)
+        context = replace(tools.context, homes=homes)
+        yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs]
+
+
+def _hold(pair: Pair, work: Work) -> Hold | None:
+    """An unlinked item that may be several others: an admin decides."""
+    if pair.link is not None:
+        return None
+    for side, present in ((Side.MAILBOX, pair.mailbox), (Side.CRM, pair.crm)):
+        if isinstance(present, Item) and present.id in work.unsure and present.id not in work.allowed:
+            return Hold(side, present.id, Reason.SEVERAL_CANDIDATES, work.unsure[present.id])
+    return None
+
+
+async def _sort_out(
+    planned: Sequence[tuple[Pair, Action | None]], work: Work, deletions: Deletions, tools: Tools
+) -> list[Create | Update | Delete]:
+    """Writes go on; deletions wait for the end; everything that is no write is recorded here."""
+    batch: list[Create | Update | Delete] = []
+    groups: list[Sequence[Op]] = []
+    for pair, action in planned:
+        match action:
+            case Update() if oscillates(_streaks(pair), {**action.to_crm, **action.to_mailbox}, tools.run):
+                groups.append([wait_op(Side.CRM, action.pair.crm.id, _kind(pair), Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
+            case Create() | Update():
+                batch.append(action)
+            case Delete():
+                deletions.add(action)
+            case Unlink():
+                groups.append(unlink_ops(action.link, action.because, action.tombstone, tools))
+                deletions.unlinked.append(action.link.crm_id)
+            case Wait():
+                groups.append([wait_op(action.side, action.id, _kind(pair), action.because, tools)])
+            case Hold():
+                groups.append([await ask(action, _kind(pair), tools)])
+            case Leave():
+                groups.append(_leave(action, pair, tools))
+            case None:
+                groups.append(_nothing(pair, tools))
+    await tools.ledger.commit_groups([ops for ops in groups if ops])
+    return batch
+
+
+def _streaks(pair: Pair) -> dict[str, str]:
+    return dict(pair.link.streaks) if pair.link else {}
+
+
+def _kind(pair: Pair) -> Kind:
+    if pair.link:
+        return pair.link.kind
+    return next(p.kind for p in (pair.crm, pair.mailbox) if isinstance(p, Item))
+
+
+def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
+    """Count it; an unlinked card is remembered by its handles, so that a new CRM record finds it."""
+    tools.counts[action.because.value] += 1
+    card = pair.mailbox
+    if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
+        return []
+    handles = card_handles(natural_key(card, tools.translator(card.kind)), tools.context)
+    row = Pending(Side.MAILBOX, card.id, action.because, tools.at(), kind=card.kind.value, handles=" ".join(handles))
+    tools.pending[(Side.MAILBOX, card.id)] = row
+    return [put_pending(row)]
+
+
+def _nothing(pair: Pair, tools: Tools) -> list[Op]:
+    """Settled: whatever was pending about it is over."""
+    ops: list[Op] = []
+    for side, present in ((Side.CRM, pair.crm), (Side.MAILBOX, pair.mailbox)):
+        if present and tools.pending.pop((side, present.id), None):
+            ops.append(drop_pending(side, present.id))
+    return ops

@@ -1,0 +1,52 @@
+"""What is remembered after a write: the new link and its base. Pure.
+
+Own side := what was read and planned. Target side := the server's answer if it says what was sent (in the image), else the image of what was
+sent, so that a workflow's change on that side counts as an edit. Only pairs that were written or agreed are renewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mapping.model import Translator
+from sync.merge import Sealed
+from sync.model import Item, Link, Side
+
+OSCILLATION = 4
+
+
+def answered(sent: Mapping[str, str], held: Mapping[str, str], answer: Item, translator: Translator) -> dict[str, str]:
+    """Field pair -> what the target is taken to hold after the write of `sent`, expected to hold `held`."""
+    if answer.side is Side.CRM:
+        now = translator.crm_values(answer.fields)
+    else:
+        now = translator.mailbox_values(answer.fields, lambda pair, value: held.get(pair) == value)
+    result: dict[str, str] = {}
+    for pair in sent:
+        expected = held.get(pair, translator.image(pair, sent[pair]))
+        seen = now.get(pair, expected)
+        result[pair] = seen if translator.image(pair, seen) == translator.image(pair, expected) else expected
+    return result
+
+
+def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping[str, str]) -> Link:
+    """The link with the bases of these pairs renewed: pairs in both mappings."""
+    base = dict(link.base)
+    for pair in crm.keys() & mailbox.keys():
+        base[pair] = sealed.seal(pair, crm[pair], mailbox[pair])
+    return replace(link, base=base)
+
+
+def streaks(before: Mapping[str, str], written: Mapping[str, object], run: int) -> dict[str, str]:
+    """Counts, per field pair, of consecutive runs that wrote it: 'count@run'."""
+    result: dict[str, str] = {}
+    for pair in written:
+        count, _, last = before.get(pair, "0@0").partition("@")
+        result[pair] = f"{int(count) + 1 if int(last) == run - 1 else 1}@{run}"
+    return result
+
+
+def oscillates(before: Mapping[str, str], writing: Mapping[str, object], run: int) -> bool:
+    """Would this be the fourth consecutive run that writes one of these pairs?"""
+    return any(int(s.partition("@")[0]) >= OSCILLATION for s in streaks(before, writing, run).values())

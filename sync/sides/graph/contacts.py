@@ -1,0 +1,215 @@
+"""One mailbox's contacts and companies on Graph: the `Mailbox` protocol, for the folder that is ours.
+
+Reads cards in batches and proves what became of the missing ones; writes in chained batches, each write once. Which writes to
+make, and what a card means in the CRM, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from sync.errors import Failure, SyncError, classify
+from sync.model import Gone, Item, Left, Present, Proof, Unread
+from sync.sides.base import Done, New, Page, Refused, Remove, Result, Revise, Unclear, Write
+from sync.sides.graph.answers import Answer, may_have_happened, not_sent
+from sync.sides.graph.batch import LARGEST, Part, run_parts
+from sync.sides.graph.cards import STAMP, card_of, is_whole, item_of
+from sync.sides.graph.client import GraphConnection
+from sync.sides.graph.delta import PAGE, PREFER, delta_pages
+from sync.sides.graph.folders import Folder, Place, expect, folder_path, open_folder, places, user_path
+
+T = TypeVar("T")
+EXPAND = f"$expand=singleValueExtendedProperties($filter=id%20eq%20'{quote(STAMP, safe='')}')"
+
+
+async def open_mailbox(
+    connection: GraphConnection, user_id: str, folder_id: str | None, folder_name: str
+) -> GraphMailbox:
+    """The mailbox of a user (object id), with its folder found, made or checked. See `folders.open_folder` for what it raises."""
+    return GraphMailbox(connection, user_id, await open_folder(connection, user_id, folder_id, folder_name))
+
+
+class GraphMailbox:
+    """A `sides.base.Mailbox`. Open it with `open_mailbox`."""
+
+    def __init__(self, connection: GraphConnection, user_id: str, folder: Folder) -> None:
+        self.id = user_id
+        self._connection, self._folder = connection, folder
+
+    @property
+    def folder_id(self) -> str:
+        """To be kept by the caller and handed to the next `open_mailbox`."""
+        return self._folder.id
+
+    @property
+    def folder_twins(self) -> int:
+        """How many more folders of the same name the user has: worth telling."""
+        return self._folder.twins
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        """See `Mailbox.changes`."""
+        async for page in delta_pages(self._connection, self.id, self._folder.id, cursor):
+            parts = [key for key, card in page.changed.items() if not is_whole(card)]
+            read = await self.get(parts) if parts else {}
+            items = [item_of(card, self.id) for card in page.changed.values() if is_whole(card)]
+            items += [each for each in read.values() if isinstance(each, Item)]
+            # a part that cannot be read as an item now is a claim like a removal: `get` settles it
+            unsettled = [key for key, each in read.items() if not isinstance(each, Item)]
+            yield Page(items, [*page.gone, *unsettled], page.link, last=bool(page.link))
+
+    async def stamped(self) -> AsyncIterator[Sequence[Item]]:
+        """See `Mailbox.stamped`. A listing, because delta shows no stamps and $filter lags (BEHAVIOUR 2.3, 6)."""
+        url = f"{folder_path(self.id, self._folder.id)}/contacts?$top={PAGE}&{EXPAND}"
+        while url:
+            answer = await self._connection.read(url, where="contacts.list", mailbox=self.id, prefer=PREFER)
+            body = expect(answer)
+            yield [item_of(card, self.id) for card in body.get("value") or ()]
+            url = str(body.get("@odata.nextLink") or "")
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Present]:
+        """See `Mailbox.get`."""
+        found = await self._look(ids)
+        return {
+            key: Unread(key, f"{each.status} {each.code}".strip()) if isinstance(each, Failure) else each
+            for key, each in found.items()
+        }
+
+    async def apply(self, writes: Sequence[Write]) -> list[Result]:
+        """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""
+        results: dict[int, Result] = {}
+        parts: dict[int, Part] = {}
+        doomed = await self._look([write.expected.id for write in writes if isinstance(write, Remove)])
+        for index, write in enumerate(writes):
+            settled = _before_delete(write, doomed) if isinstance(write, Remove) else None
+            if settled is None:
+                parts[index] = self._part(write)
+            else:
+                results[index] = settled
+        answers = await self._run(list(parts.values()), where="contacts.write")
+        for index, answer in zip(parts, answers, strict=True):
+            results[index] = self._result(writes[index], answer)
+        return [results[index] for index in range(len(writes))]
+
+    # reading -------------------------------------------------------------------------------------------------------
+
+    async def _look(self, ids: Sequence[str]) -> dict[str, Item | Gone | Left | Failure]:
+        """What each id is now. A 404 counts when it repeats while our folder answers: lone ones come and go (BEHAVIOUR 11.11)."""
+        found: dict[str, Answer | Failure] = await self._cards(list(dict.fromkeys(ids)))
+        missing = [key for key, answer in found.items() if isinstance(answer, Failure) and _missing(answer)]
+        if missing:
+            expect(
+                await self._connection.read(
+                    f"{folder_path(self.id, self._folder.id)}?$select=id", where="folder.get", mailbox=self.id
+                )
+            )
+            found.update(await self._cards(missing))
+        strays = {key: parent for key, answer in found.items() if (parent := self._stray(answer))}
+        where = await places(self._connection, self.id, self._folder.id, strays.values()) if strays else {}
+        return {key: self._present(key, answer, where) for key, answer in found.items()}
+
+    async def _cards(self, ids: Sequence[str]) -> dict[str, Answer | Failure]:
+        parts = [Part("GET", f"{self._path(key)}?{EXPAND}") for key in ids]
+        answers = await self._run(parts, where="contacts.get", repeatable=True)
+        for answer in answers:
+            if isinstance(answer, Failure) and _of_the_mailbox(answer):
+                raise classify(answer)
+        return dict(zip(ids, answers, strict=True))
+
+    def _stray(self, answer: Answer | Failure) -> str:
+        """The parent folder of a card that is not in ours."""
+        parent = "" if isinstance(answer, Failure) else str(answer.body.get("parentFolderId") or "")
+        return "" if parent == self._folder.id else parent
+
+    def _present(self, key: str, answer: Answer | Failure, where: Mapping[str, Place]) -> Item | Gone | Left | Failure:
+        if isinstance(answer, Failure):
+            return Gone(key, Proof.NOT_FOUND) if _missing(answer) else answer
+        place = where.get(self._stray(answer))
+        if place is None:
+            return item_of(answer.body, self.id)
+        if place is Place.DELETED:
+            return Gone(key, Proof.IN_DELETED_ITEMS)
+        return (
+            Left(key, place.value) if place is Place.ELSEWHERE else Failure(503, "FolderUnread", None, "folder.locate")
+        )
+
+    # writing -------------------------------------------------------------------------------------------------------
+
+    def _part(self, write: Write) -> Part:
+        match write:
+            case New(fields=fields, stamp=stamp):
+                url = f"{folder_path(self.id, self._folder.id)}/contacts"
+                return Part("POST", url, card_of(fields, stamp=stamp))
+            case Revise(expected=item, fields=fields):
+                return Part("PATCH", self._path(item.id), card_of(fields, item.fields), if_match=item.version)
+            case Remove(expected=item):
+                return Part("DELETE", self._path(item.id))
+
+    def _result(self, write: Write, answer: Answer | Failure) -> Result:
+        if isinstance(answer, Failure):
+            if isinstance(write, Remove) and _deleted_already(answer):
+                return Done(None)
+            return Unclear(answer) if may_have_happened(answer) else Refused(answer)
+        if isinstance(write, Remove):
+            return Done(None)
+        if "id" not in answer.body:
+            return Unclear(Failure(status=0, code="EmptyAnswer", where="contacts.write"))
+        stamp = write.stamp if isinstance(write, New) else write.expected.stamp  # not echoed (BEHAVIOUR 6)
+        return Done(item_of(answer.body, self.id, stamp))
+
+    # both ----------------------------------------------------------------------------------------------------------
+
+    def _path(self, item_id: str) -> str:
+        return f"{user_path(self.id)}/contacts/{quote(item_id, safe='')}"
+
+    async def _run(self, parts: Sequence[Part], *, where: str, repeatable: bool = False) -> list[Answer | Failure]:
+        """All parts, in batches of 20 side by side: the throttle lets four of them through at a time."""
+        batches = [parts[start : start + LARGEST] for start in range(0, len(parts), LARGEST)]
+        outcomes = await _all(
+            [run_parts(self._connection, self.id, batch, where=where, repeatable=repeatable) for batch in batches]
+        )
+        errors = [each for each in outcomes if isinstance(each, SyncError)]
+        if errors and len(errors) == len(outcomes):
+            raise errors[0]
+        answers: list[Answer | Failure] = []
+        for batch, outcome in zip(batches, outcomes, strict=True):
+            answers += [not_sent(outcome, where)] * len(batch) if isinstance(outcome, SyncError) else outcome
+        return answers
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T | SyncError]:
+    """Run side by side and wait for all of them, whatever some raise: none may go on writing unseen."""
+    outcomes: list[T | SyncError] = []
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
+            raise outcome
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _missing(failure: Failure) -> bool:
+    return failure.status == 410 or (failure.status == 404 and failure.code.lower() == "erroritemnotfound")
+
+
+def _of_the_mailbox(failure: Failure) -> bool:
+    """Does it say something about the mailbox or the sign-in instead of the item?"""
+    return failure.status in {401, 403} or (failure.status == 404 and not _missing(failure) and failure.code != "")
+
+
+def _deleted_already(failure: Failure) -> bool:
+    """403 ErrorCannotDeleteObject: it lies in Deleted Items already (BEHAVIOUR 5.1)."""
+    return _missing(failure) or (failure.status == 403 and failure.code.lower() == "errorcannotdeleteobject")
+
+
+def _before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failure]) -> Result | None:
+    """None when it may be deleted. DELETE ignores If-Match (BEHAVIOUR 5.1), so what it is now is compared here."""
+    now = seen[write.expected.id]
+    if isinstance(now, Gone):
+        return Done(None)
+    if isinstance(now, Failure):
+        return Refused(now)
+    if isinstance(now, Left) or now.version != write.expected.version:
+        return Refused(Failure(status=412, code="ErrorIrresolvableConflict", where="contacts.delete"))
+    return None

@@ -1,0 +1,91 @@
+"""The CRM side as the engine sees it: `sync.sides.base.Crm` over one vtenext.
+
+Only puts the parts together and makes sure that nothing of vtenext's own errors leaves this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from sync.errors import Cause, RetryLater, StopConnector
+from sync.model import Item, Kind, Present
+from sync.sides.base import NaturalKey, Page, Result, Write
+from sync.sides.vtenext import changes, presence, search, writes
+from sync.sides.vtenext.client import VtenextClient
+from sync.sides.vtenext.directory import Owners
+from sync.sides.vtenext.items import OWNER, Reader
+from sync.sides.vtenext.query import equals
+from sync.sides.vtenext.wire import Denied
+
+
+class VtenextCrm:
+    """Contacts and Accounts of one vtenext. `fields`: the CRM fields that are mapped, by kind.
+
+    `account_stamp_field` carries our token on Accounts unless it is mapped; `contact_stamp_field` is a custom field that an admin names
+    for it, '' = contacts carry none.
+    """
+
+    def __init__(
+        self,
+        client: VtenextClient,
+        *,
+        fields: Mapping[Kind, Sequence[str]],
+        account_stamp_field: str = "external_code",
+        contact_stamp_field: str = "",
+    ) -> None:
+        stamps = {Kind.COMPANY: account_stamp_field, Kind.CONTACT: contact_stamp_field}
+        self._client = client
+        self._reader = Reader(client, fields, stamps)
+        self._owners = Owners(client)
+
+    async def changes(self, kind: Kind, cursor: str) -> AsyncIterator[Page]:
+        with self._reading():
+            async for page in changes.changes(self._reader, kind, cursor):
+                yield page
+
+    async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present]:
+        with self._reading():
+            return await presence.present(self._reader, kind, ids)
+
+    async def owned(self, kind: Kind, owner: str) -> AsyncIterator[Sequence[str]]:
+        with self._reading():
+            async for ids in self._reader.ids(kind, [equals(OWNER, owner)] if owner else []):
+                yield ids
+
+    async def find(self, keys: Sequence[NaturalKey]) -> list[list[Item]]:
+        with self._reading():
+            return await search.find(self._reader, keys)
+
+    async def accounts_named(self, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        with self._reading():
+            return await search.accounts_named(self._client, names)
+
+    async def contacts_of(self, account_ids: Sequence[str]) -> list[str]:
+        with self._reading():
+            return await search.contacts_of(self._reader, account_ids)
+
+    async def created_since(self, kind: Kind, since: str) -> list[Item]:
+        with self._reading():
+            return await search.created_since(self._reader, kind, since)
+
+    async def count(self, kind: Kind) -> int:
+        with self._reading():
+            return await search.count(self._client, kind)
+
+    async def apply(self, writes_: Sequence[Write]) -> list[Result]:
+        with self._reading():
+            return await writes.apply(self._reader, self._owners, writes_)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """A read that vtenext refuses concerns the whole side: this account is an administrator and asks for described fields only."""
+        try:
+            yield
+        except Denied as denied:
+            if "attribute denied" in denied.message:  # a field was taken away since it was described
+                self._reader.forget()
+                raise RetryLater(Cause.CRM_CRASHED) from denied
+            if denied.code == "ACCESS_DENIED":
+                raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
+            raise RetryLater(Cause.CRM_CRASHED) from denied

@@ -1,0 +1,142 @@
+"""The users of the CRM, who may own records, and whether the service account is fit for its work.
+
+Users come from the Employees module: the only list that shows inactive ones (API.md 10). From Users single fields are asked, never `*`, which
+would bring password hashes and access keys; for the same reason users are never retrieved one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sync.errors import Cause, RetryLater, StopConnector
+from sync.sides.base import CrmUser
+from sync.sides.vtenext.client import Row, VtenextClient
+from sync.sides.vtenext.items import MODULES, OWNER
+from sync.sides.vtenext.query import equals
+from sync.sides.vtenext.wire import Denied
+from sync.sides.vtenext.zones import iso, same_clock, zone_named
+
+EMPLOYEE = ("id", "username", "firstname", "lastname", "email", "active", "employee_type", OWNER)
+USER = ("id", "user_name", "first_name", "last_name", "email1")
+ACCOUNT_SETTINGS = ("id", "is_admin", "date_format", "user_timezone")
+PROBED = (*MODULES.values(), "Users", "Groups")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What 'test connection' found. `modules`: the descriptions of Contacts, Accounts, Users and Groups as the server gives them."""
+
+    user_id: str
+    zone: str
+    modules: Mapping[str, Mapping[str, object]]
+
+    def prefix(self, module: str) -> str:
+        """What ids of the module begin with: differs between installations (API.md 2.1)."""
+        return str(self.modules[module]["idPrefix"])
+
+
+class VtenextDirectory:
+    """The Directory protocol over one client."""
+
+    def __init__(self, client: VtenextClient) -> None:
+        self._client = client
+
+    async def users(self) -> list[CrmUser]:
+        """All users, inactive ones included. Where Employees is switched off or empty: the active ones, from Users."""
+        try:
+            employees = await self._all("Employees", EMPLOYEE)
+        except Denied:
+            employees = []
+        except RetryLater as error:
+            if error.cause is not Cause.CRM_CRASHED:
+                raise
+            employees = []
+        found = [_from_employee(row) for row in employees if row["username"] and row[OWNER]]
+        return found or [_from_user(row) for row in await self._all("Users", USER)]
+
+    async def _all(self, module: str, columns: tuple[str, ...]) -> list[Row]:
+        return [row async for rows in self._client.walk(module, columns) for row in rows]
+
+    async def probe(self) -> Probe:
+        """Test the connection and the service account with a few cheap calls.
+
+        Raises StopConnector with what an admin has to mend, RetryLater when the CRM does not answer now.
+        """
+        user_id = await self._client.user_id()
+        modules = {module: await self._client.describe(module) for module in PROBED}
+        server_zone, user_zone = await self._zones()
+        server, ours = zone_named(server_zone), zone_named(user_zone)
+        await self._check_account(user_id)
+        if not same_clock(server, ours, self._client.now().year):
+            raise StopConnector(Cause.CRM_USER_SETTINGS)
+        return Probe(user_id, server.key, modules)
+
+    async def _zones(self) -> tuple[object, object]:
+        """The server's and our zone. An unknown operation is a crash to vtenext (API.md 1.1): here it means that VteSync is missing."""
+        tomorrow = iso(self._client.now() + timedelta(days=1))
+        try:
+            answer = await self._client.read("vtesync.get_changes", module="Contacts", dateFrom=tomorrow)
+        except Denied as denied:
+            raise StopConnector(Cause.CRM_NO_GET_CHANGES) from denied
+        except RetryLater as error:
+            if error.cause is not Cause.CRM_CRASHED:
+                raise
+            raise StopConnector(Cause.CRM_NO_GET_CHANGES) from error
+        if not isinstance(answer, dict):
+            raise StopConnector(Cause.CRM_NO_GET_CHANGES)
+        return answer.get("local_timezone"), answer.get("user_timezone")
+
+    async def _check_account(self, user_id: str) -> None:
+        """An ordinary user sees no users at all (API.md 10), and reads and writes too little."""
+        own = equals("user_name", self._client.username)
+        rows = [row async for page in self._client.walk("Users", ACCOUNT_SETTINGS, [own]) for row in page]
+        account = next((row for row in rows if row["id"] == user_id), None)
+        if account is None or account["is_admin"] != "on":
+            raise StopConnector(Cause.CRM_NOT_ADMIN)
+        if account["date_format"] != "yyyy-mm-dd":
+            raise StopConnector(Cause.CRM_USER_SETTINGS)
+
+
+def _from_employee(row: Row) -> CrmUser:
+    name = f"{row['firstname']} {row['lastname']}".strip()
+    return CrmUser(row[OWNER], name, row["email"], row["active"] == "1", {"user_name": row["username"]})
+
+
+def _from_user(row: Row) -> CrmUser:
+    name = f"{row['first_name']} {row['last_name']}".strip()
+    return CrmUser(row["id"], name, row["email1"], True, {"user_name": row["user_name"]})
+
+
+class Owners:
+    """Which ids may own records: creating for one that does not exist stores a record that breaks every query (API.md 3.5)."""
+
+    def __init__(self, client: VtenextClient) -> None:
+        self._client = client
+        self._users: set[str] = set()  # a user never vanishes: deleting one only makes it inactive (API.md 10)
+        self._group_prefix = ""
+
+    async def known(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of `ids` that are users, active or not, or groups that exist now."""
+        wanted = set(ids) - {""}
+        if wanted - self._users:
+            await self._look_up(wanted - self._users)
+        groups = [owner for owner in sorted(wanted - self._users) if await self._is_group(owner)]
+        return frozenset((wanted & self._users) | set(groups))
+
+    async def _look_up(self, wanted: set[str]) -> None:
+        if not self._group_prefix:
+            self._group_prefix = str((await self._client.describe("Groups"))["idPrefix"])
+        if any(not owner.startswith(f"{self._group_prefix}x") for owner in wanted):
+            self._users |= {user.id for user in await VtenextDirectory(self._client).users()}
+
+    async def _is_group(self, owner: str) -> bool:
+        """Groups can only be retrieved, one by one (ws-groups-retrieve); `retrieve` of another module's id is never asked."""
+        if not owner.startswith(f"{self._group_prefix}x"):
+            return False
+        try:
+            await self._client.read("retrieve", id=owner)
+        except Denied:
+            return False
+        return True

@@ -1,0 +1,200 @@
+"""Writing records: create, revise, delete, one call each, several sessions in parallel.
+
+vtenext has no If-Match and no bulk operation (API.md 1.3, 3.2). So just before each group of writes - as many as there are sessions - one query
+reads what they expect; the window that remains is one call. Never sends a field that would not change, never `update` or `updateRecord`
+(API.md 3.3, 3.4), and never creates a record for an owner that it has not seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from sync.errors import Failure, RetryLater, StopConnector
+from sync.model import Gone, Item, Kind, Present, Value
+from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear, Write
+from sync.sides.vtenext.client import as_text
+from sync.sides.vtenext.directory import Owners
+from sync.sides.vtenext.items import ACCOUNT, ACCOUNT_NAME, OWNER, Form, Reader, item_of
+from sync.sides.vtenext.presence import present
+from sync.sides.vtenext.wire import Denied, Lost
+
+STORED_ANYWAY = frozenset({"INVALID_ID_ATTRIBUTE", "INTERNAL_SERVER_ERROR", "DATABASE_QUERY_ERROR"})
+"""Errors that come after the row was stored: a broken owner certainly (API.md 3.5), a fault in the middle of a save perhaps."""
+
+_STATUS = {"ACCESS_DENIED": 403, "RECORD_NOT_FOUND": 404}
+_MOVED = 412
+
+Stop = RetryLater | StopConnector
+
+
+async def apply(reader: Reader, owners: Owners, writes: Sequence[Write]) -> list[Result]:
+    """Execute the writes, results in their order.
+
+    When the CRM cannot be used any more, nothing further is sent: what was not written is refused with status 0. Raised instead when
+    nothing at all was written.
+    """
+    writer = _Writer(reader, await owners.known({_owner_given(write) for write in writes}))
+    outcomes: list[Result | Stop] = []
+    stopped: Stop | None = None
+    for group in _groups(writes, reader.client.sessions):
+        outcomes += [stopped] * len(group) if stopped else await writer.group(group)
+        stopped = next((outcome for outcome in outcomes if isinstance(outcome, Stop)), None)
+    if stopped and not any(isinstance(outcome, Done | Unclear) for outcome in outcomes):
+        raise stopped
+    return [_not_sent(outcome) if isinstance(outcome, Stop) else outcome for outcome in outcomes]
+
+
+def _groups(writes: Sequence[Write], size: int) -> Iterator[list[Write]]:
+    """In order, `size` at a time, and no record twice in one group."""
+    group: list[Write] = []
+    ids: set[str] = set()
+    for write in writes:
+        record = "" if isinstance(write, New) else write.expected.id
+        if group and (len(group) == size or record in ids):
+            yield group
+            group, ids = [], set()
+        group.append(write)
+        ids |= {record} - {""}
+    if group:
+        yield group
+
+
+def _owner_given(write: Write) -> str:
+    match write:
+        case New():
+            return write.owner
+        case Revise():
+            return _text(write.fields.get(OWNER, ""))
+        case Remove():
+            return ""
+
+
+def _not_sent(error: Stop) -> Refused:
+    after = error.after if isinstance(error, RetryLater) else None
+    return Refused(Failure(0, error.cause.value, retry_after=after, where="not sent"))
+
+
+def _text(value: Value) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a field of vtenext holds text, not a list")
+    return value
+
+
+def differs(expected: Item, now: Item) -> bool:
+    """Is the record no longer as it was read? The name of its account is not its own and does not count."""
+    if (expected.owner, expected.version) != (now.owner, now.version):
+        return True
+    return any(
+        now.fields[name] != value
+        for name, value in expected.fields.items()
+        if name in now.fields and name != ACCOUNT_NAME
+    )
+
+
+class _Writer:
+    """One `apply`. `owners`: ids that may own records. Account names are learned before writing, so that no answer needs a further read."""
+
+    def __init__(self, reader: Reader, owners: frozenset[str]) -> None:
+        self._reader, self._client, self._owners = reader, reader.client, owners
+        self._names: dict[str, str] = {}
+
+    async def group(self, writes: Sequence[Write]) -> list[Result | Stop]:
+        """Read what the group expects, then write it in parallel."""
+        try:
+            zone = await self._reader.zone()
+            forms = {kind: await self._reader.form(kind) for kind in {_kind(write) for write in writes}}
+            fields = [write.fields for write in writes if not isinstance(write, Remove)]
+            await self._reader.learn_names((_text(given.get(ACCOUNT, "")) for given in fields), self._names)
+            now = await self._present(writes)
+        except (RetryLater, StopConnector) as error:
+            return [error] * len(writes)
+        return await asyncio.gather(*(self._one(write, now, forms[_kind(write)], zone) for write in writes))
+
+    async def _present(self, writes: Sequence[Write]) -> dict[str, Present]:
+        now: dict[str, Present] = {}
+        for kind in Kind:
+            ids = [write.expected.id for write in writes if not isinstance(write, New) and write.expected.kind is kind]
+            if ids:
+                now |= await present(self._reader, kind, ids, self._names)
+        return now
+
+    async def _one(self, write: Write, now: Mapping[str, Present], form: Form, zone: ZoneInfo) -> Result | Stop:
+        try:
+            match write:
+                case New():
+                    return await self._create(write, form, zone)
+                case Revise():
+                    return await self._revise(write, now[write.expected.id], form, zone)
+                case Remove():
+                    return await self._remove(write, now[write.expected.id])
+        except Lost as lost:
+            return Unclear(lost.failure)
+        except (RetryLater, StopConnector) as error:
+            return error
+
+    async def _create(self, write: New, form: Form, zone: ZoneInfo) -> Result:
+        if write.owner not in self._owners:
+            return Refused(Failure(400, "OWNER_UNKNOWN", where="create"))
+        element = {name: _text(value) for name, value in write.fields.items() if name != ACCOUNT_NAME}
+        element[OWNER] = write.owner
+        if form.stamp and write.stamp:
+            element[form.stamp] = write.stamp
+        return await self._stored("create", form, zone, element, elementType=form.module)
+
+    async def _revise(self, write: Revise, now: Present, form: Form, zone: ZoneInfo) -> Result:
+        if not isinstance(now, Item):
+            return Refused(Failure(_MOVED, "GONE" if isinstance(now, Gone) else "UNREADABLE", where="revise"))
+        if differs(write.expected, now):
+            return Refused(Failure(_MOVED, "CHANGED", where="revise"))
+        element = {
+            name: _text(value)
+            for name, value in write.fields.items()
+            if name != ACCOUNT_NAME and now.fields.get(name) != value
+        }
+        if not element:
+            return Done(now)
+        if element.get(OWNER, now.owner) not in self._owners | {now.owner}:
+            return Refused(Failure(400, "OWNER_UNKNOWN", where="revise"))
+        return await self._stored("revise", form, zone, {**element, "id": now.id})
+
+    async def _remove(self, write: Remove, now: Present) -> Result:
+        if isinstance(now, Gone):
+            return Done(None)
+        if not isinstance(now, Item):
+            return Refused(Failure(_MOVED, "UNREADABLE", where="delete"))
+        if differs(write.expected, now):
+            return Refused(Failure(_MOVED, "CHANGED", where="delete"))
+        try:
+            await self._client.write("delete", id=now.id)
+        except Denied as denied:
+            return _refused(denied, "delete")
+        return Done(None)
+
+    async def _stored(
+        self, operation: str, form: Form, zone: ZoneInfo, element: Mapping[str, str], **parameters: str
+    ) -> Result:
+        """Create or revise. The answer is the whole record as it is stored, workflows included (API.md 3.1)."""
+        try:
+            answer = await self._client.write(operation, **parameters, element=json.dumps(element))
+        except Denied as denied:
+            return _refused(denied, operation)
+        if not isinstance(answer, dict) or not answer.get("id"):
+            return Unclear(Failure(200, "NOT_VTENEXT", where=operation))
+        row = {name: as_text(value) for name, value in answer.items()}
+        return Done(item_of(form, row, zone, {"": "", **self._names}))
+
+
+def _kind(write: Write) -> Kind:
+    return write.kind if isinstance(write, New) else write.expected.kind
+
+
+def _refused(denied: Denied, operation: str) -> Result:
+    """vtenext answers HTTP 200 to everything it handles, so the status is ours: the nearest that HTTP knows."""
+    if operation != "delete" and denied.code in STORED_ANYWAY:
+        return Unclear(Failure(200, denied.code, where=operation))
+    if operation == "revise" and denied.gone:
+        return Refused(Failure(_MOVED, "GONE", where=operation))
+    return Refused(Failure(_STATUS.get(denied.code, 400), denied.code, where=operation))

@@ -1,0 +1,1 @@
+"""What the engine remembers between runs, on Azure Table Storage (or in memory, for tests)."""

@@ -1,0 +1,311 @@
+"""The ledger of one mailbox: links, intents, pending rows, tombstones, checkpoint, history - one partition, one fence.
+
+Every change goes through `commit`, an entity-group transaction that also checks the fence: a worker whose lease was taken over cannot write
+a single row (`Fenced`). Keys of rows begin with what they are:
+
+    f          the fence, raised by whoever takes the lease            c|crm id   a link (all of it)
+    k          checkpoint and counters                                 m|item id  points to the link
+    i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
+    t|side|id  tombstone: unlinked on purpose                          h|...      history and journal
+
+No value of an item stands here in clear: bases are digests, journal values are encrypted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sync.errors import Fenced
+from sync.model import Held, Kind, Link, Reason, Role, Side
+from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end
+
+FAMILY = "people"
+
+
+def partition_of(mailbox: str) -> str:
+    return f"{mailbox}|{FAMILY}"
+
+
+def safe(text: str) -> str:
+    """An id as part of a key: itself, or its hash where the service would refuse it."""
+    if len(text) <= 300 and not any(c in "/\\#?" or c < " " or "\x7f" <= c <= "\x9f" for c in text):
+        return text
+    return "~" + sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A creation on the other side for the item `id` of `side`, written down before the call."""
+
+    side: Side
+    id: str
+    kind: Kind
+    stamp: str
+    since: str  # ISO UTC
+    replaces: str = ""  # crm id of the link that this creation takes over
+    sent: str = ""  # digest of what is sent, to recognise a creation in the CRM whose answer was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An item that was seen and could not be settled, or is left alone for a reason that is counted and shown.
+
+    `shown`: what an admin was asked about. `handles`: keyed digests of an unlinked card's names and addresses, by which a new CRM
+    item finds it.
+    """
+
+    side: Side
+    id: str
+    because: Reason
+    since: str
+    fails: int = 0
+    hold: str = ""
+    shown: str = ""
+    cause: str = ""
+    kind: str = ""
+    handles: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A link that ended on purpose: its crm item and mailbox item are not joined or made again."""
+
+    side: Side
+    id: str
+    because: Reason
+    other: str  # the id on the other side
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the mailbox's next run begins with."""
+
+    cursor: str = ""
+    folder: str = ""
+    run: int = 0
+    full_at: str = ""  # last comparison in full, ISO UTC
+    deletes: Mapping[str, int] = field(default_factory=dict)  # "kind|side|hour" -> deletions: the rolling 24 hours
+
+
+def put_link(link: Link) -> list[Op]:
+    """The two rows of a link."""
+    base = {pair: f"{held.crm} {held.mailbox}" for pair, held in link.base.items()}
+    data = {
+        "item": link.item_id,
+        "kind": link.kind.value,
+        "origin": link.origin.value,
+        "role": link.role.value,
+        "base": json.dumps(base, separators=(",", ":")),
+        "crm_version": link.crm_version,
+        "item_version": link.item_version,
+        "streaks": json.dumps(dict(link.streaks)),
+        "flags": " ".join(sorted(link.flags)),
+    }
+    return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
+
+
+def drop_link(link: Link) -> list[Op]:
+    return [Drop(f"c|{link.crm_id}"), Drop(f"m|{safe(link.item_id)}")]
+
+
+def put_intent(intent: Intent) -> Op:
+    data = {
+        "kind": intent.kind.value,
+        "stamp": intent.stamp,
+        "since": intent.since,
+        "id": intent.id,
+        "replaces": intent.replaces,
+        "sent": intent.sent,
+    }
+    return Put(_key("i", intent.side, intent.id), data)
+
+
+def drop_intent(side: Side, id_: str) -> Op:
+    return Drop(_key("i", side, id_))
+
+
+def put_pending(row: Pending) -> Op:
+    data = {
+        "id": row.id,
+        "because": row.because.value,
+        "since": row.since,
+        "fails": row.fails,
+        "hold": row.hold,
+        "shown": row.shown,
+        "cause": row.cause,
+        "kind": row.kind,
+        "handles": row.handles,
+    }
+    return Put(_key("p", row.side, row.id), data)
+
+
+def drop_pending(side: Side, id_: str) -> Op:
+    return Drop(_key("p", side, id_))
+
+
+def put_tombstones(link: Link, because: Reason) -> list[Op]:
+    return [put_tombstone(Tombstone(side, link.id_on(side), because, link.id_on(side.other))) for side in Side]
+
+
+def put_tombstone(stone: Tombstone) -> Op:
+    data = {"id": stone.id, "because": stone.because.value, "other": stone.other}
+    return Put(_key("t", stone.side, stone.id), data)
+
+
+def drop_tombstone(side: Side, id_: str) -> Op:
+    return Drop(_key("t", side, id_))
+
+
+def _key(letter: str, side: Side, id_: str) -> str:
+    return f"{letter}|{side.value}|{safe(id_)}"
+
+
+def _text(data: Data, name: str) -> str:
+    return str(data.get(name, ""))
+
+
+class MailboxLedger:
+    """One worker's view of one mailbox's partition, under a fence."""
+
+    def __init__(self, rows: Rows, mailbox: str, fence: int, fence_etag: str) -> None:
+        self._rows, self.mailbox, self.fence = rows, mailbox, fence
+        self.partition = partition_of(mailbox)
+        self._fence_etag = fence_etag
+        self._turn = asyncio.Lock()  # transactions carry the fence's ETag: one after another
+
+    @classmethod
+    async def open(cls, rows: Rows, mailbox: str, fence: int) -> MailboxLedger:
+        """Raise the fence to `fence`. Raises Fenced when a newer worker was here."""
+        partition = partition_of(mailbox)
+        row = await rows.get(partition, "f")
+        if row is not None and int(row.data["fence"]) > fence:
+            raise Fenced
+        op: Op = Replace("f", {"fence": fence}, row.etag) if row else Insert("f", {"fence": fence})
+        try:
+            (etag,) = await rows.transact(partition, [op])
+        except Conflict:
+            raise Fenced from None
+        return cls(rows, mailbox, fence, etag)
+
+    async def commit(self, ops: Sequence[Op]) -> None:
+        """Store all or nothing per 99 operations, in order. Raises Fenced when this worker's time is over."""
+        async with self._turn:
+            for start in range(0, len(ops), MAX_OPS - 1):
+                part = list(ops[start : start + MAX_OPS - 1])
+                fence = Replace("f", {"fence": self.fence}, self._fence_etag)
+                try:
+                    etags = await self._rows.transact(self.partition, [fence, *part])
+                except Conflict as conflict:
+                    if conflict.key == "f":
+                        raise Fenced from None
+                    raise
+                self._fence_etag = etags[0]
+
+    async def commit_groups(self, groups: Iterable[Sequence[Op]]) -> None:
+        """Commit groups of operations, never splitting a group over two transactions."""
+        part: dict[str, Op] = {}
+        for group in groups:
+            if len(part) + len(group) > MAX_OPS - 1 or any(op.key in part for op in group):
+                await self.commit(list(part.values()))
+                part = {}
+            part.update({op.key: op for op in group})
+        if part:
+            await self.commit(list(part.values()))
+
+    async def checkpoint(self) -> Checkpoint:
+        row = await self._rows.get(self.partition, "k")
+        if row is None:
+            return Checkpoint()
+        deletes = json.loads(_text(row.data, "deletes") or "{}")
+        data = row.data
+        return Checkpoint(
+            _text(data, "cursor"), _text(data, "folder"), int(data["run"]), _text(data, "full_at"), deletes
+        )
+
+    async def save_checkpoint(self, point: Checkpoint) -> None:
+        data: Data = {
+            "cursor": point.cursor,
+            "folder": point.folder,
+            "run": point.run,
+            "full_at": point.full_at,
+            "deletes": json.dumps(dict(point.deletes)),
+        }
+        await self.commit([Put("k", data)])
+
+    async def link_by_crm(self, crm_id: str) -> Link | None:
+        row = await self._rows.get(self.partition, f"c|{crm_id}")
+        return self._link(crm_id, row.data) if row else None
+
+    async def link_by_item(self, item_id: str) -> Link | None:
+        row = await self._rows.get(self.partition, f"m|{safe(item_id)}")
+        return await self.link_by_crm(_text(row.data, "crm")) if row else None
+
+    async def links(self) -> AsyncIterator[Link]:
+        async for row in self._rows.query(self.partition, "c|", prefix_end("c|")):
+            yield self._link(row.key[2:], row.data)
+
+    def _link(self, crm_id: str, data: Data) -> Link:
+        base = {pair: Held(*both.split(" ")) for pair, both in json.loads(_text(data, "base")).items()}
+        return Link(
+            self.mailbox,
+            Kind(_text(data, "kind")),
+            crm_id,
+            _text(data, "item"),
+            Side(_text(data, "origin")),
+            Role(_text(data, "role")),
+            base,
+            _text(data, "crm_version"),
+            _text(data, "item_version"),
+            json.loads(_text(data, "streaks") or "{}"),
+            frozenset(_text(data, "flags").split()),
+        )
+
+    async def intents(self) -> list[Intent]:
+        rows = self._rows.query(self.partition, "i|", prefix_end("i|"))
+        return [
+            Intent(
+                _side(row.key),
+                _text(row.data, "id"),
+                Kind(_text(row.data, "kind")),
+                _text(row.data, "stamp"),
+                _text(row.data, "since"),
+                _text(row.data, "replaces"),
+                _text(row.data, "sent"),
+            )
+            async for row in rows
+        ]
+
+    async def pending(self) -> list[Pending]:
+        rows = self._rows.query(self.partition, "p|", prefix_end("p|"))
+        return [
+            Pending(
+                _side(row.key),
+                _text(row.data, "id"),
+                Reason(_text(row.data, "because")),
+                _text(row.data, "since"),
+                int(row.data["fails"]),
+                _text(row.data, "hold"),
+                _text(row.data, "shown"),
+                _text(row.data, "cause"),
+                _text(row.data, "kind"),
+                _text(row.data, "handles"),
+            )
+            async for row in rows
+        ]
+
+    async def tombstones(self) -> list[Tombstone]:
+        rows = self._rows.query(self.partition, "t|", prefix_end("t|"))
+        return [
+            Tombstone(
+                _side(row.key), _text(row.data, "id"), Reason(_text(row.data, "because")), _text(row.data, "other")
+            )
+            async for row in rows
+        ]
+
+
+def _side(key: str) -> Side:
+    return Side(key.split("|")[1])

@@ -1,0 +1,295 @@
+"""What all workers share: mailboxes with their leases, inboxes, who holds which CRM record, holds. No values of items.
+
+Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox` (CRM ids that a sweep marked),
+`r|<module>|<number // 100>` (holders of CRM records, and what the sweep last saw of them), `holds`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sync.model import Kind, Reason, Role, Side
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end
+
+LEASE = timedelta(seconds=90)
+MAX_STARTS = 3
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRow:
+    """A mailbox as all workers see it. Times are ISO UTC, '' = never."""
+
+    id: str
+    user: str  # crm id of the user it belongs to
+    enabled: bool = True
+    state: str = "ok"  # ok | error
+    cause: str = ""
+    dirty: bool = False
+    due_at: str = ""
+    holder: str = ""
+    fence: int = 0
+    expires: str = ""
+    starts: int = 0  # runs that began since one ended
+    attempts: int = 0  # consecutive failed ones
+    last_run: str = ""
+    full: bool = False  # the next run compares everything
+    counts: str = ""  # of the last run, JSON reason -> number
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    row: MailboxRow
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A CRM item that a mailbox should look at. Removed with its ETag, so that a newer mark survives."""
+
+    kind: Kind
+    crm_id: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown."""
+
+    id: str
+    mailbox: str
+    kind: Kind
+    side: Side
+    because: Reason
+    since: str
+    state: str = "open"  # open | approved | rejected
+    until: str = ""
+    count: int = 1
+    items: Sequence[str] = ()  # ids, the first hundred
+    candidates: Sequence[str] = ()
+    choice: str = ""
+
+
+def _mailbox(row: Row) -> MailboxRow:
+    names = MailboxRow.__dataclass_fields__
+    return MailboxRow(id=row.key, **{k: v for k, v in row.data.items() if k in names})  # type: ignore[arg-type]
+
+
+def _data(item: MailboxRow | HoldRow) -> Data:
+    result: dict[str, str | int | bool] = {}
+    for name in item.__dataclass_fields__:
+        value = getattr(item, name)
+        if name != "id":
+            result[name] = value if isinstance(value, str | int | bool) else json.dumps(list(value))
+    return result
+
+
+def record_partition(crm_id: str) -> str:
+    module, _, number = crm_id.partition("x")
+    return f"r|{module}|{int(number) // 100}"
+
+
+class Registry:
+    """Typed access to the shared rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    # mailboxes and leases
+
+    async def mailboxes(self) -> list[MailboxRow]:
+        return [_mailbox(row) async for row in self.rows.query("mailboxes")]
+
+    async def mailbox(self, mailbox: str) -> MailboxRow | None:
+        row = await self.rows.get("mailboxes", mailbox)
+        return _mailbox(row) if row else None
+
+    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow:
+        """Change columns of a mailbox's row, whatever others change meanwhile; made when it is not there (`user` needed)."""
+        for _ in range(_TRIES):
+            row = await self.rows.get("mailboxes", mailbox)
+            before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes.get("user", "")))
+            after = replace(before, **changes)  # type: ignore[arg-type]
+            if row and after == before:
+                return after
+            op: Op = Replace(mailbox, _data(after), row.etag) if row else Insert(mailbox, _data(after))
+            try:
+                await self.rows.transact("mailboxes", [op])
+            except Conflict:
+                continue
+            return after
+        raise Conflict(0, mailbox)
+
+    async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
+        """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
+        row = await self.rows.get("mailboxes", mailbox)
+        if row is None:
+            return None
+        before = _mailbox(row)
+        if before.holder and before.expires > now.isoformat():
+            await self.change_mailbox(mailbox, dirty=True)
+            return None
+        after = replace(
+            before,
+            holder=worker,
+            fence=before.fence + 1,
+            expires=(now + LEASE).isoformat(),
+            dirty=False,
+            starts=before.starts + 1,
+        )
+        try:
+            (etag,) = await self.rows.transact("mailboxes", [Replace(mailbox, _data(after), row.etag)])
+        except Conflict:
+            return None
+        return Lease(after, etag)
+
+    async def renew(self, lease: Lease, now: datetime) -> datetime | None:
+        """Extend the lease; None when it is not ours any more."""
+        row = await self.mailbox(lease.row.id)
+        if row is None or row.fence != lease.row.fence or row.holder != lease.row.holder:
+            return None
+        until = now + LEASE
+        await self.change_mailbox(lease.row.id, expires=until.isoformat())
+        return until
+
+    async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
+        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        for _ in range(_TRIES):
+            row = await self.rows.get("mailboxes", lease.row.id)
+            now = _mailbox(row) if row else None
+            if row is None or now is None or now.fence != lease.row.fence:
+                return None
+            if now.dirty:
+                changes["dirty"] = True
+            after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
+            try:
+                await self.rows.transact("mailboxes", [Replace(row.key, _data(after), row.etag)])
+            except Conflict:
+                continue
+            return after
+        return None
+
+    # inbox
+
+    async def mark(self, mailbox: str, marks: Sequence[tuple[Kind, str]], nonce: str) -> None:
+        """Tell a mailbox to look at these CRM items."""
+        unique = list(dict.fromkeys(marks))
+        for start in range(0, len(unique), 100):
+            ops = [Put(crm_id, {"kind": kind.value, "nonce": nonce}) for kind, crm_id in unique[start : start + 100]]
+            await self.rows.transact(f"{mailbox}|inbox", ops)
+
+    async def inbox(self, mailbox: str) -> list[Mark]:
+        rows = self.rows.query(f"{mailbox}|inbox")
+        return [Mark(Kind(str(row.data["kind"])), row.key, row.etag) async for row in rows]
+
+    async def unmark(self, mailbox: str, marks: Sequence[Mark]) -> None:
+        """Remove marks that were not renewed meanwhile."""
+        for start in range(0, len(marks), 100):
+            part = list(marks[start : start + 100])
+            try:
+                await self.rows.transact(f"{mailbox}|inbox", [Drop(m.crm_id, m.etag) for m in part])
+            except Conflict:
+                for mark in part:
+                    await self._unmark_one(mailbox, mark)
+
+    async def _unmark_one(self, mailbox: str, mark: Mark) -> None:
+        try:
+            await self.rows.transact(f"{mailbox}|inbox", [Drop(mark.crm_id, mark.etag)])
+        except Conflict:
+            return  # marked anew: stays
+
+    # holders of CRM records
+
+    async def holders(self, crm_id: str) -> dict[str, Role]:
+        """Mailboxes that hold a copy of the record, with the copy's role."""
+        prefix = f"{crm_id}|"
+        rows = self.rows.query(record_partition(crm_id), prefix, prefix_end(prefix))
+        return {row.key.split("|", 1)[1]: Role(str(row.data["role"])) async for row in rows}
+
+    async def holders_near(self, crm_ids: Collection[str]) -> dict[str, dict[str, Role]]:
+        """`holders` of many records, a query per partition."""
+        result: dict[str, dict[str, Role]] = {crm_id: {} for crm_id in crm_ids}
+        for partition in sorted({record_partition(crm_id) for crm_id in crm_ids}):
+            async for row in self.rows.query(partition):
+                crm_id, _, mailbox = row.key.partition("|")
+                if mailbox and crm_id in result:
+                    result[crm_id][mailbox] = Role(str(row.data["role"]))
+        return result
+
+    async def hold_records(
+        self, mailbox: str, roles: Mapping[str, Role], seen: Mapping[str, str] | None = None
+    ) -> None:
+        """Note that `mailbox` holds these CRM records; written before the links. `seen`: digests for `saw`."""
+        by_partition: dict[str, list[Op]] = {}
+        for crm_id, role in roles.items():
+            ops = by_partition.setdefault(record_partition(crm_id), [])
+            ops.append(Put(f"{crm_id}|{mailbox}", {"role": role.value}))
+            if seen and crm_id in seen:
+                ops.append(Put(crm_id, {"seen": seen[crm_id]}))
+        await self._by_partition(by_partition)
+
+    async def release_records(self, mailbox: str, crm_ids: Collection[str]) -> None:
+        """The mailbox holds no copy any more; removed after the links."""
+        by_partition: dict[str, list[Op]] = {}
+        for crm_id in crm_ids:
+            by_partition.setdefault(record_partition(crm_id), []).append(Drop(f"{crm_id}|{mailbox}"))
+        await self._by_partition(by_partition)
+
+    async def seen(self, crm_ids: Collection[str]) -> dict[str, str]:
+        """What the sweep last saw of these records, as digests."""
+        result: dict[str, str] = {}
+        wanted = set(crm_ids)
+        for partition in sorted({record_partition(crm_id) for crm_id in crm_ids}):
+            async for row in self.rows.query(partition):
+                if row.key in wanted:
+                    result[row.key] = str(row.data["seen"])
+        return result
+
+    async def saw(self, digests: Mapping[str, str]) -> None:
+        """Remember digests of records, so that their echoes are dropped; '' forgets."""
+        by_partition: dict[str, list[Op]] = {}
+        for crm_id, digest in digests.items():
+            op: Op = Put(crm_id, {"seen": digest}) if digest else Drop(crm_id)
+            by_partition.setdefault(record_partition(crm_id), []).append(op)
+        await self._by_partition(by_partition)
+
+    async def _by_partition(self, by_partition: Mapping[str, Sequence[Op]]) -> None:
+        for partition, ops in by_partition.items():
+            for start in range(0, len(ops), 100):
+                await self.rows.transact(partition, ops[start : start + 100])
+
+    # holds
+
+    async def holds(self) -> list[HoldRow]:
+        return [_hold(row) async for row in self.rows.query("holds")]
+
+    async def hold(self, id_: str) -> HoldRow | None:
+        row = await self.rows.get("holds", id_)
+        return _hold(row) if row else None
+
+    async def put_hold(self, hold: HoldRow) -> None:
+        await self.rows.transact("holds", [Put(hold.id, _data(hold))])
+
+    async def drop_hold(self, id_: str) -> None:
+        await self.rows.transact("holds", [Drop(id_)])
+
+
+def _hold(row: Row) -> HoldRow:
+    data = row.data
+    return HoldRow(
+        row.key,
+        str(data["mailbox"]),
+        Kind(str(data["kind"])),
+        Side(str(data["side"])),
+        Reason(str(data["because"])),
+        str(data["since"]),
+        str(data["state"]),
+        str(data["until"]),
+        int(data["count"]),
+        tuple(json.loads(str(data["items"]))),
+        tuple(json.loads(str(data["candidates"]))),
+        str(data["choice"]),
+    )

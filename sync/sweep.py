@@ -1,0 +1,165 @@
+"""Once for everybody: read the CRM's changes, drop echoes of our own writes, mark the mailboxes concerned. I/O.
+
+The cost grows with changes, not with mailboxes. Which mailboxes: the home of the record's owner, and whoever holds a copy (a reassignment does
+not name the old owner, a deletion carries only an id). A mark says "look at this id", never what it holds; cursors move after the marks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mapping.model import Translator
+from sync.brakes import SWEEP_LIMITS, braked
+from sync.merge import Digests
+from sync.model import Item, Kind, Reason, Side
+from sync.sides.base import Crm
+from sync.store.base import Put
+from sync.store.registry import HoldRow, Registry
+
+PARTITION = "sweep"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTools:
+    """What a sweep works with. `home_of`: crm owner id -> mailbox id, '' = none."""
+
+    crm: Crm
+    registry: Registry
+    translators: Mapping[Kind, Translator]
+    digests: Digests
+    home_of: Callable[[str], str]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep found. `marked`: mailboxes with work."""
+
+    changed: int = 0
+    echoes: int = 0
+    gone: int = 0
+    marked: set[str] = field(default_factory=set)
+    without_mailbox: int = 0
+    held: int = 0
+
+
+def record_digest(item: Item, translator: Translator, digests: Digests) -> str:
+    """Everything of a record that matters to a mailbox, as one digest: its echo has the same."""
+    values = translator.crm_values(item.fields)
+    text = json.dumps([item.owner, sorted(values.items())])
+    return digests.digest(item.id, "record", translator.version, text)
+
+
+async def sweep(tools: SweepTools) -> Swept:
+    """Read every module's changes since the last sweep and mark mailboxes."""
+    swept = Swept()
+    for kind in Kind:
+        await _sweep_kind(kind, tools, swept)
+    return swept
+
+
+async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
+    rows = tools.registry.rows
+    row = await rows.get(PARTITION, kind.value)
+    if row is None:  # from now on: what is there already is read by the first fill of each mailbox
+        await rows.transact(PARTITION, [Put(kind.value, {"cursor": await tools.crm.beginning()})])
+        return
+    gone: list[str] = []
+    cursor = str(row.data["cursor"])
+    async for page in tools.crm.changes(kind, cursor):
+        gone.extend(page.gone)
+        fresh = await _without_echoes(page.items, kind, tools, swept)
+        await _mark_items(fresh, kind, tools, swept)
+        if kind is Kind.COMPANY and fresh:
+            contacts = await tools.crm.contacts_of([item.id for item in fresh])
+            await _mark_holders(contacts, Kind.CONTACT, tools, swept)
+        await tools.registry.saw({i.id: record_digest(i, tools.translators[kind], tools.digests) for i in fresh})
+        cursor = page.cursor or cursor
+    await _mark_gone(gone, kind, tools, swept)
+    await rows.transact(PARTITION, [Put(kind.value, {"cursor": cursor})])
+
+
+async def _without_echoes(items: Sequence[Item], kind: Kind, tools: SweepTools, swept: Swept) -> list[Item]:
+    seen = await tools.registry.seen([item.id for item in items])
+    translator = tools.translators[kind]
+    fresh = [item for item in items if seen.get(item.id) != record_digest(item, translator, tools.digests)]
+    swept.changed += len(fresh)
+    swept.echoes += len(items) - len(fresh)
+    return fresh
+
+
+async def _mark_items(items: Sequence[Item], kind: Kind, tools: SweepTools, swept: Swept) -> None:
+    holders = await tools.registry.holders_near([item.id for item in items])
+    marks: dict[str, list[tuple[Kind, str]]] = defaultdict(list)
+    for item in items:
+        home = tools.home_of(item.owner)
+        swept.without_mailbox += not home
+        for mailbox in {*holders[item.id], *([home] if home else [])}:
+            marks[mailbox].append((kind, item.id))
+    await _mark(marks, tools, swept)
+
+
+async def _mark_holders(ids: Collection[str], kind: Kind, tools: SweepTools, swept: Swept) -> None:
+    marks: dict[str, list[tuple[Kind, str]]] = defaultdict(list)
+    for crm_id, holders in (await tools.registry.holders_near(ids)).items():
+        for mailbox in holders:
+            marks[mailbox].append((kind, crm_id))
+    await _mark(marks, tools, swept)
+
+
+async def _mark(marks: Mapping[str, Sequence[tuple[Kind, str]]], tools: SweepTools, swept: Swept) -> None:
+    for mailbox, mine in sorted(marks.items()):
+        await tools.registry.mark(mailbox, mine, tools.new_id())
+        swept.marked.add(mailbox)
+
+
+async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: Swept) -> None:
+    """Deletions concern holders only. More than the brake allows are held as a whole until an admin decides (SPEC 7.1)."""
+    holders = await tools.registry.holders_near(set(ids))
+    held = sorted(crm_id for crm_id, mailboxes in holders.items() if mailboxes)
+    if not held:
+        return
+    decided = [h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.state != "open"]
+    for hold in decided:  # the overlap shows the same deletions again: that question was answered
+        answered = {row.key async for row in tools.registry.rows.query(held_partition(hold.id))}
+        held = [crm_id for crm_id in held if crm_id not in answered]
+    swept.gone += len(held)
+    await tools.registry.saw(dict.fromkeys(held, ""))  # restored from the recycle bin it must not look like an echo
+    if braked(len(held), 0, await tools.crm.count(kind) + len(held), SWEEP_LIMITS):
+        swept.held += len(held)
+        await _hold(held, kind, tools)
+        return
+    await _mark_holders(held, kind, tools, swept)
+
+
+def held_partition(hold_id: str) -> str:
+    """Where the ids that a sweep's hold speaks of are kept."""
+    return f"sweep|{hold_id}"
+
+
+async def _hold(ids: Sequence[str], kind: Kind, tools: SweepTools) -> None:
+    """One open hold per module; the next sweep, which sees the same deletions again in its overlap, adds to it."""
+    open_one = next(
+        (h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.state == "open"), None
+    )
+    hold = open_one or HoldRow(
+        tools.new_id(), "", kind, Side.MAILBOX, Reason.DELETE_BRAKE, tools.now().isoformat(timespec="seconds")
+    )
+    for start in range(0, len(ids), 100):
+        ops = [Put(crm_id, {"kind": kind.value}) for crm_id in ids[start : start + 100]]
+        await tools.registry.rows.transact(held_partition(hold.id), ops)
+    total = [row.key async for row in tools.registry.rows.query(held_partition(hold.id))]
+    held = HoldRow(hold.id, "", kind, hold.side, hold.because, hold.since, count=len(total), items=tuple(total[:100]))
+    await tools.registry.put_hold(held)
+
+
+async def mark_approved(hold: HoldRow, tools: SweepTools) -> int:
+    """After an admin approved a sweep's deletions: mark the mailboxes that hold the records. Returns how many records."""
+    ids = [row.key async for row in tools.registry.rows.query(held_partition(hold.id))]
+    await _mark_holders(ids, hold.kind, tools, Swept())
+    return len(ids)

@@ -1,0 +1,145 @@
+"""Run one mailbox under its lease, and turn whatever goes wrong into the right state. I/O; the queue trigger calls it.
+
+The lease is renewed while the run works; a worker whose lease ended, or that sees the board's generation move, stops at its next batch and
+records nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sync.apply import Keys, Tools
+from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, StopConnector, StopMailbox
+from sync.plan import Context
+from sync.run import Limits, Outcome, run_mailbox
+from sync.setup import Setup
+from sync.sides.base import Crm, Mailbox
+from sync.store.board import ATTEMPTS, BoardStore, spacing
+from sync.store.ledger import MailboxLedger
+from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+
+RENEW_BEFORE = timedelta(seconds=60)
+FULL_EVERY = timedelta(hours=24)
+
+
+class Sides(Protocol):
+    """How a worker reaches the two sides."""
+
+    async def crm(self) -> Crm: ...
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        """Opens (or makes) the contact folder. Raises StopMailbox when a folder that was known is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process's ability to run mailboxes. `setup` reads settings and users as they are now."""
+
+    registry: Registry
+    board: BoardStore
+    keys: Keys
+    sides: Sides
+    setup: Callable[[], Awaitable[Setup]]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    limits: Limits = field(default_factory=Limits)
+
+    async def run(self, mailbox: str) -> Outcome | None:
+        """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
+        setup = await self.setup()
+        if not setup.active or (await self.board.read()).state != "running":
+            return None
+        lease = await self.registry.take_lease(mailbox, self.new_id(), self.now())
+        if lease is None or not lease.row.enabled:
+            if lease:
+                await self.registry.release(lease)
+            return None
+        try:
+            if lease.row.state == "error":
+                raise StopMailbox(Cause(lease.row.cause))
+            if lease.row.starts > MAX_STARTS:
+                raise StopMailbox(Cause.RUNS_NEVER_END)
+            outcome = await self._slice(lease, setup)
+        except Fenced:
+            await self.registry.release(lease, dirty=True)
+            return None
+        except StopMailbox as stop:
+            await self.registry.release(lease, state="error", cause=stop.cause.value)
+        except ReconnectNeeded:
+            await self.registry.release(lease, state="error", cause="reconnect")
+        except RetryLater as later:
+            await self._later(lease, later)
+        except StopConnector as stop:
+            await self.registry.release(lease, dirty=True)
+            await self.board.enter("error", self.now(), stop.cause.value)
+        else:
+            await self._ended(lease.row, lease, outcome)
+            return outcome
+        return None
+
+    async def _slice(self, lease: Lease, setup: Setup) -> Outcome:
+        row = lease.row
+        ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence)
+        guard = self._guard(lease, (await self.board.read()).generation)
+        crm = await self.sides.crm()
+        point = await ledger.checkpoint()
+        side = await self.sides.mailbox(row.id, point.folder)
+        if side.folder_id != point.folder:
+            await ledger.save_checkpoint(replace(point, folder=side.folder_id, cursor=""))
+        tombstones = {stone.id: stone.because for stone in await ledger.tombstones()}
+        policy = setup.policy(row.id, row.user)
+        context = Context(policy, setup.translators, self.keys, tombstones)
+        tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
+        stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
+        return await run_mailbox(tools, self.limits, row.full or stale)
+
+    def _guard(self, lease: Lease, generation: int) -> Callable[[], Awaitable[None]]:
+        """Raises Fenced when the lease is not ours or the board moved; renews the lease in time."""
+        expires = datetime.fromisoformat(lease.row.expires)
+
+        async def guard() -> None:
+            nonlocal expires
+            now = self.now()
+            if now >= expires or (await self.board.read()).generation != generation:
+                raise Fenced
+            if expires - now < RENEW_BEFORE:
+                renewed = await self.registry.renew(lease, now)
+                if renewed is None:
+                    raise Fenced
+                expires = renewed
+
+        return guard
+
+    async def _ended(self, row: MailboxRow, lease: Lease, outcome: Outcome) -> None:
+        counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
+        await self.board.reached()
+        await self.registry.release(
+            lease,
+            state="ok",
+            cause="",
+            attempts=0,
+            due_at="",
+            last_run=self.now().isoformat(timespec="seconds"),
+            full=row.full and outcome.unfinished,
+            dirty=outcome.unfinished,
+            counts=counts,
+        )
+
+    async def _later(self, lease: Lease, later: RetryLater) -> None:
+        """The server asked for patience, or cannot be reached: spaced attempts, of this mailbox or of the whole connector."""
+        now = self.now()
+        if later.cause.value.startswith(("crm_", "entra_")):
+            await self.registry.release(lease, dirty=True)
+            await self.board.failed(later.cause.value, now)
+            return
+        attempts = lease.row.attempts + (1 if later.counts else 0)
+        if attempts >= ATTEMPTS:
+            await self.registry.release(lease, state="error", cause=later.cause.value, attempts=attempts)
+            return
+        wait = timedelta(seconds=later.after) if later.after is not None else spacing(attempts)
+        due = (now + wait).isoformat()
+        await self.registry.release(lease, attempts=attempts, due_at=due, cause=later.cause.value, dirty=True)
