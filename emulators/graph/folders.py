@@ -72,9 +72,7 @@ class _Folders:
     def listing(self, call: Call) -> Answer:
         """The folders right below the default one, or below {folder}."""
         mailbox = self._world.mailbox(call, *READ)
-        odata.check_options(call)
-        if "$expand" in call.query:
-            odata.parse_expand(call.query["$expand"])
+        odata.check_options(call, odata.LISTING - {"$expand"})
         parent = find_folder(mailbox, call.params.get("folder", "contacts"))
         select = odata.selected(call, SELECTABLE, _KIND)
         found = mailbox.children(parent)

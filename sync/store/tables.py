@@ -70,6 +70,8 @@ class TableRows:
         """
         from azure.data.tables.aio import TableClient
 
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9]{2,62}", table):
+            raise ConfigMistake("table", "3 to 63 letters and digits, a letter first")
         try:
             if credential is None:
                 client = TableClient.from_connection_string(account, table, **PATIENCE)

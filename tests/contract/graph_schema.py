@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import yaml
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _FILE = Path(__file__).parent.parent / "data" / "graph" / "openapi-subset.yaml"
@@ -29,7 +29,9 @@ def _document() -> dict[str, Any]:
 
 @cache
 def _registry() -> Registry[Any]:
-    return Registry().with_resource(_URI, Resource(contents=_document(), specification=DRAFT202012))
+    registry: Registry[Any] = Registry()
+    known: Registry[Any] = registry.with_resource(_URI, DRAFT202012.create_resource(_document()))
+    return known
 
 
 @cache
@@ -84,7 +86,7 @@ def check(answer: httpx.Response, root: str = "/v1.0") -> httpx.Response:
     """Judge an HTTP answer, the parts of a batch included; returns it."""
     request = answer.request
     path = request.url.path.removeprefix(root)
-    body = answer.json() if answer.content else None
+    body: Any = answer.json() if answer.content else None
     check_body(request.method, path, answer.status_code, body)
     if path == "/$batch" and answer.status_code == 200:
         sent = {each["id"]: each for each in json.loads(request.content)["requests"]}

@@ -126,22 +126,20 @@ async def test_codes_are_redeemed_once_with_pkce(http: httpx.AsyncClient) -> Non
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     wanted = {"client_id": APP, "person": ANNA, "scopes": SCOPES, "redirect_uri": "http://localhost/x"}
 
-    async def redeem(verifier: str) -> httpx.Response:
+    async def issued() -> str:
         made = await http.post("/_emulator/codes", json={**wanted, "challenge": challenge, "nonce": "n"})
-        nonlocal code
-        code = made.json()["code"]
-        return await again(verifier)
+        return str(made.json()["code"])
 
-    async def again(verifier: str) -> httpx.Response:
+    async def redeem(code: str, verifier: str) -> httpx.Response:
         form = {"code": code, "redirect_uri": "http://localhost/x", "code_verifier": verifier}
         return await token(http, grant_type="authorization_code", scope="", **form)
 
-    code = ""
-    assert failure(await redeem("wrong")) == (400, "invalid_grant", 50148)
-    body = (await redeem(verifier)).json()
+    assert failure(await redeem(await issued(), "wrong")) == (400, "invalid_grant", 50148)
+    code = await issued()
+    body = (await redeem(code, verifier)).json()
     assert jwt.decode(body["id_token"], options={"verify_signature": False})["nonce"] == "n"
     assert body["refresh_token"]
-    assert failure(await again(verifier)) == (400, "invalid_grant", 54005)
+    assert failure(await redeem(code, verifier)) == (400, "invalid_grant", 54005)
 
 
 class _Answer:

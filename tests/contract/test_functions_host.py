@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
 from emulators.functions_host.config import ConfigError, read_host_json, resolve, timespan
@@ -230,8 +231,16 @@ class Place:
         return [row for row in rows if row["what"] == what and body in (None, row.get("body"))]
 
 
+def raw_contents(queue: QueueClient) -> list[str]:
+    """What lies visible in a queue; the host makes queues at the first message, so a missing one is empty."""
+    try:
+        return [message.content for message in queue.peek_messages(32)]
+    except ResourceNotFoundError:
+        return []
+
+
 def contents(queue: QueueClient) -> list[str]:
-    return sorted(base64.b64decode(message.content).decode() for message in queue.peek_messages(32))
+    return [base64.b64decode(content).decode() for content in raw_contents(queue)]
 
 
 @pytest.fixture(scope="module")
@@ -344,17 +353,15 @@ def test_failure_is_delivered_again_and_then_done(host: Host, place: Place) -> N
 
 def test_poison_after_max_dequeue_count(host: Host, place: Place) -> None:
     place.send("poison")
-    until(lambda: "-poison" in host.said and "poison" in contents(place.queue("work-poison")), "the poison queue")
+    poison = base64.b64encode(b"poison").decode()
+    until(lambda: poison in raw_contents(place.queue("work-poison")), "the poison queue")
     assert [row["count"] for row in place.records("work", "poison")] == [1, 2]
 
 
 def test_message_that_is_not_base64_goes_to_poison_unread(host: Host, place: Place) -> None:
     place.queue("work").send_message("not base64!")
-    poison = place.queue("work-poison")
-    until(
-        lambda: host.said.count("is not base64") and any(m.content == "not base64!" for m in poison.peek_messages(32)),
-        "the poison queue",
-    )
+    until(lambda: "not base64!" in raw_contents(place.queue("work-poison")), "the poison queue")
+    assert "is not base64" in host.said
 
 
 def test_long_run_stays_invisible_and_an_endless_one_is_ended(host: Host, place: Place) -> None:

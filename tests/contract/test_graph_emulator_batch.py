@@ -12,6 +12,7 @@ import pytest
 
 from emulators.corner import Clock, Fault
 from emulators.entra import EntraEmulator
+from emulators.entra_state import Person
 from emulators.graph import GraphEmulator
 from emulators.inprocess import InProcessTransport
 from tests.contract.graph_schema import judge
@@ -229,3 +230,20 @@ async def test_app_only_tokens_have_no_me(entra: EntraEmulator) -> None:
     async with httpx.AsyncClient(transport=InProcessTransport(guarded(entra).app), base_url="http://g/v1.0") as http:
         answer = await http.get("/me/contacts", headers={"Authorization": f"Bearer {entra.app_token('app')}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
+
+
+async def test_a_delegated_token_opens_its_own_mailbox_only(entra: EntraEmulator) -> None:
+    graph = guarded(entra)
+    graph.add_user(OTHER, "Bo Verdi")
+    person = Person(graph.outlook.mailbox(MAIL).owner, MAIL, "Anna Neri")
+    now = entra.clock.now().timestamp()
+    refresh = entra.directory.issue_refresh("app", person, ("Contacts.ReadWrite", "User.Read"), now)
+    form = {"grant_type": "refresh_token", "client_id": "app", "client_secret": "s3cret", "refresh_token": refresh}
+    async with httpx.AsyncClient(transport=InProcessTransport(entra.app)) as login:
+        answer = await login.post(f"http://entra/{entra.tenant}/oauth2/v2.0/token", data=form)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    async with httpx.AsyncClient(transport=InProcessTransport(graph.app), headers=headers) as http:
+        own = await http.get("http://g/v1.0/me/contacts")
+        other = await http.get(f"http://g/v1.0/users/{OTHER}/contacts")
+    assert own.status_code == 200
+    assert (other.status_code, other.json()["error"]["code"]) == (403, "ErrorAccessDenied")

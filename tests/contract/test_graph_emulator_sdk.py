@@ -20,12 +20,13 @@ from azure.core.pipeline.transport import AsyncHttpResponse, AsyncHttpTransport,
 from azure.identity.aio import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from msgraph import GraphRequestAdapter, GraphServiceClient
 from msgraph.generated.models.contact import Contact
 from msgraph.generated.models.contact_folder import ContactFolder
 from msgraph.generated.models.email_address import EmailAddress
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.single_value_legacy_extended_property import SingleValueLegacyExtendedProperty
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from emulators.entra import EntraEmulator
@@ -51,6 +52,7 @@ class Redirect(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     async def send(self, request: HttpRequest, **kwargs: Any) -> AsyncHttpResponse:
         url = httpx.URL(request.url)
         assert url.host == "login.microsoftonline.com"
+        assert isinstance(request.data, dict)
         answer = await self._client.request(request.method, url.raw_path.decode(), data=request.data)
         return Buffered(request, answer)
 

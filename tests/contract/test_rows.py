@@ -6,16 +6,12 @@ The limits are the service's. Azurite accepts some of what the service refuses, 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
 from uuid import uuid4
 
 import pytest
 
-from sync.errors import ConfigMistake
 from sync.store.base import (
     Conflict,
     Data,
@@ -27,7 +23,6 @@ from sync.store.base import (
     Replace,
     Row,
     Rows,
-    StoreUnreachable,
     prefix_end,
 )
 from sync.store.memory import MemoryRows
@@ -389,49 +384,6 @@ class TestMemoryRows(RowsContract):
     def rows(self) -> MemoryRows:
         return MemoryRows()
 
-    async def test_a_crash_before_the_commit_stores_nothing(self) -> None:
-        rows = MemoryRows(before=blow_up_at("transact"))
-        with pytest.raises(InterruptedError):
-            await rows.transact(P, [Put("r", {})])
-        assert rows.everything() == []
-        assert await rows.get(P, "r") is None
-
-    async def test_a_crash_after_the_commit_has_stored_everything(self) -> None:
-        rows = MemoryRows(after=blow_up_at("transact"))
-        with pytest.raises(InterruptedError):
-            await rows.transact(P, [Put("r", {}), Put("s", {})])
-        assert [row.key for row in rows.everything()] == ["r", "s"]
-
-    async def test_the_hooks_see_every_operation(self) -> None:
-        seen: list[str] = []
-        rows = MemoryRows(
-            before=lambda name: seen.append(f"before {name}"), after=lambda name: seen.append(f"after {name}")
-        )
-        await rows.transact(P, [Insert("r", {})])
-        with pytest.raises(Conflict):
-            await rows.transact(P, [Insert("r", {})])
-        await rows.get(P, "r")
-        await keys(rows)
-        await rows.transact(P, [])
-        assert seen == ["before transact", "after transact", "before transact", "before get", "before query"]
-
-    async def test_a_query_is_a_snapshot(self) -> None:
-        rows = MemoryRows()
-        await rows.transact(P, [Put(key, {"n": 1}) for key in "ab"])
-        seen = []
-        async for row in rows.query(P):
-            seen.append((row.key, row.data))
-            await rows.transact(P, [Put("b", {"n": 2}), Put("c", {"n": 2})])
-        assert seen == [("a", {"n": 1}), ("b", {"n": 1})]
-
-
-def blow_up_at(wanted: str) -> Callable[[str], None]:
-    def hook(operation: str) -> None:
-        if operation == wanted:
-            raise InterruptedError(operation)
-
-    return hook
-
 
 @pytest.mark.azurite
 class TestTableRows(RowsContract):
@@ -440,84 +392,3 @@ class TestTableRows(RowsContract):
         rows = TableRows.connect(azurite, table=f"t{uuid4().hex}")
         yield rows
         await rows.aclose()
-
-    async def test_the_table_is_made_once_by_many_at_once(self, azurite: str) -> None:
-        table = f"t{uuid4().hex}"
-        first, second = TableRows.connect(azurite, table=table), TableRows.connect(azurite, table=table)
-        try:
-            puts = [
-                rows.transact(P, [Put(f"r{n}", {})])
-                for n, rows in zip(range(12), itertools.cycle([first, second]), strict=False)
-            ]
-            await asyncio.gather(*puts)
-            assert len(await keys(second)) == 12
-        finally:
-            await first.aclose()
-            await second.aclose()
-
-    async def test_a_dropped_row_that_flickers_ends_as_a_conflict(self, azurite: str) -> None:
-        """Nothing is stored, and the number of attempts is bounded."""
-
-        class Flicker(TableRows):
-            looks = 0
-
-            async def _missing(self, partition: str, candidates: Sequence[int], ops: Sequence[Op]) -> set[int]:
-                self.looks += 1
-                return set()  # "it is there again": and gone once more when the batch arrives
-
-        rows = Flicker.connect(azurite, table=f"t{uuid4().hex}")
-        try:
-            with pytest.raises(Conflict) as caught:
-                await rows.transact(P, [Put("new", {}), Drop("flicker")])
-            assert (caught.value.index, caught.value.key) == (1, "flicker")
-            assert rows.looks == 5
-            assert await keys(rows) == []
-        finally:
-            await rows.aclose()
-
-    async def test_a_deleted_table_is_no_empty_table(self, rows: TableRows) -> None:
-        await rows.transact(P, [Put("r", {})])
-        await rows._client.delete_table()
-        for call in (
-            rows.get(P, "r"),
-            keys(rows),
-            rows.transact(P, [Insert("r", {})]),
-            rows.transact(P, [Put("a", {}), Drop("b")]),
-        ):
-            with pytest.raises(StoreUnreachable):
-                await call
-
-    async def test_a_wrong_key_is_unreachable_and_not_told(self, azurite: str) -> None:
-        wrong = "d3Jvbmcga2V5"
-        parts = [f"AccountKey={wrong}" if part.startswith("AccountKey=") else part for part in azurite.split(";")]
-        rows = TableRows.connect(";".join(parts), table=f"t{uuid4().hex}")
-        try:
-            for call in (rows.get(P, "r"), rows.transact(P, [Put("r", {})])):
-                with pytest.raises(StoreUnreachable) as caught:
-                    await call
-                assert wrong not in str(caught.value)
-        finally:
-            await rows.aclose()
-
-
-async def test_a_server_that_is_not_there_is_unreachable(unused_tcp_port: int) -> None:
-    key = "d3Jvbmcga2V5"
-    account = f"AccountName=a;AccountKey={key};TableEndpoint=http://127.0.0.1:{unused_tcp_port}/a"
-    rows = TableRows.connect(account, table="t123")
-    try:
-        with pytest.raises(StoreUnreachable):
-            await rows.transact(P, [Put("r", {})])
-    finally:
-        await rows.aclose()
-
-
-@pytest.mark.parametrize("account", ["", "nonsense", "AccountName=a", "AccountName=a;AccountKey"])
-def test_a_malformed_connection_string_is_a_config_mistake(account: str) -> None:
-    with pytest.raises(ConfigMistake) as caught:
-        TableRows.connect(account)
-    assert caught.value.field == "STORAGE"
-
-
-def test_importing_the_store_loads_no_azure_package() -> None:
-    code = "import sys, sync.store.tables, sync.store.memory; sys.exit(any(m.split('.')[0] == 'azure' for m in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -56,6 +56,9 @@ async def run_parts(
                 raise
             done.update(dict.fromkeys((*now, *left), not_sent(error, where)))
             break
+        if isinstance(answers, Failure):  # of the whole request, patience included
+            done.update(dict.fromkeys(now, answers))
+            continue
         again: list[int] = []
         for index, answer in zip(now, answers, strict=True):
             if isinstance(answer, Answer):
@@ -75,7 +78,7 @@ async def run_parts(
 
 async def _request(
     connection: GraphConnection, mailbox: str, parts: Sequence[Part], chained: bool, where: str, repeatable: bool
-) -> list[Answer | Failure]:
+) -> list[Answer | Failure] | Failure:
     requests = [_json(number, part, chained) for number, part in enumerate(parts)]
     answer = await connection.send(
         "POST",
@@ -88,7 +91,7 @@ async def _request(
         repeatable=repeatable,
     )
     if isinstance(answer, Failure):
-        return [answer] * len(parts)
+        return answer
     lost = Failure(status=0, code="PartMissing", where=where)
     found: list[Answer | Failure] = [lost] * len(parts)
     for each in answer.body.get("responses") or ():  # in any order (BEHAVIOUR 4)

@@ -22,6 +22,15 @@ from sync.sides.graph.delta import PAGE, PREFER, delta_pages
 from sync.sides.graph.folders import Folder, Place, expect, folder_path, open_folder, places, user_path
 
 T = TypeVar("T")
+MAILBOX_CODES = frozenset(
+    {
+        "erroraccessdenied",
+        "mailboxnotenabledforrestapi",
+        "resourcenotfound",
+        "errorinvaliduser",
+        "request_resourcenotfound",
+    }
+)
 EXPAND = f"$expand=singleValueExtendedProperties($filter=id%20eq%20'{quote(STAMP, safe='')}')"
 
 
@@ -98,7 +107,7 @@ class GraphMailbox:
     async def _look(self, ids: Sequence[str]) -> dict[str, Item | Gone | Left | Failure]:
         """What each id is now. A 404 counts when it repeats while our folder answers: lone ones come and go (BEHAVIOUR 11.11)."""
         found: dict[str, Answer | Failure] = await self._cards(list(dict.fromkeys(ids)))
-        missing = [key for key, answer in found.items() if isinstance(answer, Failure) and _missing(answer)]
+        missing = [key for key, each in found.items() if isinstance(each, Failure) and each.status in {404, 410}]
         if missing:
             expect(
                 await self._connection.read(
@@ -194,8 +203,8 @@ def _missing(failure: Failure) -> bool:
 
 
 def _of_the_mailbox(failure: Failure) -> bool:
-    """Does it say something about the mailbox or the sign-in instead of the item?"""
-    return failure.status in {401, 403} or (failure.status == 404 and not _missing(failure) and failure.code != "")
+    """Does it say something about the mailbox or the sign-in instead of the item? (BEHAVIOUR 9)"""
+    return failure.status == 401 or failure.code.lower() in MAILBOX_CODES
 
 
 def _deleted_already(failure: Failure) -> bool:

@@ -28,6 +28,7 @@ CAUSES: dict[int, Cause] = {
     7000222: Cause.SECRET_EXPIRED,
     7000215: Cause.SECRET_WRONG,  # also: the secret's id was given instead of its value
     7000216: Cause.SECRET_WRONG,  # neither secret nor assertion arrived
+    7000218: Cause.SECRET_WRONG,
     700027: Cause.SECRET_WRONG,  # the assertion's signature is not known
     70021: Cause.SECRET_WRONG,  # no federated credential matches the assertion
     700213: Cause.SECRET_WRONG,

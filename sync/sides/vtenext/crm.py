@@ -1,6 +1,6 @@
 """The CRM side as the engine sees it: `sync.sides.base.Crm` over one vtenext.
 
-Only puts the parts together and makes sure that nothing of vtenext's own errors leaves this package.
+Only puts the parts together; knows no operation and no field.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Item, Kind, Present
 from sync.sides.base import NaturalKey, Page, Result, Write
 from sync.sides.vtenext import changes, presence, search, writes
@@ -79,13 +78,8 @@ class VtenextCrm:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """A read that vtenext refuses concerns the whole side: this account is an administrator and asks for described fields only."""
+        """Nothing of vtenext's own errors leaves this package."""
         try:
             yield
         except Denied as denied:
-            if "attribute denied" in denied.message:  # a field was taken away since it was described
-                self._reader.forget()
-                raise RetryLater(Cause.CRM_CRASHED) from denied
-            if denied.code == "ACCESS_DENIED":
-                raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
-            raise RetryLater(Cause.CRM_CRASHED) from denied
+            raise self._reader.whole_side(denied) from denied

@@ -18,7 +18,7 @@ from sync.sides.vtenext.query import equals
 from sync.sides.vtenext.wire import Denied
 from sync.sides.vtenext.zones import iso, same_clock, zone_named
 
-EMPLOYEE = ("id", "username", "firstname", "lastname", "email", "active", "employee_type", OWNER)
+EMPLOYEE = ("id", "username", "firstname", "lastname", "email", "active", OWNER)
 USER = ("id", "user_name", "first_name", "last_name", "email1")
 ACCOUNT_SETTINGS = ("id", "is_admin", "date_format", "user_timezone")
 PROBED = (*MODULES.values(), "Users", "Groups")
@@ -48,10 +48,6 @@ class VtenextDirectory:
         try:
             employees = await self._all("Employees", EMPLOYEE)
         except Denied:
-            employees = []
-        except RetryLater as error:
-            if error.cause is not Cause.CRM_CRASHED:
-                raise
             employees = []
         found = [_from_employee(row) for row in employees if row["username"] and row[OWNER]]
         return found or [_from_user(row) for row in await self._all("Users", USER)]

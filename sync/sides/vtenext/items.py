@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from sync.errors import Cause, StopConnector
+from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Item, Kind, Side, Value
 from sync.sides.vtenext.client import Row, VtenextClient
 from sync.sides.vtenext.query import chunks, member
@@ -90,9 +90,12 @@ class Reader:
             self._forms[kind] = form_of(kind, description, self._fields.get(kind, ()), self._stamps.get(kind, ""))
         return self._forms[kind]
 
-    def forget(self) -> None:
-        """Ask for the descriptions again: a field was taken away meanwhile."""
-        self._forms.clear()
+    def whole_side(self, denied: Denied) -> RetryLater | StopConnector:
+        """A refused read concerns everything: this account is an administrator and asks for described fields only."""
+        if "attribute denied" in denied.message:
+            self._forms.clear()  # a field was taken away since it was described
+            return RetryLater(Cause.CRM_CRASHED)
+        return StopConnector(Cause.CRM_NOT_ADMIN) if denied.code == "ACCESS_DENIED" else RetryLater(Cause.CRM_CRASHED)
 
     async def zone(self) -> ZoneInfo:
         """The server's zone, which only get_changes tells, and only when asked with a date (API.md 5)."""

@@ -13,7 +13,6 @@ from sync.model import Gone, Item, Kind, Present, Proof, Unread
 from sync.sides.vtenext.changes import listing
 from sync.sides.vtenext.client import Row, as_text
 from sync.sides.vtenext.items import Form, Reader
-from sync.sides.vtenext.query import select
 from sync.sides.vtenext.wire import Denied
 
 BROKEN_OWNER = "broken owner"
@@ -42,14 +41,16 @@ async def _proven(
     back = [answer for answer in answers if not isinstance(answer, Denied)]
     returned = {item.id: item for item in await reader.items(kind, back, names)}
     witnessed = await _witness(reader, await reader.form(kind), seen)
-    listed = set() if witnessed else await _deleted_list(reader, kind, set(missing))
+    listed = await _deleted_list(reader, kind, set(missing)) if witnessed is None else set()
     result: dict[str, Present] = {}
     for record, answer in zip(missing, answers, strict=True):
         result[record] = _verdict(record, answer, returned, witnessed, record in listed)
     return result
 
 
-def _verdict(record: str, answer: Row | Denied, returned: Mapping[str, Item], witnessed: bool, listed: bool) -> Present:
+def _verdict(
+    record: str, answer: Row | Denied, returned: Mapping[str, Item], witnessed: bool | None, listed: bool
+) -> Present:
     if not isinstance(answer, Denied):
         return returned[record]
     if answer.broken_owner:
@@ -72,20 +73,21 @@ async def _retrieved(reader: Reader, record: str) -> Row | Denied:
     return row
 
 
-async def _witness(reader: Reader, form: Form, seen: Mapping[str, Row]) -> bool:
-    """Does `retrieve` answer about a record that a query shows? The newest few are tried: one may have a broken owner."""
-    known = list(seen)[:1]
-    if not known:
-        newest = select(form.module, ("id",), page=3).replace(" order by id ", " order by id desc ")
-        known = [row["id"] for row in await reader.client.query(newest)]
-    for record in known:
+async def _witness(reader: Reader, form: Form, seen: Mapping[str, Row]) -> bool | None:
+    """Does `retrieve` answer about a record that a query shows? None: the module is empty. The newest few are tried, as one may be broken."""
+    for record in list(seen)[:1]:
         if not isinstance(await _retrieved(reader, record), Denied):
             return True
-    return False
+    newest = f"select id from {form.module} order by id desc limit 3;"  # noqa: S608 - a constant
+    rows = await reader.client.query(newest)
+    for row in rows:
+        if not isinstance(await _retrieved(reader, row["id"]), Denied):
+            return True
+    return False if rows else None
 
 
 async def _deleted_list(reader: Reader, kind: Kind, wanted: set[str]) -> set[str]:
-    """For a module without any readable record: which of these does the CRM itself list as deleted? Walks the list from the beginning."""
+    """In an empty module: which of these does the CRM itself list as deleted?"""
     found: set[str] = set()
     async for page in listing(reader, kind, None):
         found |= wanted & set(page.gone)

@@ -111,6 +111,8 @@ class _Writer:
             now = await self._present(writes)
         except (RetryLater, StopConnector) as error:
             return [error] * len(writes)
+        except Denied as denied:
+            return [self._reader.whole_side(denied)] * len(writes)
         return await asyncio.gather(*(self._one(write, now, forms[_kind(write)], zone) for write in writes))
 
     async def _present(self, writes: Sequence[Write]) -> dict[str, Present]:

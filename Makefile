@@ -1,0 +1,41 @@
+# Everything sets up what it needs by itself and repeats cheaply. Nothing needs root or docker.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+SEEDS ?= 5000
+ONCE ?=
+
+.PHONY: setup demo serve test lint bench sim clean
+
+demo: setup
+	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
+
+serve: setup
+	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL))
+
+test: setup
+	$(PY) -m pytest -n 2 tests
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: setup
+	$(PY) -m tests.bench.first_fill
+
+sim: setup
+	$(PY) -m tests.sim.run --seeds $(SEEDS)
+
+setup: $(VENV)/.ready node_modules/.ready
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-host.txt scripts/setup_python.sh
+	bash scripts/setup_python.sh $(VENV)
+	touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	bash scripts/setup_azurite.sh $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .local

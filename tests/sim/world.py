@@ -1,0 +1,196 @@
+"""A small world for the engine: a CRM, mailboxes, a store, workers and a clock, all in memory, and accidents at chosen points.
+
+A *crash* makes every later call of that process fail too, so no `finally` tidies up; a new process begins with what the store holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from mapping import kind_of_card
+from mapping.model import Translator, Value
+from sync.errors import RetryLater, StopConnector, StopMailbox
+from sync.model import Kind
+from sync.policy import KindPolicy
+from sync.run import Limits
+from sync.setup import Setup
+from sync.sides.base import Crm, Mailbox
+from sync.sides.memory import MemoryCrm, MemoryMailbox
+from sync.store.board import BoardStore
+from sync.store.memory import MemoryRows
+from sync.store.registry import Registry
+from sync.store.secrets import Keyring
+from sync.sweep import SweepTools, sweep
+from sync.worker import Worker
+from tests.sim.mapping_for_tests import translators
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+class Crash(BaseException):
+    """The process was killed."""
+
+
+@dataclass
+class Accident:
+    """What happens at the n-th wire or store operation of a process: crash-before | crash-after | refuse | lose | busy."""
+
+    at: int
+    what: str
+
+
+@dataclass
+class Process:
+    """One life of a worker process: counts its operations, has at most one accident."""
+
+    accident: Accident | None = None
+    operations: int = 0
+    dead: bool = False
+    trace: list[str] = field(default_factory=list)
+
+    def step(self, moment: str, operation: str) -> str:
+        """What happens now; raises Crash when the process dies or is dead."""
+        if self.dead:
+            raise Crash
+        if moment == "before":
+            self.operations += 1
+            self.trace.append(operation)
+        if self.accident and self.operations == self.accident.at:
+            what = self.accident.what
+            if what == f"crash-{moment}":
+                self.dead = True
+                raise Crash
+            if what == "lose" and moment == "after":
+                return "lose"
+            if what in {"refuse", "busy"} and moment == "before":
+                return what
+        return ""
+
+
+class World:
+    """Two (or more) users with a mailbox each, one CRM. `users`: crm user id -> mailbox id."""
+
+    def __init__(self, users: Mapping[str, str], kinds: Mapping[Kind, KindPolicy] | None = None) -> None:
+        self.time = START
+        self.users = dict(users)
+        self.process = Process()
+        self.rows = MemoryRows(before=self._store_before, after=self._store_after)
+        self.translators: Mapping[Kind, Translator] = translators()
+        self.crm = MemoryCrm(self.now, self._wire)
+        self.mailboxes = {m: MemoryMailbox(m, self.now, self._kind_of, self._wire) for m in users.values()}
+        self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
+        self.kinds = dict(kinds or {kind: KindPolicy() for kind in Kind})
+        self.admin_mailbox = ""
+        self.ids = 0
+        self.limits = Limits(chunk=7, batch=3, workers=2)
+        self.registry = Registry(self.rows)
+        self.board = BoardStore(self.rows)
+
+    # the outside
+
+    def now(self) -> datetime:
+        return self.time
+
+    def new_id(self) -> str:
+        self.ids += 1
+        return f"n{self.ids:08d}"
+
+    @staticmethod
+    def _kind_of(fields: Mapping[str, Value]) -> Kind:
+        return Kind.COMPANY if kind_of_card(fields) == Kind.COMPANY else Kind.CONTACT
+
+    async def _wire(self, moment: str, operation: str) -> str:
+        return self.process.step(moment, operation)
+
+    def _store_before(self, operation: str) -> None:
+        self.process.step("before", f"store {operation}")
+
+    def _store_after(self, operation: str) -> None:
+        if self.process.step("after", f"store {operation}") == "lose":
+            raise Crash
+
+    # the engine
+
+    async def setup(self) -> Setup:
+        return Setup(True, self.translators, self.users, self.admin_mailbox, next(iter(self.users)), self.kinds)
+
+    async def side(self, mailbox: str, folder: str) -> Mailbox:
+        return self.mailboxes[mailbox]
+
+    def worker(self) -> Worker:
+        return Worker(
+            self.registry, self.board, self.keys, _Sides(self), self.setup, self.now, self.new_id, self.limits
+        )
+
+    async def connect(self) -> None:
+        """Every user is connected: what an admin does once."""
+        for user, mailbox in self.users.items():
+            await self.registry.change_mailbox(mailbox, user=user, enabled=True)
+
+    async def tick(self) -> None:
+        """Five minutes pass; the timer sweeps, then every mailbox runs until nothing is left to go on with."""
+        self.time += timedelta(minutes=5)
+        setup = await self.setup()
+        tools = SweepTools(
+            self.crm, self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id
+        )
+        try:
+            await sweep(tools)
+        except (RetryLater, StopConnector, StopMailbox):
+            return
+        worker = self.worker()
+        for mailbox in self.mailboxes:
+            for _ in range(4):
+                outcome = await worker.run(mailbox)
+                if outcome is None or not outcome.unfinished:
+                    break
+
+    async def attempt(self, accident: Accident | None = None) -> Process:
+        """One tick in a process of its own, that may meet an accident."""
+        self.process = Process(accident)
+        try:
+            await self.tick()
+        except Crash:
+            self.time += timedelta(minutes=2)  # the lease of the dead runs out
+        except BaseExceptionGroup as group:
+            if group.subgroup(lambda error: not isinstance(error, Crash)):
+                raise
+        finally:
+            await _let_go()
+        done, self.process = self.process, Process()
+        return done
+
+    async def settle(self, ticks: int = 4) -> int:
+        """Quiet ticks; the writes of the last one."""
+        last = 0
+        for _ in range(ticks):
+            before = self.writes
+            await self.attempt()
+            last = self.writes - before
+        return last
+
+    @property
+    def writes(self) -> int:
+        return self.crm.writes + sum(m.writes for m in self.mailboxes.values())
+
+
+async def _let_go() -> None:
+    """Let tasks of a dead process end."""
+    tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    world: World
+
+    async def crm(self) -> Crm:
+        return self.world.crm
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        return await self.world.side(mailbox, folder)
