@@ -245,7 +245,7 @@ async def _settle_create(job: _Job, action: Create, tools: Tools) -> tuple[list[
     if old:
         ops.update({op.key: op for op in drop_link(old)})
         if action.because is Reason.BECAME_CONTACT:
-            ops.update({op.key: op for op in await _company_after(old, tools)})
+            ops.update({op.key: op for op in await company_after(old, tools)})
     ops.update({op.key: op for op in put_link(link)})
     tools.counts[action.because.value] += 1
     extra = [
@@ -289,7 +289,7 @@ def _values_of(item: Item, translator: Translator, held: Mapping[str, str]) -> d
     return translator.mailbox_values(item.fields, lambda pair, value: held.get(pair) == value)
 
 
-async def _company_after(old: Link, tools: Tools) -> list[Op]:
+async def company_after(old: Link, tools: Tools) -> list[Op]:
     """SPEC 1.2: the company gets a card of its own again only if it has data of its own."""
     present = (await tools.crm.get(Kind.COMPANY, [old.crm_id]))[old.crm_id]
     if isinstance(present, Item):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mapping import kind_of_card
@@ -131,20 +131,32 @@ def drop_echoes(work: Work, links: Links) -> None:
             del work.cards[item_id]
 
 
-async def join_unlinked(work: Work, links: Links, mailbox: Mailbox, crm: Crm, context: Context) -> None:
+async def join_unlinked(
+    work: Work, links: Links, mailbox: Mailbox, crm: Crm, context: Context, ledger: MailboxLedger
+) -> None:
     """Find the partners of cards and records without a link: by stamp, then by natural key (SPEC 1.5)."""
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
-    await _by_stamp(cards, work, links, mailbox, context)
+    await _by_stamp(cards, work, links, mailbox, context, ledger)
     rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
     keys = {i: natural_key(item, context.translators[item.kind]) for i, item in rest.items() if _tellable(item)}
-    await _by_key(keys, work, links, crm, context)
+    await _by_key(keys, work, links, crm, context, ledger)
 
 
 def _tellable(item: Item) -> bool:
     return kind_of_card(item.fields) is not None
 
 
-async def _by_stamp(cards: Mapping[str, Item], work: Work, links: Links, mailbox: Mailbox, context: Context) -> None:
+async def _learn(links: Links, crm_ids: Collection[str], ledger: MailboxLedger) -> None:
+    """Whether these records have a card here already: only what the ledger says counts."""
+    unknown = [crm_id for crm_id in crm_ids if crm_id not in links.by_crm]
+    for link in await asyncio.gather(*(ledger.link_by_crm(crm_id) for crm_id in unknown)):
+        if link:
+            links.add(link)
+
+
+async def _by_stamp(
+    cards: Mapping[str, Item], work: Work, links: Links, mailbox: Mailbox, context: Context, ledger: MailboxLedger
+) -> None:
     """A card with our stamp whose record has no card in this mailbox (any more): the ledger was lost, or the run crashed."""
     if not cards:
         return
@@ -157,6 +169,7 @@ async def _by_stamp(cards: Mapping[str, Item], work: Work, links: Links, mailbox
             if isinstance(present, Item):
                 stamps[item_id] = present.stamp
                 work.cards[item_id] = replace(present, kind=cards[item_id].kind)
+    await _learn(links, {read_stamp(stamp)[0] for stamp in stamps.values()} - {""}, ledger)
     by_record: dict[str, list[str]] = defaultdict(list)
     for item_id, stamp in stamps.items():
         crm_id, kind = read_stamp(stamp)
@@ -181,7 +194,9 @@ def read_stamp(stamp: str) -> tuple[str, Kind | None]:
     return parts[0], Kind(parts[1])
 
 
-async def _by_key(keys: Mapping[str, NaturalKey], work: Work, links: Links, crm: Crm, context: Context) -> None:
+async def _by_key(
+    keys: Mapping[str, NaturalKey], work: Work, links: Links, crm: Crm, context: Context, ledger: MailboxLedger
+) -> None:
     ids = [item_id for item_id in keys if item_id not in context.tombstones]
     records: dict[str, NaturalKey] = {}
     for start in range(0, len(ids), FIND):
@@ -189,6 +204,7 @@ async def _by_key(keys: Mapping[str, NaturalKey], work: Work, links: Links, crm:
         for found in await crm.find([keys[item_id] for item_id in part]):
             for item in found:
                 records[item.id] = natural_key(item, context.translators[item.kind])
+    await _learn(links, records, ledger)
     candidates = [(crm_id, key) for crm_id, key in records.items() if not context.buried(crm_id)]
     taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
     result = match([(i, keys[i]) for i in ids], candidates, taken)

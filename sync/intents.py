@@ -7,11 +7,11 @@ the server's time limit after the intent, because a timed-out creation may still
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sync.apply import Tools
-from sync.gather import Joined, Links, Work
+from sync.apply import Tools, company_after
+from sync.gather import Joined, Work
 from sync.match import natural_key, same
 from sync.model import Item, Reason, Side
 from sync.store.ledger import Intent, drop_intent, drop_link
@@ -64,9 +64,11 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
 
 
 async def _free(records: Sequence[Item], tools: Tools) -> dict[str, Item]:
-    """Those that no mailbox holds and that were not unlinked on purpose."""
+    """Those that are linked nowhere and were not unlinked on purpose. Holding it here is no link yet: that is written after it."""
+    mine = tools.context.policy.mailbox
     holders = await tools.registry.holders_near([record.id for record in records])
-    return {r.id: r for r in records if not holders[r.id] and r.id not in tools.context.tombstones}
+    free = [r for r in records if holders[r.id].keys() <= {mine} and r.id not in tools.context.tombstones]
+    return {r.id: r for r in free if await tools.ledger.link_by_crm(r.id) is None}
 
 
 def _recognise(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
@@ -98,7 +100,8 @@ async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: To
     if intent.replaces:
         old = await tools.ledger.link_by_crm(intent.replaces)
         if old and (old.crm_id, old.item_id) != (crm_id, item_id):
-            await tools.ledger.commit(drop_link(old))
+            after = await company_after(old, tools) if old.kind is not intent.kind else []
+            await tools.ledger.commit([*drop_link(old), *after])
     work.joined[item_id] = Joined(crm_id, Reason.STAMP)
     work.records[crm_id] = intent.kind
     work.cards.setdefault(item_id, None)
@@ -114,8 +117,3 @@ async def _forget_if_late(intent: Intent, limit: timedelta, tools: Tools) -> set
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def still_linked(joined: Mapping[str, Joined], links: Links) -> Collection[str]:
-    """Item ids whose join was recorded already by the run that crashed."""
-    return [i for i, j in joined.items() if i in links.by_item and links.by_item[i].crm_id == j.crm_id]

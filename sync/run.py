@@ -83,7 +83,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     work, marks = await _gather(tools, point, limits, full)
     links = await read_links(tools.ledger, work)
     drop_echoes(work, links)
-    await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context)
+    await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
     keys = keys_of(work, links)
     deletions = Deletions(tools, point, links if work.full else None)
     unfinished = await _pipeline(keys, work, deletions, deadline, tools, limits)

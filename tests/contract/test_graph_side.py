@@ -256,6 +256,15 @@ class TestChanges:
         world.emulator.corner.add_fault(Fault("status", status), match="/delta")
         assert set((await walk(world.mailbox, None))[0]) == {item_id}
 
+    @pytest.mark.parametrize("status", [412, 500])
+    async def test_listings_and_folders_are_asked_again_too(self, world: GraphWorld, status: int) -> None:
+        item = await made(world.mailbox)
+        world.emulator.corner.add_fault(Fault("status", status), match="GET .*contacts$")
+        assert set(await listed(world.mailbox)) == {item.id}
+        world.emulator.corner.add_fault(Fault("status", status), match="GET .*contactFolders$")
+        again = await open_mailbox(world.connection, world.user, None, NAME)
+        assert again.folder_id == world.mailbox.folder_id
+
     async def test_a_lost_answer_is_asked_again(self, world: GraphWorld) -> None:
         item_id = world.add(ANNA)
         world.emulator.corner.add_fault(Fault("lost_response"), match="/delta")
@@ -454,6 +463,7 @@ class TestPatience:
         ids = [world.add({"surname": f"S{n}"}) for n in range(60)]
         for item_id in ids[::2]:
             world.purge(item_id)
+        world.emulator.corner.set_latency(service_ms=0.2)
         found = await asyncio.gather(*(world.mailbox.get(ids) for _ in range(3)))
         assert all(sum(isinstance(each, Gone) for each in round_.values()) == 30 for round_ in found)
         assert world.emulator.throttle.peak <= 4

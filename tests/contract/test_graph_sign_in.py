@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from emulators.corner import Fault
 from emulators.entra import EntraEmulator
 from emulators.graph import GraphEmulator
 from emulators.inprocess import InProcessTransport
@@ -78,17 +79,11 @@ async def test_a_token_refused_for_ever_is_renewed_only_once(
     signed_in: tuple[GraphConnection, GraphEmulator], entra: EntraEmulator
 ) -> None:
     connection, graph = signed_in
-    graph.corner.add_fault(_unauthorized(), times=99)
+    graph.corner.add_fault(Fault("status", 401), times=99)
     answer = await connection.read("/users", where="users")
     assert isinstance(answer, Failure)
     assert answer.status == 401
     assert (graph.corner.total, entra.corner.total) == (2, 2)
-
-
-def _unauthorized():  # type: ignore[no-untyped-def]
-    from emulators.corner import Fault
-
-    return Fault("status", 401)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +125,6 @@ async def test_nobody_there(entra: EntraEmulator) -> None:
 
 
 async def test_entra_out_of_order_is_tried_again_later_and_once(entra: EntraEmulator, address: str) -> None:
-    from emulators.corner import Fault
-
     entra.corner.add_fault(Fault("status", 503, body="<html>"), times=9)
     sign = tokens(entra, address)
     with pytest.raises(RetryLater):
@@ -170,7 +163,9 @@ async def test_a_managed_identity_needs_no_secret(
 
     async def identity(scope, receive, send):  # type: ignore[no-untyped-def]
         assertion = entra.keys.sign({"exp": 4_000_000_000, "sub": "identity"})
-        body = f'{{"access_token":"{assertion}","expires_on":"4000000000","token_type":"Bearer"}}'.encode()
+        body = (
+            f'{{"access_token":"{assertion}","expires_on":"4000000000","token_type":"Bearer","resource":"r"}}'.encode()
+        )
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

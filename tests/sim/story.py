@@ -131,7 +131,7 @@ class Story:
         value: Value = ((text,) if text else ()) if name in {"emailAddresses", "businessPhones"} else text
         if card.fields.get(name, () if isinstance(value, tuple) else "") != value:
             mailbox.edit(card.id, **{name.replace(".", "__"): value})
-            self.note("mailbox", _serial_of_card(card), crm_name, text)
+            self.note(mailbox.id, _serial_of_card(card), crm_name, text)
 
     def mailbox_deletes(self) -> None:
         found = self._any_card()
@@ -164,7 +164,7 @@ class Story:
 
     def note(self, side: str, serial: str, name: str, value: str) -> None:
         """Somebody wrote a field; whoever wrote the same field on the other side since the last settle spoils the expectation."""
-        for other in {"crm", "mailbox"} - {side}:
+        for other in {"crm", *self.world.mailboxes} - {side}:
             if (serial, name, other) in self.written:
                 self.written[(serial, name, other)] = ("spoilt", "")
                 self.written[(serial, name, side)] = ("spoilt", "")

@@ -134,9 +134,7 @@ class World:
         """Five minutes pass; the timer sweeps, then every mailbox runs until nothing is left to go on with."""
         self.time += timedelta(minutes=5)
         setup = await self.setup()
-        tools = SweepTools(
-            self.crm, self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id
-        )
+        tools = SweepTools(self.crm, self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id)
         try:
             await sweep(tools)
         except (RetryLater, StopConnector, StopMailbox):

@@ -75,13 +75,9 @@ def linked(name: str = "Anna", phone: str = "1", *, origin: Side = Side.CRM, rol
     return Link(ME, Kind.CONTACT, "4x1", "c1", origin, role, held)
 
 
-def context(
-    policy: KindPolicy | None = None, translator: PlainTranslator | None = None, **more: object
-) -> Context:
+def context(policy: KindPolicy | None = None, translator: PlainTranslator | None = None, **more: object) -> Context:
     kinds = {kind: policy or KindPolicy() for kind in Kind}
     whole = Policy(ME, MY_USER, {MY_USER: ME, OTHER_USER: OTHER}, "", kinds)
     one = translator or PlainTranslator()
     made = Context(whole, {Kind.CONTACT: one, Kind.COMPANY: replace(one, kind="company")}, PlainDigests())
     return replace(made, **more)  # type: ignore[arg-type]
-
-

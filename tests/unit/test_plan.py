@@ -271,9 +271,7 @@ def test_an_open_intent_waits() -> None:
 
 
 def test_a_switched_off_direction_creates_nothing() -> None:
-    assert plan(Pair(crm(), None), policy=KindPolicy(to_mailbox=False)) == Leave(
-        Side.CRM, "4x1", Reason.DIRECTION_OFF
-    )
+    assert plan(Pair(crm(), None), policy=KindPolicy(to_mailbox=False)) == Leave(Side.CRM, "4x1", Reason.DIRECTION_OFF)
 
 
 def test_matched_items_are_joined_and_fill_each_other() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Kind
@@ -43,6 +43,12 @@ async def changes(reader: Reader, kind: Kind, cursor: str) -> AsyncIterator[Page
             resume = max(start, resume)
         items = await reader.items(kind, part.rows)
         yield Page(items, part.gone, iso(resume), not part.more)
+
+
+async def beginning(reader: Reader) -> str:
+    """The cursor that a listing ending now would leave. Asked with a future date, the server answers nothing but its time."""
+    part = await _answered(reader, Kind.CONTACT, reader.client.now() + timedelta(days=1))
+    return iso(rewound(part.until, await reader.zone()))
 
 
 async def listing(reader: Reader, kind: Kind, since: datetime | None) -> AsyncIterator[Listing]:

@@ -43,6 +43,10 @@ class VtenextCrm:
             async for page in changes.changes(self._reader, kind, cursor):
                 yield page
 
+    async def beginning(self) -> str:
+        with self._reading():
+            return await changes.beginning(self._reader)
+
     async def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present]:
         with self._reading():
             return await presence.present(self._reader, kind, ids)

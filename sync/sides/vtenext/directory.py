@@ -50,7 +50,12 @@ class VtenextDirectory:
         except Denied:
             employees = []
         found = [_from_employee(row) for row in employees if row["username"] and row[OWNER]]
-        return found or [_from_user(row) for row in await self._all("Users", USER)]
+        if found:
+            return found
+        try:
+            return [_from_user(row) for row in await self._all("Users", USER)]
+        except Denied as denied:
+            raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
 
     async def _all(self, module: str, columns: tuple[str, ...]) -> list[Row]:
         return [row async for rows in self._client.walk(module, columns) for row in rows]
@@ -61,10 +66,13 @@ class VtenextDirectory:
         Raises StopConnector with what an admin has to mend, RetryLater when the CRM does not answer now.
         """
         user_id = await self._client.user_id()
-        modules = {module: await self._client.describe(module) for module in PROBED}
+        try:
+            modules = {module: await self._client.describe(module) for module in PROBED}
+            await self._check_account(user_id)
+        except Denied as denied:  # to an ordinary user even the fields of Users are hidden (API.md 2.3)
+            raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
         server_zone, user_zone = await self._zones()
         server, ours = zone_named(server_zone), zone_named(user_zone)
-        await self._check_account(user_id)
         if not same_clock(server, ours, self._client.now().year):
             raise StopConnector(Cause.CRM_USER_SETTINGS)
         return Probe(user_id, server.key, modules)

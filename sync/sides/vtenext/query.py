@@ -60,7 +60,7 @@ def select(module: str, columns: Sequence[str], where: Sequence[str] = (), after
     key = f"id > {quoted(after)}" if after else ""
     parts = [f"{condition} and {key}" if key else condition for condition in where] or ([key] if key else [])
     condition = f" where {' or '.join(parts)}" if parts else ""
-    return f"select {','.join(columns)} from {module}{condition} order by id limit {page};"  # noqa: S608 - quoted above
+    return f"select {','.join(columns)} from {module}{condition} order by id limit {page};"
 
 
 def chunks(values: Iterable[str], most: int = MAX_VALUES, room: int = MAX_TEXT) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.model import Kind, Side
@@ -100,6 +100,7 @@ texts = st.dictionaries(st.sampled_from(names), word)
 lists = st.dictionaries(st.sampled_from(LISTS), st.lists(word, min_size=1, max_size=3).map(tuple))
 
 
+@settings(max_examples=50, deadline=None)
 @given(texts, lists)
 def test_what_is_sent_reads_back(text: dict[str, str], many: dict[str, tuple[str, ...]]) -> None:
     fields = {**text, **many}

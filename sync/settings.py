@@ -1,0 +1,264 @@
+"""What admins set: the saved settings, checked, kept in the store, and what follows from them for a run.
+
+Saved settings win over the environment's defaults for tenant, client id and secret (SPEC 4.4). The client secret is write-only: it lies in the
+key vault, or encrypted in the store when there is none, and never leaves through here but to the sign-in. No HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sync.errors import Cause, ConfigMistake, StopConnector
+from sync.model import Kind
+from sync.policy import KindPolicy, MailboxDelete, Winner
+from sync.store.base import Conflict, Insert, Op, Replace, Rows
+from sync.store.secrets import Undecipherable
+
+PARTITION = "control"
+KEY = "settings"
+SECRET_NAME = "client-secret"  # noqa: S105 - a name
+SECRET_PLACE = "control|settings|client-secret"  # noqa: S105 - what the token is bound to
+_GUID = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
+
+
+class Target(StrEnum):
+    """Where contacts and companies go (SPEC 1.3)."""
+
+    ASSIGNED_USER = "assigned_user"
+    ADMIN = "admin"
+
+
+def _tenant(text: str) -> str:
+    if text and not (_GUID.fullmatch(text) or _DOMAIN.fullmatch(text)):
+        raise ValueError("the tenant's id (a GUID) or one of its domains")
+    return text
+
+
+def _guid(text: str) -> str:
+    if text and not _GUID.fullmatch(text):
+        raise ValueError("the application's (client) id, a GUID")
+    return text
+
+
+def _secret(text: str) -> str:
+    if _GUID.fullmatch(text):
+        raise ValueError("the secret's value, not its id (the id looks like a GUID)")
+    return text
+
+
+def _folder(text: str) -> str:
+    if not text.strip() or text != text.strip() or any(c < " " for c in text):
+        raise ValueError("a folder's name without spaces around it")
+    return text
+
+
+class Model(BaseModel):
+    """What comes from people: unknown names are refused, and no message repeats a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, hide_input_in_errors=True)
+
+
+class KindSettings(Model):
+    """The switches of one kind. `to_crm` not set = on, but off when the default folder is used (SPEC 1)."""
+
+    to_crm: bool | None = None
+    to_mailbox: bool = True
+    delete_in_crm: bool = False
+    delete_in_mailbox: bool = True
+    mailbox_delete: MailboxDelete = MailboxDelete.WRITE_BACK
+    winner: Winner = Winner.CRM
+
+
+class Kinds(Model):
+    contact: KindSettings = KindSettings()
+    company: KindSettings = KindSettings()
+
+
+class Settings(Model):
+    """All saved settings but the secret. `admin_mailbox` is an object id once saved."""
+
+    active: bool = True
+    kinds: Kinds = Kinds()
+    contact_target: Target = Target.ASSIGNED_USER
+    admin_mailbox: Annotated[str, Field(max_length=320)] = ""
+    admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
+    folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
+    use_default_folder: bool = False
+    tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
+    client_id: Annotated[str, AfterValidator(_guid)] = ""
+    verbose_log: bool = False
+
+    @model_validator(mode="after")
+    def _admin_target_is_whole(self) -> Settings:
+        if self.contact_target is Target.ADMIN and not (self.admin_mailbox and self.admin_user):
+            raise ValueError("contact_target: admin needs admin_mailbox and admin_user")
+        return self
+
+    @property
+    def folder(self) -> str:
+        """The folder's name as the mailbox side takes it: '' = the default folder."""
+        return "" if self.use_default_folder else self.folder_name
+
+    def policies(self) -> dict[Kind, KindPolicy]:
+        """The planner's switches."""
+        return {kind: self._policy(getattr(self.kinds, kind.value)) for kind in Kind}
+
+    def _policy(self, kind: KindSettings) -> KindPolicy:
+        to_crm = kind.to_crm if kind.to_crm is not None else not self.use_default_folder
+        return KindPolicy(
+            to_crm, kind.to_mailbox, kind.delete_in_crm, kind.delete_in_mailbox, kind.mailbox_delete, kind.winner
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """For people: as JSON, with what is in force where nothing was chosen."""
+        result: dict[str, Any] = self.model_dump(mode="json")
+        for kind, policy in self.policies().items():
+            result["kinds"][kind.value]["to_crm"] = policy.to_crm
+        return result
+
+
+class _Secret(Model):
+    client_secret: Annotated[str, Field(max_length=500), AfterValidator(_secret)]
+
+
+def changed(before: Settings, changes: Mapping[str, Any]) -> tuple[Settings, str | None]:
+    """Settings with `changes` applied (what is not named stays), and the new secret ('' = remove it, None = as it is).
+
+    Raises ConfigMistake with the first field that is wrong and what it should be.
+    """
+    rest = dict(changes)
+    secret: str | None = None
+    try:
+        if "client_secret" in rest:
+            secret = _Secret.model_validate({"client_secret": rest.pop("client_secret")}, strict=True).client_secret
+        merged = _merged(before.model_dump(mode="json"), rest)
+        return Settings.model_validate_json(json.dumps(merged), strict=True), secret
+    except ValidationError as error:
+        raise mistake_of(error) from None
+
+
+def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(before)
+    for name, value in changes.items():
+        old = result.get(name)
+        result[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return result
+
+
+def mistake_of(error: ValidationError) -> ConfigMistake:
+    """The first thing that is wrong: its name and what it should be."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    text = str(first["msg"]).removeprefix("Value error, ")
+    if not where:
+        where, _, text = text.partition(": ")
+    if first["type"] == "extra_forbidden":
+        text = "left out: there is no such setting"
+    return ConfigMistake(where, text[:1].lower() + text[1:])
+
+
+class Sealing(Protocol):
+    """What is needed of the keyring."""
+
+    def encrypt(self, text: str, aad: str) -> str: ...
+
+    def decrypt(self, token: str, aad: str) -> str: ...
+
+
+class Vault(Protocol):
+    """What is needed of a key vault (sync.store.vault.Secrets)."""
+
+    async def read_secret(self, name: str) -> str | None: ...
+
+    async def write_secret(self, name: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the environment says; saved settings win over it."""
+
+    tenant_id: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    managed_identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How the application signs in at Entra. `missing`: names of the settings that are not there yet."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str
+    managed_identity: str
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        secret = self.client_secret or self.managed_identity
+        given = {"TENANT_ID": self.tenant_id, "CLIENT_ID": self.client_id, "CLIENT_SECRET": secret}
+        return tuple(name for name, value in given.items() if not value)
+
+
+class SettingsStore:
+    """Reads and saves the settings. `vault` None: the secret is kept in the store, encrypted."""
+
+    def __init__(self, rows: Rows, keys: Sealing, defaults: Defaults, vault: Vault | None = None) -> None:
+        self._rows, self._keys, self._defaults, self._vault = rows, keys, defaults, vault
+
+    async def read(self) -> Settings:
+        row = await self._rows.get(PARTITION, KEY)
+        return Settings.model_validate_json(str(row.data["json"])) if row else Settings()
+
+    async def sign_in(self) -> SignIn:
+        """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
+
+        Raises StopConnector when the saved secret cannot be read any more.
+        """
+        row = await self._rows.get(PARTITION, KEY)
+        settings = Settings.model_validate_json(str(row.data["json"])) if row else Settings()
+        secret = await self._saved_secret(str(row.data["secret"])) if row else ""
+        return SignIn(
+            settings.tenant_id or self._defaults.tenant_id,
+            settings.client_id or self._defaults.client_id,
+            secret or self._defaults.client_secret,
+            self._defaults.managed_identity,
+        )
+
+    async def save(self, settings: Settings, secret: str | None) -> None:
+        """Store both. The secret first: settings that name a new application must not meet the old one's secret."""
+        token = None if secret is None else await self._keep(secret)
+        for _ in range(20):
+            row = await self._rows.get(PARTITION, KEY)
+            kept = str(row.data["secret"]) if row else ""
+            data = {"json": settings.model_dump_json(), "secret": kept if token is None else token}
+            op: Op = Replace(KEY, data, row.etag) if row else Insert(KEY, data)
+            try:
+                await self._rows.transact(PARTITION, [op])
+            except Conflict:
+                continue
+            return
+        raise Conflict(0, KEY)
+
+    async def _saved_secret(self, token: str) -> str:
+        if token == "vault":  # noqa: S105 - says where it is
+            return (await self._vault.read_secret(SECRET_NAME) if self._vault else None) or ""
+        if not token:
+            return ""
+        try:
+            return self._keys.decrypt(token, SECRET_PLACE)
+        except Undecipherable:  # its key was taken out of ENCRYPTION_KEYS: an admin enters the secret again
+            raise StopConnector(Cause.SECRET_WRONG) from None
+
+    async def _keep(self, secret: str) -> str:
+        if not secret or self._vault is None:
+            return self._keys.encrypt(secret, SECRET_PLACE) if secret else ""
+        await self._vault.write_secret(SECRET_NAME, secret)
+        return "vault"

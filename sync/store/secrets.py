@@ -1,0 +1,220 @@
+"""Keys and secrets: names for table keys, digests for bases, encryption of what must be readable again, the client secret's place.
+
+Three kinds of keys, from the settings: INDEX_KEY (one, never changed: rows are found by what it makes), DIGEST_KEYS and
+ENCRYPTION_KEYS (newest first: the first one writes, all of them read). Nothing here writes a key, a secret or a plain text to a
+disk, a log or an exception. Azure's packages are imported by `KeyVaultSecrets.connect`, not by this module.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import os
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from sync.errors import ConfigMistake
+from sync.store.base import StoreUnreachable
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.keyvault.secrets.aio import SecretClient
+
+Keys: TypeAlias = Sequence[tuple[str, bytes]]
+KEY_BYTES = 32
+NONCE_BYTES = 12
+DIGEST_BYTES = 16  # 128 bits, 22 characters: a link holds some eighty of them in one property
+ONE = "32 random bytes in base64url (43 characters)"
+LIST = f"id:key pairs with commas between them, newest first; an id is 1 to 16 letters or digits, a key {ONE}"
+_ID = re.compile("[A-Za-z0-9]{1,16}")
+_TAG = re.compile("[A-Za-z0-9_-]{1,32}")
+_BASE64URL = re.compile("[A-Za-z0-9_-]{43}=?")
+
+
+class Undecipherable(Exception):
+    """A token that cannot be decrypted. `held`: is its key still there? If so it was altered, or belongs to another place (aad)."""
+
+    def __init__(self, key_id: str, *, held: bool) -> None:
+        super().__init__(
+            "altered, or not of this place" if held else f"encrypted with key {key_id!r}, which is not held"
+        )
+        self.key_id, self.held = key_id, held
+
+
+class Keyring:
+    """All keys of the engine. Implements `sync.merge.Digests`. Safe to share between tasks and threads."""
+
+    def __init__(self, index_key: bytes, digest_keys: Keys, encryption_keys: Keys) -> None:
+        # The label keeps the purposes apart even if somebody used one key for several.
+        self._index = hmac.new(index_key, b"index\0", "sha256")
+        self._digests = {id_: hmac.new(key, b"digest\0", "sha256") for id_, key in digest_keys}
+        self._ciphers = {id_: AESGCM(key) for id_, key in encryption_keys}
+        self._digest_id, self._cipher_id = digest_keys[0][0], encryption_keys[0][0]
+
+    @classmethod
+    def from_settings(cls, index_key: str, digest_keys: str, encryption_keys: str) -> Keyring:
+        """From the texts of INDEX_KEY, DIGEST_KEYS, ENCRYPTION_KEYS. Raises ConfigMistake, which never carries a value."""
+        return cls(
+            _key("INDEX_KEY", index_key.strip(), ONE),
+            _keys("DIGEST_KEYS", digest_keys),
+            _keys("ENCRYPTION_KEYS", encryption_keys),
+        )
+
+    def __repr__(self) -> str:
+        return f"Keyring(digest keys {list(self._digests)}, encryption keys {list(self._ciphers)})"
+
+    def index(self, text: str) -> str:
+        """The name of `text` in a table key: the same for ever, and nobody reads the text from it. Callers fold the case."""
+        return _short(_fed(self._index, text).digest())
+
+    def digest(self, link: str, pair: str, version: str, value: str) -> str:
+        """`<key id>.<version>.<22 characters>` of a value that a side of a link held in a field pair."""
+        if not _TAG.fullmatch(version):
+            raise ValueError("a version is 1 to 32 letters, digits, dashes or underscores")
+        return self._digest(self._digest_id, link, pair, version, value)
+
+    def matches(self, digest: str, link: str, pair: str, version: str, value: str) -> bool | None:
+        """Is `digest` the one of this value? None: it was made with a key or a version that is not ours any more."""
+        key_id, _, rest = digest.partition(".")
+        if key_id not in self._digests or rest.rpartition(".")[0] != version:
+            return None
+        mine = self._digest(key_id, link, pair, version, value)
+        return hmac.compare_digest(mine.encode(), digest.encode(errors="surrogatepass"))
+
+    def encrypt(self, text: str, aad: str) -> str:
+        """`<key id>.<base64url>`, readable with the same `aad` only: name the place where the token will stand."""
+        nonce = os.urandom(NONCE_BYTES)
+        plain = text.encode(errors="surrogatepass")
+        sealed = self._ciphers[self._cipher_id].encrypt(nonce, plain, _bound(self._cipher_id, aad))
+        return f"{self._cipher_id}.{urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def decrypt(self, token: str, aad: str) -> str:
+        """The text of a token, under any key that is held. Raises Undecipherable."""
+        key_id, _, body = token.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise Undecipherable(key_id[:16], held=False)
+        try:
+            raw = urlsafe_b64decode(body)
+            plain = cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(key_id, aad))
+        except (InvalidTag, ValueError):  # ValueError: not base64, or too short for a nonce
+            raise Undecipherable(key_id, held=True) from None
+        return plain.decode(errors="surrogatepass")
+
+    def _digest(self, key_id: str, link: str, pair: str, version: str, value: str) -> str:
+        # Lengths first: else ("ab", "c") and ("a", "bc") would be one text.
+        framed = f"{len(link)}.{len(pair)}.{len(version)}.{link}{pair}{version}{value}"
+        return f"{key_id}.{version}.{_short(_fed(self._digests[key_id], framed).digest()[:DIGEST_BYTES])}"
+
+
+def _fed(keyed: hmac.HMAC, text: str) -> hmac.HMAC:
+    """A copy of a keyed context (quicker than keying anew), fed. Half surrogate pairs from a server's JSON are no reason to fail."""
+    fresh = keyed.copy()
+    fresh.update(text.encode(errors="surrogatepass"))
+    return fresh
+
+
+def _short(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _bound(key_id: str, aad: str) -> bytes:
+    return f"{key_id}\0{aad}".encode(errors="surrogatepass")
+
+
+def _key(field: str, text: str, expected: str) -> bytes:
+    if not _BASE64URL.fullmatch(text):
+        raise ConfigMistake(field, expected)
+    try:
+        key = urlsafe_b64decode(text.rstrip("=") + "=")
+    except binascii.Error:
+        raise ConfigMistake(field, expected) from None
+    if len(key) != KEY_BYTES or len(set(key)) == 1:
+        raise ConfigMistake(field, expected)
+    return key
+
+
+def _keys(field: str, text: str) -> list[tuple[str, bytes]]:
+    keys: list[tuple[str, bytes]] = []
+    for part in text.split(","):
+        id_, _, key = part.strip().partition(":")
+        if not _ID.fullmatch(id_) or id_ in dict(keys):
+            raise ConfigMistake(field, LIST)
+        keys.append((id_, _key(field, key, LIST)))
+    return keys
+
+
+class Secrets(Protocol):
+    """Named secrets. Names are Key Vault's: letters, digits and dashes."""
+
+    async def read_secret(self, name: str) -> str | None:
+        """The present value, None when there is none. Raises StoreUnreachable."""
+        ...
+
+    async def write_secret(self, name: str, value: str) -> None:
+        """Set a new value. Raises StoreUnreachable, and then it is unknown which value holds."""
+        ...
+
+
+class KeyVaultSecrets:
+    """Secrets in a key vault. `aclose` at the end."""
+
+    def __init__(self, client: SecretClient) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls, vault_url: str, credential: AsyncTokenCredential) -> KeyVaultSecrets:
+        """The vault at `vault_url`; the credential stays the caller's to close. Raises ConfigMistake."""
+        from azure.keyvault.secrets.aio import SecretClient
+
+        if not vault_url.startswith("https://"):
+            raise ConfigMistake("KEY_VAULT_URL", "the address of a key vault, https://NAME.vault.azure.net")
+        return cls(SecretClient(vault_url, credential, retry_total=3, connection_timeout=10, read_timeout=30))
+
+    async def read_secret(self, name: str) -> str | None:
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            return (await self._client.get_secret(name)).value
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise _unreachable(error) from None
+
+    async def write_secret(self, name: str, value: str) -> None:
+        from azure.core.exceptions import AzureError
+
+        try:
+            await self._client.set_secret(name, value)
+        except AzureError as error:
+            raise _unreachable(error) from None
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+class EnvironmentSecrets:
+    """For local use: `client-secret` is read from CLIENT_SECRET; what is written lives as long as the process, on no disk."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._written: dict[str, str] = {}
+
+    async def read_secret(self, name: str) -> str | None:
+        if name in self._written:
+            return self._written[name]
+        return self._environment.get(name.upper().replace("-", "_")) or None
+
+    async def write_secret(self, name: str, value: str) -> None:
+        self._written[name] = value
+
+
+def _unreachable(error: Exception) -> StoreUnreachable:
+    """Without the cause: a request's traceback would hold the secret among its frames' values for any tracer that shows them."""
+    status = getattr(error, "status_code", None)
+    return StoreUnreachable(f"key vault: {status or type(error).__name__}")

@@ -1,0 +1,143 @@
+"""What the timer and a queue message do: sweep once for everybody, queue runs, run one mailbox and go on with it. I/O.
+
+One sweep at a time, by a lease that expires: two at once would be harmless (marks are idempotent, cursors overlap) but wasteful. Nothing is done
+while the connector is killed, in error, stopped or paused, or before a retry is due.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sync.connector import Connector
+from sync.errors import RetryLater, StopConnector, StopMailbox
+from sync.run import Outcome
+from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
+from sync.store.registry import MailboxRow
+from sync.sweep import Swept, sweep
+from sync.worker import Worker
+
+PARTITION = "control"
+LEASE, LAST = "sweep-lease", "swept"
+LEASE_TIME = timedelta(minutes=2)
+AGAIN = 5
+"""Seconds until a sweep that somebody asked for, and that found another one under way, is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What a tick did. `state`: swept | busy | waiting | failed, or why nothing may be done (killed, error, stopped, paused)."""
+
+    state: str
+    queued: int = 0
+    marked: int = 0
+
+
+async def tick(connector: Connector, why: str) -> Ticked:
+    """Sweep the CRM and queue every mailbox that is due."""
+    board = await connector.board.read()
+    state = await connector.state(board)
+    if state != "running":
+        return Ticked(state)
+    if board.due_at > connector.now().isoformat():
+        return Ticked("waiting")
+    async with _alone(connector) as mine:
+        if not mine:
+            return Ticked("busy")
+        try:
+            swept = await _sweep(connector)
+        except (RetryLater, StopConnector, StopMailbox) as error:
+            await connector.note(error)
+            return Ticked("failed")
+    if board.cause.startswith("crm_"):
+        await connector.board.reached()
+    now = connector.now()
+    await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
+    due = [row.id for row in await connector.registry.mailboxes() if is_due(row, now.isoformat())]
+    return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
+
+
+async def tick_asked(connector: Connector, why: str) -> Ticked:
+    """A tick that somebody asked for: when another sweep is under way, it is asked for again."""
+    ticked = await tick(connector, why)
+    if ticked.state == "busy":
+        await connector.queue.send("", why, AGAIN)
+    return ticked
+
+
+async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome | None:
+    """One slice of one mailbox; a continuation is queued when there is more to do."""
+    if not await _may_run(connector):
+        return None
+    try:
+        outcome = await worker.run(mailbox)
+    except (RetryLater, StopConnector, StopMailbox) as error:  # before its lease: settings or mapping could not be read
+        await connector.note(error)
+        return None
+    row = await connector.registry.mailbox(mailbox)
+    now = connector.now().isoformat()
+    if row and row.dirty and is_due(row, now) and row.expires <= now and await _may_run(connector):
+        await connector.queue.send(mailbox, "continued")
+    return outcome
+
+
+def is_due(row: MailboxRow, now: str) -> bool:
+    """May this mailbox run now?"""
+    return row.enabled and row.state != "error" and row.due_at <= now
+
+
+async def last_sweep(connector: Connector) -> dict[str, int]:
+    """Counts of the last sweep, {} before the first."""
+    row = await connector.registry.rows.get(PARTITION, LAST)
+    return dict(json.loads(str(row.data["counts"]))) if row else {}
+
+
+async def _may_run(connector: Connector) -> bool:
+    board = await connector.board.read()
+    return await connector.state(board) == "running" and board.due_at <= connector.now().isoformat()
+
+
+async def _sweep(connector: Connector) -> Swept:
+    if (await connector.users.state()).stale(connector.now()):
+        await connector.refresh_directory()
+    swept = await sweep(await connector.outside.sweep_tools())
+    counts = {
+        "changed": swept.changed,
+        "echoes": swept.echoes,
+        "deleted": swept.gone,
+        "held": swept.held,
+        "without_mailbox": swept.without_mailbox,
+    }
+    await connector.registry.rows.transact(PARTITION, [Put(LAST, {"counts": json.dumps(counts)})])
+    return swept
+
+
+@asynccontextmanager
+async def _alone(connector: Connector) -> AsyncIterator[bool]:
+    """The lease of the sweep; False when somebody else holds it."""
+    rows, now = connector.registry.rows, connector.now()
+    row = await rows.get(PARTITION, LEASE)
+    if row is not None and str(row.data["expires"]) > now.isoformat():
+        yield False
+        return
+    data = {"expires": (now + LEASE_TIME).isoformat()}
+    op: Op = Insert(LEASE, data) if row is None else Replace(LEASE, data, row.etag)
+    try:
+        (etag,) = await rows.transact(PARTITION, [op])
+    except Conflict:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        await _give_back(connector, etag)
+
+
+async def _give_back(connector: Connector, etag: str) -> None:
+    try:
+        await connector.registry.rows.transact(PARTITION, [Drop(LEASE, etag)])
+    except Conflict:
+        return  # it had expired and somebody else holds it now

@@ -1,0 +1,176 @@
+"""What must hold after every story has settled, whatever went wrong in between (STYLE.md, the ten properties)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from sync.brakes import MAILBOX_LIMITS
+from sync.model import Link, Role, Side
+from sync.sides.memory import Card, Record
+from sync.store.ledger import MailboxLedger, Pending, Tombstone
+from tests.sim.story import Story, _serial_of_card, _serial_of_record
+from tests.sim.world import World
+
+
+class Books:
+    """What the ledger of one mailbox says, for comparison with what is really there."""
+
+    def __init__(self, links: list[Link], pending: list[Pending], stones: list[Tombstone]) -> None:
+        self.by_crm = {link.crm_id: link for link in links}
+        self.by_item = {link.item_id: link for link in links}
+        self.pending = {(row.side, row.id): row for row in pending}
+        self.stones = {stone.id: stone for stone in stones}
+
+    @classmethod
+    async def of(cls, world: World, mailbox: str) -> Books:
+        ledger = MailboxLedger(world.rows, mailbox, 0, "")
+        return cls([x async for x in ledger.links()], await ledger.pending(), await ledger.tombstones())
+
+
+async def violations(story: Story, last_writes: int) -> list[str]:
+    """Everything that is wrong now; empty when all is well."""
+    world = story.world
+    books = {mailbox: await Books.of(world, mailbox) for mailbox in world.mailboxes}
+    found = [f"second run wrote {last_writes}"] if last_writes else []
+    found += _equal(world, books)
+    found += _complete(world, books)
+    found += _doubled(story, books)
+    found += _lost(story, books)
+    found += _clear_text(world)
+    return found
+
+
+def _equal(world: World, books: Mapping[str, Books]) -> list[str]:
+    """(2) linked items hold the same, in the image of the poorer side."""
+    found: list[str] = []
+    for mailbox, book in books.items():
+        for link in book.by_crm.values():
+            record, card = world.crm.records.get(link.crm_id), world.mailboxes[mailbox].cards.get(link.item_id)
+            if record is None or card is None or record.deleted or card.place != "folder":
+                if (Side.CRM, link.crm_id) not in book.pending:
+                    found.append(f"{mailbox}: link {link.crm_id}-{link.item_id} has lost a side")
+                continue
+            if link.role is Role.GUEST or (Side.CRM, link.crm_id) in book.pending:
+                continue
+            translator = world.translators[link.kind]
+            crm_values = translator.crm_values(world.crm._item(record).fields)
+            sealed_values = translator.mailbox_values(card.fields, _alike(crm_values, translator.image))
+            for pair, value in sealed_values.items():
+                if translator.image(pair, value) != translator.image(pair, crm_values.get(pair, "")):
+                    if pair in _company_pairs(translator) and value:
+                        continue  # SPEC 1.8: no account of that name, or several: left and flagged
+                    found.append(f"{mailbox}: {link.crm_id} {pair} differs: {crm_values.get(pair)!r} {value!r}")
+    return found
+
+
+def _alike(values, image):  # type: ignore[no-untyped-def]
+    return lambda pair, value: image(pair, values.get(pair, "")) == image(pair, value)
+
+
+def _company_pairs(translator) -> set[str]:  # type: ignore[no-untyped-def]
+    return {pair.id for pair in translator.pairs if pair.crm == "account_id"}
+
+
+def _complete(world: World, books: Mapping[str, Books]) -> list[str]:
+    """Every live item with a home is linked there, or there is a reason why not."""
+    found: list[str] = []
+    for record in world.crm.records.values():
+        home = world.users.get(record.owner, "")
+        if record.deleted or not home:
+            continue
+        book = books[home]
+        if record.id in book.by_crm or record.id in book.stones or (Side.CRM, record.id) in book.pending:
+            continue
+        found.append(f"{home}: record {record.id} is neither linked nor explained")
+    for mailbox, side in world.mailboxes.items():
+        book = books[mailbox]
+        for card in side.cards.values():
+            if card.place != "folder" or card.id in book.by_item or card.id in book.stones:
+                continue
+            if (Side.MAILBOX, card.id) not in book.pending:
+                found.append(f"{mailbox}: card {card.id} is neither linked nor explained")
+    return found
+
+
+def _doubled(story: Story, books: Mapping[str, Books]) -> list[str]:
+    """(4) what one person made is there once per side."""
+    world = story.world
+    records = Counter(_serial_of_record(r) for r in world.crm.records.values() if not r.deleted)
+    found = [f"doubled in the CRM: {s} x{n}" for s, n in records.items() if n > 1 and s not in story.copies]
+    for mailbox, side in world.mailboxes.items():
+        cards = Counter(_serial_of_card(c) for c in side.cards.values() if c.place == "folder")
+        found += [f"doubled in {mailbox}: {s} x{n}" for s, n in cards.items() if n > 1 and s not in story.copies]
+    return found
+
+
+def _lost(story: Story, books: Mapping[str, Books]) -> list[str]:
+    """(3) nobody's item vanished that nobody removed, and the last edit of a field reached both sides."""
+    world = story.world
+    records: dict[str, list[Record]] = {}
+    cards: dict[str, list[Card]] = {}
+    for record in world.crm.records.values():
+        if not record.deleted:
+            records.setdefault(_serial_of_record(record), []).append(record)
+    for side in world.mailboxes.values():
+        for card in side.cards.values():
+            if card.place == "folder":
+                cards.setdefault(_serial_of_card(card), []).append(card)
+    found = []
+    journal = _journal(world)
+    for number in range(1, story.serial + 1):
+        serial = f"s{number}"
+        if not {serial} & (records.keys() | cards.keys() | story.removed | journal):
+            found.append(f"lost: {serial}")
+    for (serial, name, side), (state, value) in story.written.items():
+        if state != "expected" or serial in story.gone or serial in story.copies:
+            continue
+        found += _expected(world, serial, name, side, value, records.get(serial, []), books)
+    return found
+
+
+def _journal(world: World) -> set[str]:
+    """Values that lost against another and can be restored."""
+    values: set[str] = set()
+    for row in world.rows.everything():
+        if row.key.startswith("j|"):
+            sealed = "".join(str(row.data[f"v{number}"]) for number in range(int(row.data["parts"])))
+            values |= {str(value) for value in json.loads(world.keys.decrypt(sealed, row.key)).values()}
+    return values
+
+
+def _expected(
+    world: World,
+    serial: str,
+    name: str,
+    side: str,
+    value: str,
+    records: list[Record],
+    books: Mapping[str, Books],
+) -> list[str]:
+    for record in records:
+        linked = [b for b in books.values() if record.id in b.by_crm and b.by_crm[record.id].role is Role.HOME]
+        waiting = any((Side.CRM, record.id) in b.pending for b in books.values())
+        if side not in {"crm", world.users.get(record.owner, "")}:
+            continue  # a guest's edits stay in his mailbox
+        if not linked or waiting or name not in {"phone", "mobile", "department", "mailingcity"}:
+            continue
+        pair = next(p.id for p in world.translators[record.kind].pairs if p.crm == name)
+        image = world.translators[record.kind].image
+        if image(pair, record.fields.get(name, "")) != image(pair, value):
+            return [f"edit lost: {serial} {name} by {side}: {value!r} is {record.fields.get(name, '')!r}"]
+    return []
+
+
+def _clear_text(world: World) -> list[str]:
+    """(10) no name, address or text of people stands in the store."""
+    texts = {"Rossi", "Bianchi", "anna@x.example", "info@acme.example", "Milano", "+39 02 1", "Acme srl"}
+    stored = "\n".join(str(dict(row.data)) + row.key for row in world.rows.everything())
+    return [f"clear text in the store: {text}" for text in texts if text in stored]
+
+
+def brake_held(world: World, before: Mapping[str, int], after: Mapping[str, int], population: int) -> list[str]:
+    """(5) no run deleted more than the brake allows."""
+    allowed = MAILBOX_LIMITS.allowed(population)
+    return [f"{k}: {after[k] - before[k]} deletions of {population}" for k in after if after[k] - before[k] > allowed]

@@ -1,0 +1,98 @@
+"""The seeded simulator: `python -m tests.sim.run --seeds 5000 [--first N] [--workers 2]`.
+
+Each seed is a story: a first fill, people acting on both sides, one accident (a crash at a random operation, a refused call, a lost answer, a busy
+server, a forgotten delta cursor), quiet ticks, then the properties. Prints every violation with its seed; exit code 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.sim.properties import violations
+from tests.sim.story import Story
+from tests.sim.world import Accident, World
+
+ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
+USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
+ROUNDS = 2
+
+Plant = Callable[[], object]
+
+
+async def play(seed: int) -> list[str]:
+    """One story; what is wrong at the end."""
+    dice = random.Random(seed)
+    world = World(USERS)
+    story = Story(world, dice)
+    await world.connect()
+    story.act(dice.randrange(0, 12))
+    await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    for _ in range(ROUNDS):
+        await world.settle(3)
+        story.settled()
+        story.act(dice.randrange(1, 10))
+        if dice.random() < 0.1:
+            _forget_cursors(world)
+        await world.attempt(_accident(dice, 90))
+        if dice.random() < 0.3:
+            story.act(dice.randrange(1, 4))
+            await world.attempt(_accident(dice, 60))
+    last = await world.settle(6)
+    return await violations(story, last)
+
+
+def _accident(dice: random.Random, operations: int) -> Accident:
+    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
+
+
+def _forget_cursors(world: World) -> None:
+    for mailbox in world.mailboxes.values():
+        mailbox.forgotten = len(mailbox.log) + 1
+
+
+def play_many(seeds: range) -> list[tuple[int, list[str]]]:
+    """Violations by seed, of a range of seeds."""
+    found = []
+    for seed in seeds:
+        try:
+            wrong = asyncio.run(play(seed))
+        except Exception as error:
+            wrong = [f"{type(error).__name__}: {error}"]
+        if wrong:
+            found.append((seed, wrong))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    started = time.monotonic()
+    ranges = [
+        range(s, min(s + 50, options.first + options.seeds))
+        for s in range(options.first, options.first + options.seeds, 50)
+    ]
+    wrong = 0
+    with ProcessPoolExecutor(options.workers) as pool:
+        for number, found in enumerate(pool.map(play_many, ranges), 1):
+            for seed, messages in found:
+                wrong += 1
+                print(f"seed {seed}:", *messages[:6], sep="\n  ", flush=True)
+            if number % 10 == 0:
+                print(
+                    f"{number * 50} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s", file=sys.stderr
+                )
+    print(f"{options.seeds} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
