@@ -55,6 +55,7 @@ class Environment:
     connection: str  # name of the storage setting, for the queue trigger: STORAGE or AzureWebJobsStorage
     storage: str = field(repr=False)  # connection string, '' when the account is reached with our identity
     account: str
+    identity: str  # client id of a user-assigned managed identity for storage and key vault, '' = the app's own
     key_vault_url: str
     index_key: str = field(repr=False)
     digest_keys: str = field(repr=False)
@@ -100,6 +101,7 @@ class _Reader:
             connection=connection,
             storage=storage,
             account=account,
+            identity=self._matching(f"{connection}__clientId", (GUID,), "the client id of a managed identity, a GUID"),
             key_vault_url=self._url("KEY_VAULT_URL", "", "the address of a key vault, https://NAME.vault.azure.net"),
             **keys,
             admin_token=self._admin_token(on_azure),

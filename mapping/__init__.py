@@ -1,16 +1,10 @@
-"""What a field is and how it translates. No I/O."""
+"""What a field is and how it translates: contacts and companies, CRM <-> mailbox. No I/O.
+
+Read model.py (the contract with the engine), contacts.py and companies.py (what is mapped by default), then translate.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from mapping.names import kind_of_card
 
-from mapping.model import Value
-
-
-def kind_of_card(fields: Mapping[str, Value]) -> str | None:
-    """(placeholder of the lead until mapping's engineer writes it)"""
-    if fields.get("givenName") or fields.get("surname"):
-        return "contact"
-    if fields.get("companyName"):
-        return "company"
-    return "contact" if fields.get("emailAddresses") or fields.get("displayName") else None
+__all__ = ["kind_of_card"]

@@ -113,8 +113,14 @@ class Translator(Protocol):
         """
         ...
 
-    def render_mailbox(self, values: Mapping[str, str], current: Mapping[str, Value] | None) -> Rendered:
-        """Mailbox fields to write: lists whole (elements that no pair maps are kept), derived fields (displayName, fileAs) included."""
+    def render_mailbox(
+        self, values: Mapping[str, str], current: Mapping[str, Value] | None, anchor: Anchor | None = None
+    ) -> Rendered:
+        """Mailbox fields to write: lists whole (elements that no pair maps are kept), derived fields (displayName, fileAs) included.
+
+        `anchor`: as in `mailbox_values`, of the link that `current` belongs to. Without it elements go by place, which takes the second
+        of two addresses for the first when the first was removed.
+        """
         ...
 
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:

@@ -141,7 +141,8 @@ def _render(
 ) -> Rendered:
     fields = current.fields if current else None
     if side is Side.MAILBOX:
-        return translator.render_mailbox(values, fields)
+        link = action.pair.link if isinstance(action, Update) else None
+        return translator.render_mailbox(values, fields, tools.context.sealed(link).anchor() if link else None)
     accounts = tools.accounts
     if isinstance(action, Create) and action.because is Reason.BECAME_CONTACT and action.replaces:
         name = str(action.source.fields.get("companyName", ""))
@@ -340,8 +341,9 @@ def _settle_update(job: _Job, action: Update, tools: Tools) -> tuple[list[Op], L
     if failed is None:
         link = replace(link, crm_version=versions[Side.CRM], item_version=versions[Side.MAILBOX])
         ops.update({op.key: op for op in _cleared(crm.id, card.id, tools)})
-    else:
-        op = _again(Side.CRM, crm.id, link.kind, failed, tools)
+    else:  # what is not linked yet is found again by its card: the record may live in another mailbox
+        side, id_ = (Side.CRM, crm.id) if action.pair.link or written else (Side.MAILBOX, card.id)
+        op = _again(side, id_, link.kind, failed, tools)
         ops[op.key] = op
     if action.pair.link is None and failed is not None and not written:
         return list(ops.values()), None  # not linked yet: matched again next time

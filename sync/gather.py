@@ -253,7 +253,7 @@ async def read_pairs(keys: Sequence[Key], work: Work, mailbox: Mailbox, crm: Crm
     for key in wanted:
         record = records.get(key.crm_id) if key.crm_id else None
         card = cards.get(key.item_id) if key.item_id else None
-        pairs.append(Pair(_of_kind(record, key), _of_kind(card, key), key.link, key.because))
+        pairs.append(Pair(_of_kind(record, key), _of_kind(card, key), key.link, key.because, key.kind))
     return pairs
 
 
@@ -320,7 +320,9 @@ async def find_left_cards(
     work.unsure.update({i: candidates for i, candidates in result.unsure.items() if i not in work.allowed})
     partner = {crm_id: cards[item_id] for item_id, crm_id in result.pairs.items()}
     return [
-        Pair(p.crm, partner[p.crm.id], None, Reason.MATCHED) if p.crm and p.crm.id in partner and not p.link else p
+        Pair(p.crm, partner[p.crm.id], None, Reason.MATCHED, p.kind)
+        if p.crm and p.crm.id in partner and not p.link
+        else p
         for p in pairs
     ]
 
@@ -337,7 +339,7 @@ async def company_names(
     names: set[str] = set()
     for pair in pairs:
         card, record = pair.mailbox, pair.crm
-        if not isinstance(card, Item) or kind_of_card(card.fields) != Kind.CONTACT:
+        if not isinstance(card, Item) or kind_of_card(card.fields) != Kind.CONTACT.value:
             continue
         company = str(card.fields.get("companyName", ""))
         known = str(record.fields.get("account_name", "")) if isinstance(record, Item) else ""

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from sync.apply import Tools, company_after
 from sync.gather import Joined, Work
 from sync.match import natural_key, same
-from sync.model import Item, Reason, Side
-from sync.store.ledger import Intent, drop_intent, drop_link
+from sync.model import Item, Link, Reason, Side
+from sync.settle import renewed
+from sync.store.ledger import Intent, drop_intent, drop_link, put_link
 
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
 GRAPH_TIME_LIMIT = timedelta(seconds=120)
@@ -52,14 +53,22 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
         since = min(_time(intent.since) for intent in mine) - SKEW
         candidates = await _free(await tools.crm.created_since(kind, since.isoformat()), tools)
         cards = await tools.mailbox.get([intent.id for intent in mine])
+        found: dict[str, Item] = {}
+        exact: set[str] = set()
+        for recognise in (_exactly, _by_name):  # all exact ones first: two new cards may bear the same name
+            for intent in mine:
+                record = None if intent.id in found else recognise(intent, cards.get(intent.id), candidates, tools)
+                if record:
+                    found[intent.id] = candidates.pop(record.id)
+                    exact |= {intent.id} if recognise is _exactly else set()
         for intent in mine:
-            record = _recognise(intent, cards.get(intent.id), candidates, tools)
-            if record is None:
+            if intent.id not in found:
                 waiting |= await _forget_if_late(intent, limit, tools)
                 continue
-            candidates.pop(record.id)
+            record = found[intent.id]
             await _join(intent, record.id, intent.id, work, tools)
-            work.records[record.id] = kind
+            if intent.id in exact:
+                await _link(intent, record, tools)
     return waiting
 
 
@@ -71,20 +80,22 @@ async def _free(records: Sequence[Item], tools: Tools) -> dict[str, Item]:
     return {r.id: r for r in free if await tools.ledger.link_by_crm(r.id) is None}
 
 
-def _recognise(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
+def _exactly(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
+    """The record with the intent's stamp, or that holds all that was sent."""
     for record in candidates.values():
-        if record.stamp and record.stamp == intent.stamp:
+        if record.stamp == intent.stamp if record.stamp else _holds_what_was_sent(record, intent, tools):
             return record
-    free = [record for record in candidates.values() if not record.stamp]
-    for record in free:
-        if _holds_what_was_sent(record, intent, tools):
-            return record
-    if isinstance(card, Item):  # a workflow may have changed some of it on creation
-        key = natural_key(card, tools.translator(intent.kind))
-        alike = [r for r in free if same(key, natural_key(r, tools.translator(intent.kind)))]
-        if len(alike) == 1:
-            return alike[0]
     return None
+
+
+def _by_name(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
+    """A workflow may have changed some of it on creation: the only unstamped record of that name and address."""
+    if not isinstance(card, Item):
+        return None
+    translator = tools.translator(intent.kind)
+    key = natural_key(card, translator)
+    alike = [r for r in candidates.values() if not r.stamp and same(key, natural_key(r, translator))]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _holds_what_was_sent(record: Item, intent: Intent, tools: Tools) -> bool:
@@ -106,6 +117,18 @@ async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: To
     work.records[crm_id] = intent.kind
     work.cards.setdefault(item_id, None)
     work.gone.discard(item_id)
+
+
+async def _link(intent: Intent, record: Item, tools: Tools) -> None:
+    """A record that holds what was sent: what the card says otherwise by now is an edit made since."""
+    mailbox = tools.context.policy.mailbox
+    link = Link(mailbox, intent.kind, record.id, intent.id, Side.MAILBOX)
+    sent = set(intent.sent.partition(" ")[2].split(","))
+    values = {p: v for p, v in tools.translator(intent.kind).crm_values(record.fields).items() if p in sent}
+    sealed = tools.context.sealed(link)
+    await tools.registry.hold_records(mailbox, {record.id: link.role})
+    ops = [*put_link(renewed(link, sealed, values, values)), drop_intent(intent.side, intent.id)]
+    await tools.ledger.commit(ops)
 
 
 async def _forget_if_late(intent: Intent, limit: timedelta, tools: Tools) -> set[str]:

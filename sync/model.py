@@ -224,6 +224,7 @@ class Pair:
     mailbox: Present | None
     link: Link | None = None
     because: Reason | None = None  # why an unlinked pair was put together: MATCHED, STAMP or GUEST
+    kind: Kind = Kind.CONTACT  # of the pair, also when neither side could be read
 
 
 # What can be decided about a pair ------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _linked(pair: Pair, link: Link, context: Context) -> Action | None:
 
 
 def _both_there(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Context) -> Action | None:
-    if link.kind is Kind.COMPANY and kind_of_card(mailbox.fields) == Kind.CONTACT:
+    if link.kind is Kind.COMPANY and kind_of_card(mailbox.fields) == Kind.CONTACT.value:
         return _became_contact(mailbox, link, context)
     home = context.is_home(crm)
     if link.role is Role.HOME and not home:

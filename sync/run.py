@@ -226,7 +226,7 @@ async def _sort_out(
     for pair, action in planned:
         match action:
             case Update() if oscillates(_streaks(pair), {**action.to_crm, **action.to_mailbox}, tools.run):
-                groups.append([wait_op(Side.CRM, action.pair.crm.id, _kind(pair), Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
+                groups.append([wait_op(Side.CRM, action.pair.crm.id, pair.kind, Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
             case Create() | Update():
                 batch.append(action)
             case Delete():
@@ -235,9 +235,9 @@ async def _sort_out(
                 groups.append(unlink_ops(action.link, action.because, action.tombstone, tools))
                 deletions.unlinked.append(action.link.crm_id)
             case Wait():
-                groups.append([wait_op(action.side, action.id, _kind(pair), action.because, tools)])
+                groups.append([wait_op(action.side, action.id, pair.kind, action.because, tools)])
             case Hold():
-                groups.append([await ask(action, _kind(pair), tools)])
+                groups.append([await ask(action, pair.kind, tools)])
             case Leave():
                 groups.append(_leave(action, pair, tools))
             case None:
@@ -248,12 +248,6 @@ async def _sort_out(
 
 def _streaks(pair: Pair) -> dict[str, str]:
     return dict(pair.link.streaks) if pair.link else {}
-
-
-def _kind(pair: Pair) -> Kind:
-    if pair.link:
-        return pair.link.kind
-    return next(p.kind for p in (pair.crm, pair.mailbox) if isinstance(p, Item))
 
 
 def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:

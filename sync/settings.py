@@ -15,7 +15,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sync.errors import Cause, ConfigMistake, StopConnector
+from sync.errors import ConfigMistake
 from sync.model import Kind
 from sync.policy import KindPolicy, MailboxDelete, Winner
 from sync.store.base import Conflict, Insert, Op, Replace, Rows
@@ -220,15 +220,15 @@ class SettingsStore:
     async def sign_in(self) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
 
-        Raises StopConnector when the saved secret cannot be read any more.
+        A saved secret whose key was taken out of ENCRYPTION_KEYS is a missing one: an admin enters it again.
         """
         row = await self._rows.get(PARTITION, KEY)
         settings = Settings.model_validate_json(str(row.data["json"])) if row else Settings()
-        secret = await self._saved_secret(str(row.data["secret"])) if row else ""
+        token = str(row.data["secret"]) if row else ""
         return SignIn(
             settings.tenant_id or self._defaults.tenant_id,
             settings.client_id or self._defaults.client_id,
-            secret or self._defaults.client_secret,
+            await self._saved_secret(token) if token else self._defaults.client_secret,
             self._defaults.managed_identity,
         )
 
@@ -250,12 +250,10 @@ class SettingsStore:
     async def _saved_secret(self, token: str) -> str:
         if token == "vault":  # noqa: S105 - says where it is
             return (await self._vault.read_secret(SECRET_NAME) if self._vault else None) or ""
-        if not token:
-            return ""
         try:
             return self._keys.decrypt(token, SECRET_PLACE)
-        except Undecipherable:  # its key was taken out of ENCRYPTION_KEYS: an admin enters the secret again
-            raise StopConnector(Cause.SECRET_WRONG) from None
+        except Undecipherable:
+            return ""
 
     async def _keep(self, secret: str) -> str:
         if not secret or self._vault is None:

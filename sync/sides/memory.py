@@ -36,26 +36,31 @@ async def quiet(moment: str, operation: str) -> str:
 
 
 LENGTHS = {
-    "firstname": 40,
-    "lastname": 80,
-    "email": 100,
-    "phone": 50,
-    "mobile": 50,
-    "title": 50,
-    "mailingcity": 40,
-    "mailingstreet": 250,
-    "accountname": 100,
-    "email1": 100,
-    "bill_city": 30,
-    "department": 30,
+    Kind.CONTACT: {
+        "firstname": 40,
+        "lastname": 80,
+        "email": 100,
+        "phone": 50,
+        "mobile": 50,
+        "title": 50,
+        "mailingcity": 40,
+        "mailingstreet": 250,
+        "department": 30,
+    },
+    Kind.COMPANY: {"accountname": 100, "email1": 100, "phone": 30, "bill_city": 30},
 }
+COLUMNS = {
+    Kind.CONTACT: (*LENGTHS[Kind.CONTACT], "account_id", "homephone", "description"),
+    Kind.COMPANY: (*LENGTHS[Kind.COMPANY], "email2", "otherphone", "website", "description"),
+}
+"""What every record shows, '' where nothing was ever written."""
 MODULE = {Kind.CONTACT: "4", Kind.COMPANY: "3"}
 
 
-def stored(name: str, value: Value) -> str:
+def stored(kind: Kind, name: str, value: Value) -> str:
     """What a vtenext database makes of a text (API.md 3.7)."""
     text = "".join("????" if ord(c) > 0xFFFF else c for c in str(value))
-    return text[: LENGTHS.get(name, 70_000)]
+    return text[: LENGTHS[kind].get(name, 70_000)]
 
 
 @dataclass(slots=True)
@@ -80,7 +85,6 @@ class MemoryCrm:
     number: int = 100
     writes: int = 0
     workflow: Callable[[Record], None] | None = None
-    lose: bool = True
 
     def second(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -90,7 +94,8 @@ class MemoryCrm:
     def add(self, kind: Kind, owner: str, fields: Mapping[str, Value], *, by_us: bool = False) -> Record:
         self.number += 1
         at = self.second()
-        kept = {name: stored(name, value) for name, value in fields.items() if name != "account_name"}
+        blank = dict.fromkeys(COLUMNS[kind], "")
+        kept = blank | {name: stored(kind, name, value) for name, value in fields.items() if name != "account_name"}
         record = Record(f"{MODULE[kind]}x{self.number}", kind, owner, kept, at, at, by_us)
         self.records[record.id] = record
         if self.workflow:
@@ -101,7 +106,7 @@ class MemoryCrm:
         record = self.records[crm_id]
         owner = fields.pop("owner", None)
         record.owner = owner or record.owner
-        record.fields.update({name: stored(name, value) for name, value in fields.items()})
+        record.fields.update({name: stored(record.kind, name, value) for name, value in fields.items()})
         record.modified = self.second()
 
     def delete(self, crm_id: str) -> None:

@@ -66,7 +66,9 @@ def companies(owners: list[str], group: str, inactive: str) -> list[Record]:
     made: list[Record] = []
     for number in range(COMPANIES):
         town, province, code = TOWNS[number % len(TOWNS)]
-        name = f"{TRADES[number % len(TRADES)]} {FAMILY[number % len(FAMILY)]} {FORMS[number % len(FORMS)]} {number + 1}"
+        name = (
+            f"{TRADES[number % len(TRADES)]} {FAMILY[number % len(FAMILY)]} {FORMS[number % len(FORMS)]} {number + 1}"
+        )
         domain = f"azienda{number + 1}.example"
         made.append(
             {
@@ -120,7 +122,11 @@ def _contact(number: int, accounts: list[str], owners: list[str], group: str, in
         "mailingcountry": "Italia",
         "othercity": "Orbetello" if number % 8 == 0 else "",
         "birthday": f"19{60 + number % 40}-{1 + number % 12:02d}-{1 + number % 28:02d}" if number % 2 else "",
-        "description": LONG if number % 40 == 7 else f"Incontrato in fiera 🎉 stand {number}" if number % 6 == 0 else "",
+        "description": LONG
+        if number % 40 == 7
+        else f"Incontrato in fiera 🎉 stand {number}"
+        if number % 6 == 0
+        else "",
         "assistant": "Sig.ra Bruna" if number % 11 == 0 else "",
     }
 
@@ -177,11 +183,8 @@ def cards_before(records: list[Record], accounts: list[Record]) -> list[Before]:
     made.append(Before(0, {"companyName": company["accountname"], "officeLocation": "Palazzina C"}, "joined"))
     theirs = next(r for r in reversed(mine[0]) if r["email"].startswith("Contatto.") and r["firstname"])
     made.append(Before(1, _same_person(theirs, number=len(made)), "guest"))
-    named = {a["accountname"] for a in accounts}
-    fifth, eighth = accounts[4]["accountname"], accounts[7]["accountname"]
-    assert {fifth, eighth} <= named
-    luca = {"givenName": "Luca", "surname": "Ferrari", "emailAddresses": [{"address": "info@azienda5.example"}]}
-    elena = {"givenName": "Elena", "surname": "Greco", "companyName": eighth}
+    luca: Card = {"givenName": "Luca", "surname": "Ferrari", "emailAddresses": [{"address": "info@azienda5.example"}]}
+    elena: Card = {"givenName": "Elena", "surname": "Greco", "companyName": accounts[7]["accountname"]}
     made += [Before(0, luca, "asked"), Before(0, elena, "asked")]
     made.append(Before(2, {"mobilePhone": "+39 320 7654321"}, "nameless"))
     return made + list(_strangers())

@@ -7,11 +7,10 @@ does it (BEHAVIOUR 7.1). Records and cards are paired by these values alone: wha
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import unescape
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -28,6 +27,7 @@ COMPANY_LENGTHS = {
 }  # fmt: skip
 SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.")
 UNCASED = ("email", "email 2", "website")
+COMMON = ("country", "city", "zip", "state", "salutation", "department", "job", "where")  # say little about who it is
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -174,69 +174,59 @@ def _day(moment: str | None) -> str:
     return (datetime.fromisoformat(moment.replace("Z", "+00:00")) + timedelta(hours=12)).date().isoformat()
 
 
-@dataclass(slots=True)
-class Side:
-    """What one side holds of a kind: values of each thing, and what it is called in messages."""
-
-    values: dict[str, Values] = field(default_factory=dict)  # id -> values
-
-    def counts(self) -> Counter[Values]:
-        return Counter(self.values.values())
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`equal` of `total`; ids that have no equal on the other side; the first difference in words."""
+    """`pairs`: ids of records and their equal cards. What has no equal on the other side, and the first difference in words."""
 
-    equal: int
+    pairs: Mapping[str, str]
     only_crm: tuple[str, ...]
     only_mailbox: tuple[str, ...]
     difference: str
+
+    @property
+    def equal(self) -> int:
+        return len(self.pairs)
 
     @property
     def total(self) -> int:
         return self.equal + max(len(self.only_crm), len(self.only_mailbox))
 
 
-def judge(crm: Side, mailbox: Side) -> Verdict:
+def judge(records: Mapping[str, Values], cards: Mapping[str, Values]) -> Verdict:
     """Pair things of equal values, one to one."""
-    free = mailbox.counts()
-    only_crm: list[str] = []
-    for id_, values in crm.values.items():
-        if free[values]:
-            free[values] -= 1
-        else:
-            only_crm.append(id_)
-    only_mailbox: list[str] = []
-    for id_, values in mailbox.values.items():
-        if free[values]:
-            free[values] -= 1
-            only_mailbox.append(id_)
-    equal = len(crm.values) - len(only_crm)
-    return Verdict(equal, tuple(only_crm), tuple(only_mailbox), _difference(crm, mailbox, only_crm, only_mailbox))
+    free: dict[Values, list[str]] = defaultdict(list)
+    for card_id, values in cards.items():
+        free[values].append(card_id)
+    pairs = {crm_id: free[values].pop() for crm_id, values in records.items() if free.get(values)}
+    only_crm = tuple(crm_id for crm_id in records if crm_id not in pairs)
+    only_mailbox = tuple(card_id for left in free.values() for card_id in left)
+    return Verdict(pairs, only_crm, only_mailbox, _difference(records, cards, only_crm, only_mailbox))
 
 
-def _difference(crm: Side, mailbox: Side, only_crm: Sequence[str], only_mailbox: Sequence[str]) -> str:
+def _difference(
+    records: Mapping[str, Values], cards: Mapping[str, Values], only_crm: Sequence[str], only_mailbox: Sequence[str]
+) -> str:
     """The first record without an equal, against the remaining card that is most like it."""
     if not only_crm:
-        return f"card {only_mailbox[0]} has no record" if only_mailbox else ""
-    record = dict(crm.values[only_crm[0]])
-    cards = [dict(mailbox.values[id_]) for id_ in only_mailbox]
-    nearest = max(cards, key=lambda card: _alike(record, card), default=None)
-    if nearest is None or _alike(record, nearest) < len(record) // 2:
-        return f"record {only_crm[0]} has no card"
+        return f"card {only_mailbox[0]} ({_called(cards[only_mailbox[0]])}) has no record" if only_mailbox else ""
+    record = dict(records[only_crm[0]])
+    rest = [dict(cards[id_]) for id_ in only_mailbox]
+    nearest = max(rest, key=lambda card: _alike(record, card), default=None)
+    if nearest is None or not _alike(record, nearest):
+        return f"record {only_crm[0]} ({_called(records[only_crm[0]])}) has no card"
     name = next(name for name in record if record[name] != nearest[name])
     return f"record {only_crm[0]}: {name} is {record[name][:60]!r} in the CRM and {nearest[name][:60]!r} in the mailbox"
 
 
+def _called(values: Values) -> str:
+    named = dict(values)
+    return named.get("name") or f"{named['given']} {named['family']}".strip()
+
+
 def _alike(one: Mapping[str, str], other: Mapping[str, str]) -> int:
-    return sum(1 for name, value in one.items() if value and value == other[name])
+    return sum(1 for name, value in one.items() if value and value == other[name] and name not in COMMON)
 
 
 def doubles(values: Iterable[Values]) -> int:
     """How many things are there more than once, told by all their values."""
     return sum(n - 1 for n in Counter(values).values())
-
-
-__all__ = ["Side", "Verdict", "company_card", "company_record", "contact_card", "contact_record", "doubles", "judge"]
-_ = unescape

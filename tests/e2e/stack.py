@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -189,23 +190,30 @@ class Stack:
     def settings_file(self) -> Path:
         return LOCAL / f"{self.name}.settings.json"
 
-    def start_host(self, **changes: str) -> None:
-        """Start the Functions host (again), with settings changed if any are given; until it answers."""
+    def start_host(self, name: str = "host", **changes: str) -> str:
+        """Start the Functions host (again), with settings changed if any are given; returns its address when it answers.
+
+        Another name is another process of the same app on the same storage: a second worker.
+        """
         self.settings = {**self.settings, **changes}
-        self._write_settings()
-        arguments = ["--app", str(ROOT), "--port", self.urls["app"].rpartition(":")[2]]
-        arguments += ["--settings", str(self.settings_file), "--invisibility", str(self.invisibility)]
-        self._run(
-            "host", "emulators.functions_host", arguments, lambda: answers(f"{self.urls['app']}/admin/host/status")
-        )
+        _write_private(self.settings_file, json.dumps({"IsEncrypted": False, "Values": dict(self.settings)}, indent=2))
+        if name not in self.urls:
+            self.urls[name] = (
+                f"http://127.0.0.1:{self.app_port if name == 'host' and self.app_port else free_ports(1)[0]}"
+            )
+        url = self.urls[name]
+        arguments = ["--app", str(ROOT), "--port", url.rpartition(":")[2], "--settings", str(self.settings_file)]
+        arguments += ["--invisibility", str(self.invisibility)]
+        self._run(name, "emulators.functions_host", arguments, partial(answers, f"{url}/admin/host/status"))
+        return url
 
-    def kill_host(self) -> None:
+    def kill_host(self, name: str = "host") -> None:
         """kill -9: nothing is tidied up."""
-        self._children["host"].kill()
+        self._children[name].kill()
 
-    def stop_host(self) -> int | None:
+    def stop_host(self, name: str = "host") -> int | None:
         """SIGTERM; returns the host's exit code."""
-        return self._children["host"].stop()
+        return self._children[name].stop()
 
     def stop(self) -> None:
         """Stop whatever runs, in the reverse order of starting, and remove the files with secrets."""
@@ -223,7 +231,6 @@ class Stack:
         self._run("azurite", "emulators.azurite", ["--port", str(storage)], lambda: all(map(listening, ready)))
         self._start_emulators()
         self.settings = {**self._defaults(storage), **self.settings}
-        self.urls["app"] = f"http://127.0.0.1:{self.app_port or free_ports(1)[0]}"
         _write_private(self.token_file, self.token + "\n")
         self.start_host()
 
@@ -233,14 +240,10 @@ class Stack:
                 continue
             (port,) = free_ports(1)
             url = self.urls[name] = f"http://127.0.0.1:{port}"
-            more = ["--entra", self.urls["entra"]] if name == "graph" and "entra" in self.urls else []
-            more += ["--no-auth"] if name == "graph" and "entra" not in self.urls else []
-            self._run(
-                name,
-                f"emulators.{name}",
-                ["--port", str(port), *more],
-                lambda url=url: answers(f"{url}/_emulator/clock"),
-            )
+            arguments = ["--port", str(port)]
+            if name == "graph":
+                arguments += ["--entra", self.urls["entra"]] if "entra" in self.urls else ["--no-auth"]
+            self._run(name, f"emulators.{name}", arguments, partial(answers, f"{url}/_emulator/clock"))
         if "entra" in self.urls:
             app = {"client_id": CLIENT_ID, "roles": ROLES, "secrets": [{"value": self.client_secret}]}
             httpx.post(f"{self.urls['entra']}/_emulator/apps", json=app, trust_env=False).raise_for_status()
@@ -273,16 +276,16 @@ class Stack:
             values |= {"CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": self.client_secret}
         return values
 
-    def _write_settings(self) -> None:
-        """local.settings.json's shape, in a file of our own: a developer's own settings stay out of it."""
-        _write_private(self.settings_file, json.dumps({"IsEncrypted": False, "Values": dict(self.settings)}, indent=2))
-
     def _run(self, name: str, module: str, arguments: list[str], ready: Callable[[], bool]) -> None:
         command = [sys.executable, "-m", module, *arguments]
         child = Child(name, command, self.logs / f"{name}.log", _environment())
         self._children[name] = child
         child.start()
-        child.wait_ready(ready)
+        try:
+            child.wait_ready(ready)
+        except StackError:
+            child.stop()
+            raise
 
 
 def _environment() -> dict[str, str]:

@@ -1,5 +1,32 @@
-"""Which mapping the simulator uses."""
+"""The product's default mapping, on the recorded field lists of a real vtenext."""
 
-from tests.sim.plain_mapping import translators
+from __future__ import annotations
 
-__all__ = ["translators"]
+import json
+from functools import cache
+from pathlib import Path
+
+from mapping.companies import COMPANIES
+from mapping.contacts import CONTACTS
+from mapping.fields import Field, crm_catalog, default_lengths
+from mapping.model import Translator
+from mapping.rules import translator
+from sync.model import Kind
+
+DATA = Path(__file__).parent.parent / "data" / "vtenext"
+
+
+@cache
+def catalog(module: str) -> dict[str, Field]:
+    """The fields of a module, as recorded."""
+    describe = json.loads((DATA / f"describe-{module}.json").read_text())
+    return crm_catalog(describe["result"], default_lengths(module))
+
+
+@cache
+def translators() -> dict[Kind, Translator]:
+    """The default mapping of both kinds."""
+    return {
+        Kind.CONTACT: translator(CONTACTS, catalog("Contacts")),
+        Kind.COMPANY: translator(COMPANIES, catalog("Accounts")),
+    }

@@ -70,7 +70,7 @@ class Story:
         fields[SERIAL[kind][0]] = serial
         owner = self.pick([*self.world.users, "22x3"] if self.random.random() < 0.1 else list(self.world.users))
         if kind is Kind.CONTACT and self.random.random() < 0.3:
-            accounts = [r for r in self.live(Kind.COMPANY)]
+            accounts = self.live(Kind.COMPANY)
             if accounts:
                 fields["account_id"] = self.random.choice(accounts).id
         self.world.crm.add(kind, owner, fields)

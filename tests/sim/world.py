@@ -117,6 +117,9 @@ class World:
     async def setup(self) -> Setup:
         return Setup(True, self.translators, self.users, self.admin_mailbox, next(iter(self.users)), self.kinds)
 
+    async def crm_side(self) -> Crm:
+        return self.crm
+
     async def side(self, mailbox: str, folder: str) -> Mailbox:
         return self.mailboxes[mailbox]
 
@@ -134,7 +137,9 @@ class World:
         """Five minutes pass; the timer sweeps, then every mailbox runs until nothing is left to go on with."""
         self.time += timedelta(minutes=5)
         setup = await self.setup()
-        tools = SweepTools(self.crm, self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id)
+        tools = SweepTools(
+            await self.crm_side(), self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id
+        )
         try:
             await sweep(tools)
         except (RetryLater, StopConnector, StopMailbox):
@@ -188,7 +193,7 @@ class _Sides:
     world: World
 
     async def crm(self) -> Crm:
-        return self.world.crm
+        return await self.world.crm_side()
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self.world.side(mailbox, folder)

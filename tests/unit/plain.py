@@ -37,7 +37,9 @@ class PlainTranslator:
         held = {pair: self.image(pair, value) for pair, value in values.items()}
         return Rendered({pair.split("~")[0]: value for pair, value in held.items()}, held)
 
-    def render_mailbox(self, values: Mapping[str, str], current: Mapping[str, Value] | None) -> Rendered:
+    def render_mailbox(
+        self, values: Mapping[str, str], current: Mapping[str, Value] | None, anchor: Anchor | None = None
+    ) -> Rendered:
         return Rendered({pair.split("~")[1]: value for pair, value in values.items()}, dict(values))
 
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:

@@ -1,0 +1,93 @@
+"""The composition root: puts store, keys, servers and commands together, once per process (function_app builds it when first called)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from control.connections import Connections
+from control.environment import Environment
+from control.queue import RunMessage, RunQueue
+from sync.connector import Connector
+from sync.run import Limits
+from sync.settings import Defaults, SettingsStore
+from sync.store.board import BoardStore
+from sync.store.registry import Registry
+from sync.store.secrets import KeyVaultSecrets
+from sync.store.tables import TableRows
+from sync.tick import run_one, tick, tick_asked
+from sync.users import Users
+from sync.worker import Worker
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+log = logging.getLogger("connector")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What the functions call."""
+
+    environment: Environment
+    connector: Connector
+    worker: Worker
+
+    async def swept(self, why: str) -> None:
+        """The timer's work."""
+        ticked = await tick(self.connector, why)
+        log.info("sweep (%s): %s, %d mailboxes marked, %d queued", why, ticked.state, ticked.marked, ticked.queued)
+
+    async def ran(self, message: RunMessage) -> None:
+        """A queue message's work. Verbose: the decisions, as counts by reason."""
+        if not message.mailbox:
+            ticked = await tick_asked(self.connector, message.why)
+            log.info("sweep (%s): %s, %d queued", message.why, ticked.state, ticked.queued)
+            return
+        outcome = await run_one(self.connector, self.worker, message.mailbox)
+        if outcome is None:
+            log.info("run %s (%s): nothing done", message.mailbox, message.why)
+            return
+        log.info("run %s (%s): %s", message.mailbox, message.why, "goes on" if outcome.unfinished else "ended")
+        if (await self.connector.settings.read()).verbose_log:
+            for reason, number in sorted(outcome.counts.items()):
+                log.info("run %s: %s %d", message.mailbox, reason, number)
+
+
+def build(environment: Environment, now: Callable[[], datetime], new_id: Callable[[], str]) -> App:
+    """The app on Azure's storage. Asks no server anything yet."""
+    keys = environment.keyring()
+    credential = _identity(environment) if environment.account or environment.key_vault_url else None
+    if environment.storage:
+        rows = TableRows.connect(environment.storage)
+        queue = RunQueue.connect(environment.storage)
+    else:
+        rows = TableRows.connect(f"https://{environment.account}.table.core.windows.net", credential)
+        queue = RunQueue.connect("", environment.account, credential)
+    vault = None
+    if environment.key_vault_url and credential is not None:
+        vault = KeyVaultSecrets.connect(environment.key_vault_url, credential)
+    defaults = Defaults(
+        environment.tenant_id, environment.client_id, environment.client_secret, environment.managed_identity
+    )
+    settings, users = SettingsStore(rows, keys, defaults, vault), Users(rows, keys)
+    registry, board = Registry(rows), BoardStore(rows)
+    outside = Connections(environment, rows, keys, settings, users, now, new_id)
+    limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
+    return App(
+        environment,
+        Connector(registry, board, settings, users, outside, queue, environment.crm_missing, now, new_id),
+        Worker(registry, board, keys, outside, outside.setup, now, new_id, limits),
+    )
+
+
+def _identity(environment: Environment) -> AsyncTokenCredential:
+    """The app's identity on Azure; elsewhere the developer's own sign-in."""
+    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
+
+    if environment.on_azure:
+        return ManagedIdentityCredential(client_id=environment.identity or None)
+    return DefaultAzureCredential()

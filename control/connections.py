@@ -1,0 +1,201 @@
+"""The two servers, as this process reaches them: built when first needed, kept, rebuilt when settings move.
+
+Fills the ports `sync.worker.Sides` and `sync.connector.Outside`. Probes the CRM at the start and every hour: what it offers and
+which fields its modules have decides the mapping. Never logs a name, an address or a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from control.environment import Environment
+from mapping.companies import COMPANIES
+from mapping.contacts import CONTACTS
+from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
+from mapping.model import Translator
+from mapping.rules import FieldMapping, translator
+from sync.errors import Cause, Failure, StopConnector, classify
+from sync.model import Kind
+from sync.settings import SettingsStore, SignIn, Target
+from sync.setup import Setup
+from sync.sides.base import CrmUser, Mailbox
+from sync.sides.graph import GraphConnection, Throttle, application_tokens, connect, open_mailbox
+from sync.sides.graph import resolve_user as resolve
+from sync.sides.vtenext import Probe, StoreLoginGate, VtenextClient, VtenextCrm, VtenextDirectory
+from sync.store.base import Rows
+from sync.store.registry import Registry
+from sync.store.secrets import Keyring
+from sync.sweep import SweepTools
+from sync.users import Users
+
+log = logging.getLogger("connector")
+
+PROBE_AGAIN = timedelta(hours=1)
+MAPPINGS: Mapping[Kind, tuple[str, FieldMapping]] = {
+    Kind.CONTACT: ("Contacts", CONTACTS),
+    Kind.COMPANY: ("Accounts", COMPANIES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a probe of the CRM told, and what follows from it."""
+
+    at: datetime
+    crm: VtenextCrm
+    translators: Mapping[Kind, Translator]
+
+
+class Connections:
+    """One per process."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        rows: Rows,
+        keys: Keyring,
+        settings: SettingsStore,
+        users: Users,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._environment, self._keys = environment, keys
+        self._settings, self._users, self._now, self._new_id = settings, users, now, new_id
+        self._registry = Registry(rows)
+        self._gate = StoreLoginGate(rows, now)
+        self._throttle = Throttle(clock=time.monotonic, sleep=asyncio.sleep, cap=environment.graph_in_flight)
+        self._client: VtenextClient | None = None
+        self._known: Known | None = None
+        self._probing = asyncio.Lock()
+        self._graph: tuple[SignIn, GraphConnection] | None = None
+        self._retired: GraphConnection | None = None
+        self._joining = asyncio.Lock()
+
+    # sync.worker.Sides
+
+    async def crm(self) -> VtenextCrm:
+        return (await self._probed()).crm
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        name = (await self._settings.read()).folder
+        opened = await open_mailbox(await self.graph(), mailbox, folder or None, name)
+        return cast(Mailbox, opened)  # its folder_id is read-only, which the protocol does not say
+
+    async def setup(self) -> Setup:
+        """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
+        settings = await self._settings.read()
+        missing = self._environment.crm_missing or (await self._settings.sign_in()).missing
+        if not settings.active or missing:
+            return Setup(False, {}, {})
+        admin = settings.contact_target is Target.ADMIN
+        return Setup(
+            active=True,
+            translators=(await self._probed()).translators,
+            homes=await self._users.homes(),
+            admin_mailbox=settings.admin_mailbox if admin else "",
+            admin_user=settings.admin_user,
+            kinds=settings.policies(),
+        )
+
+    # sync.connector.Outside
+
+    async def check_crm(self) -> None:
+        async with self._probing:
+            self._known = self._learned(await self._directory().probe())
+
+    async def check_mailboxes(self) -> None:
+        answer = await (await self.graph()).read("/users?$top=1&$select=id", where="check")
+        if isinstance(answer, Failure):
+            raise classify(answer)
+
+    async def forget_refusals(self) -> None:
+        await self._gate.reset()
+
+    async def crm_users(self) -> list[CrmUser]:
+        return await self._directory().users()
+
+    async def resolve_mailbox(self, address: str) -> str:
+        return await resolve(await self.graph(), address)
+
+    async def sweep_tools(self) -> SweepTools:
+        known, setup = await self._probed(), await self.setup()
+        return SweepTools(
+            known.crm, self._registry, known.translators, self._keys, setup.home_of, self._now, self._new_id
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._client is not None:
+            await self._client.aclose()
+        for connection in (self._graph[1] if self._graph else None, self._retired):
+            if connection is not None:
+                await connection.close()
+
+    # parts
+
+    async def graph(self) -> GraphConnection:
+        """The connection for the present sign-in. The one before stays open until the next change: runs may still use it."""
+        async with self._joining:
+            sign_in = await self._settings.sign_in()
+            if self._graph is None or self._graph[0] != sign_in:
+                if self._retired is not None:
+                    await self._retired.close()
+                self._retired = self._graph[1] if self._graph else None
+                self._graph = (sign_in, self._joined(sign_in))
+            return self._graph[1]
+
+    def _joined(self, sign_in: SignIn) -> GraphConnection:
+        tokens = application_tokens(
+            tenant_id=sign_in.tenant_id,
+            client_id=sign_in.client_id,
+            client_secret=sign_in.client_secret,
+            managed_identity=sign_in.managed_identity,
+            authority_host=self._environment.authority_host,
+        )
+        base_url = self._environment.graph_base_url
+        return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=base_url)
+
+    def _directory(self) -> VtenextDirectory:
+        return VtenextDirectory(self._crm_client())
+
+    def _crm_client(self) -> VtenextClient:
+        access = self._environment.crm
+        if access is None:
+            raise StopConnector(Cause.CRM_UNREACHABLE)
+        if self._client is None:
+            self._client = VtenextClient(
+                access.url,
+                access.username,
+                access.access_key,
+                gate=self._gate,
+                fingerprint=self._keys.index("\n".join((access.url, access.username, access.access_key))),
+                now=self._now,
+                sessions=self._environment.crm_sessions,
+            )
+        return self._client
+
+    async def _probed(self) -> Known:
+        async with self._probing:
+            if self._known is None or self._now() - self._known.at >= PROBE_AGAIN:
+                self._known = self._learned(await self._directory().probe())
+            return self._known
+
+    def _learned(self, probe: Probe) -> Known:
+        """Mapping and columns that this CRM can hold. A pair of the defaults that it has no field for is left out."""
+        translators: dict[Kind, Translator] = {}
+        columns: dict[Kind, list[str]] = {}
+        for kind, (module, wanted) in MAPPINGS.items():
+            catalog = crm_catalog(probe.modules[module], default_lengths(module))
+            unusable = {problem.pair for problem in wanted.validate(catalog)}
+            pairs = tuple(pair for pair in wanted.pairs if pair.id not in unusable)
+            if len(pairs) != len(wanted.pairs):
+                log.warning("mapping of %s: left out %s", kind.value, " ".join(sorted(unusable)))
+            translators[kind] = translator(FieldMapping(wanted.kind, pairs), catalog)
+            columns[kind] = [name for name in dict.fromkeys(pair.crm for pair in pairs) if name != COMPANY_NAME]
+        return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators)

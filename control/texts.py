@@ -1,0 +1,40 @@
+"""The one table of sentences for people: every cause, reason, flag, state, command and refusal, in Italian and English.
+
+What happened - why - what to do. Code carries only the keys; the Italian labels are the predecessor's. Pure but for reading its own file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+LANGUAGES = ("it", "en")
+_FILE = Path(__file__).with_name("texts.json")
+
+Table = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """Section -> key -> language (and `mend`: the command that helps)."""
+    loaded: Table = json.loads(_FILE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def language(asked: str, accepted: str = "") -> str:
+    """The language to answer in: as asked, else the first that the browser accepts and we speak, else English."""
+    wanted = [asked, *(part.partition(";")[0] for part in accepted.split(","))]
+    codes = [text.strip().lower()[:2] for text in wanted]
+    return next((code for code in codes if code in LANGUAGES), "en")
+
+
+def sentence(section: str, key: str, lang: str) -> str:
+    """The sentence; a key that the table lacks (an id of an older version in the store) is shown as it is."""
+    return table()[section].get(key, {}).get(lang, key)
+
+
+def mending(section: str, key: str) -> str:
+    """The one command that mends it: a key of `command`."""
+    return table()[section].get(key, {}).get("mend", "none")

@@ -1,0 +1,102 @@
+"""The work behind Restore state and Restore attempts: check the connections, clear error states, look at quarantined items again.
+
+What a mailbox's ledger holds is changed under its lease like everything else there: a run that is still under way loses its lease first
+and can record nothing more, as after a crash. No HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sync.connector import Connector, Outside
+from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
+from sync.model import Reason
+from sync.store.base import Op
+from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_pending
+from sync.store.registry import MailboxRow
+
+GIVEN_UP = frozenset({Reason.QUARANTINED, Reason.OSCILLATES})
+BY_ATTEMPTS = frozenset(
+    {Cause.GRAPH_UNREACHABLE, Cause.GRAPH_THROTTLED, Cause.CRM_UNREACHABLE, Cause.ENTRA_UNREACHABLE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A connection that was tried. `cause` '' = fine."""
+
+    what: str  # crm | mailboxes
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """How many mailboxes left their error state, how many items are looked at again."""
+
+    mailboxes: int
+    items: int
+
+
+async def check_both(outside: Outside) -> tuple[Check, ...]:
+    """One cheap look at each side, also at the second when the first fails."""
+    checks = []
+    for what, look in (("crm", outside.check_crm), ("mailboxes", outside.check_mailboxes)):
+        try:
+            await look()
+        except (RetryLater, StopConnector, StopMailbox) as error:
+            checks.append(Check(what, error.cause.value))
+        else:
+            checks.append(Check(what, ""))
+    return tuple(checks)
+
+
+async def clear_errors(connector: Connector) -> Cleared:
+    """Every mailbox out of its error state, every quarantined item back to work, deleted folders forgotten."""
+    mailboxes = items = 0
+    for row in await connector.registry.mailboxes():
+        stuck = [each for each in await _reader(connector, row.id).pending() if each.because in GIVEN_UP]
+        lost_folder = row.state == "error" and row.cause == Cause.FOLDER_DELETED.value
+        if stuck or lost_folder:
+            items += await _put_back(connector, row, stuck, lost_folder)
+        if row.state == "error":
+            mailboxes += 1
+        if row.state == "error" or row.attempts or row.starts:
+            await connector.registry.change_mailbox(
+                row.id, state="ok", cause="", attempts=0, starts=0, due_at="", full=row.full or lost_folder
+            )
+    return Cleared(mailboxes, items)
+
+
+async def clear_attempts(connector: Connector) -> None:
+    """Counters of mailboxes to zero; those that stopped because of them go on. Other errors stay."""
+    for row in await connector.registry.mailboxes():
+        if row.state == "error" and row.cause in {cause.value for cause in BY_ATTEMPTS}:
+            await connector.registry.change_mailbox(row.id, state="ok", cause="", attempts=0, due_at="")
+        elif row.attempts:
+            await connector.registry.change_mailbox(row.id, attempts=0, due_at="")
+
+
+def _reader(connector: Connector, mailbox: str) -> MailboxLedger:
+    """For reading only: without a fence it cannot commit."""
+    return MailboxLedger(connector.registry.rows, mailbox, 0, "")
+
+
+async def _put_back(connector: Connector, row: MailboxRow, stuck: list[Pending], lost_folder: bool) -> int:
+    """Under the mailbox's lease. How many; 0 when a worker took the lease first: the admin presses again."""
+    await connector.registry.change_mailbox(row.id, holder="", expires="")
+    lease = await connector.registry.take_lease(row.id, connector.new_id(), connector.now())
+    if lease is None:
+        return 0
+    try:
+        ledger = await MailboxLedger.open(connector.registry.rows, row.id, lease.row.fence)
+        ops: list[Op] = [put_pending(replace(each, because=Reason.REFUSED, fails=0, cause="")) for each in stuck]
+        await ledger.commit(ops)
+        point = await ledger.checkpoint()
+        # One run further: the streaks of fields that were written run after run are no longer consecutive.
+        after = replace(point, run=point.run + 1)
+        if lost_folder:
+            after = Checkpoint(run=after.run, deletes=after.deletes)
+        await ledger.save_checkpoint(after)
+    finally:
+        await connector.registry.release(lease, dirty=True)
+    return len(stuck)

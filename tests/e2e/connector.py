@@ -1,0 +1,146 @@
+"""The app as an administrator sees it: the control API (docs/control-api.md), and waiting until there is nothing left to do.
+
+`settle` asks for runs and watches the status; it never looks into tables or queues.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.e2e.hands import Admin, Json, Refused
+
+ROUND_SECONDS = 150.0
+"""The longest that one round of runs may take: a lease of a killed worker holds its mailbox for 90 seconds."""
+POLL_SECONDS = 0.3
+ASK_AGAIN_SECONDS = 5.0
+# Waits for a person or a change, not for the next run.
+AT_REST = frozenset(
+    {"several_candidates", "delete_brake", "no_name", "direction_off", "quarantined", "oscillates", "without_mailbox"}
+)
+
+
+class NotSettled(Exception):
+    """Time was up; the text says what the status shows."""
+
+
+@dataclass(slots=True)
+class Connector:
+    """One administrator at work. `writes`: the servers' own count of what was written."""
+
+    admin: Admin
+    writes: Callable[[], int]
+    reasons: Counter[str] = field(default_factory=Counter)
+    _seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def status(self, lang: str = "en") -> Json:
+        """GET status."""
+        return dict(self.admin.ask("GET", f"status?lang={lang}"))
+
+    def pair(self, user: str, mailbox: str) -> None:
+        """Connect a user of the CRM with a mailbox."""
+        self.admin.ask("PUT", f"users/{user}", {"mailbox": mailbox, "enabled": True})
+
+    def order(self, command: str) -> Json:
+        """POST control/{command}: run, kill, restore-state, restore-attempts."""
+        return dict(self.admin.ask("POST", f"control/{command}"))
+
+    def holds(self) -> list[Json]:
+        """What waits for an administrator."""
+        return [hold for hold in self.admin.ask("GET", "holds")["holds"] if hold["state"] == "open"]
+
+    def answer(self, hold: str, verdict: str, **body: str) -> None:
+        """Approve or reject."""
+        self.admin.ask("POST", f"holds/{hold}/{verdict}", body)
+
+    def round(self) -> int:
+        """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""
+        before, earlier = self.writes(), self._past()
+        self._ask_for_runs()
+        deadline = asked = time.monotonic()
+        deadline += ROUND_SECONDS
+        while not self._is_over(self._note(self.status()), earlier):
+            if time.monotonic() > deadline:
+                raise NotSettled(f"no end of the runs in {ROUND_SECONDS:.0f} s: {self.describe()}")
+            if time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                asked = time.monotonic()
+                self._ask_for_runs()
+            time.sleep(POLL_SECONDS)
+        return self.writes() - before
+
+    def settle(self, rounds: int = 20) -> None:
+        """Rounds until one writes nothing and nothing waits for the next one."""
+        for _ in range(rounds):
+            quiet = self.round() == 0
+            waiting = self.waiting()
+            if quiet and not waiting:
+                return
+            if quiet:
+                time.sleep(2)  # for what only time settles: an open intent
+        raise NotSettled(f"still not quiet after {rounds} rounds: {self.describe()}")
+
+    def waiting(self) -> dict[str, int]:
+        """Pending items by reason that a later run settles by itself."""
+        counts: Counter[str] = Counter()
+        for mailbox in self.status()["mailboxes"]:
+            counts.update({reason: n for reason, n in mailbox["pending"].items() if reason not in AT_REST})
+        return dict(counts)
+
+    def describe(self) -> str:
+        """The state of everything in a line."""
+        status = self.status()
+        parts = [f"{m['mailbox'][:8]}: {m['state']} {m['cause']} pending {m['pending']}" for m in status["mailboxes"]]
+        return f"{status['state']} {status['cause']}; " + "; ".join(parts)
+
+    def _ask_for_runs(self) -> None:
+        try:
+            self.order("run")
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+
+    def _past(self) -> str:
+        """The newest time that the status shows, once the clock has left that second: what runs from now on is later."""
+        status = self._note(self.status())
+        newest: str = max([status["last_run"], *(m["last_run"] for m in status["mailboxes"])])[:19]
+        while time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) <= newest:
+            time.sleep(0.1)
+        return newest
+
+    def _is_over(self, status: Json, earlier: str) -> bool:
+        """Has everything that may run done so since `earlier`?"""
+        if status["state"] != "running":
+            raise NotSettled(f"the connector is not running: {self.describe()}")
+        mailboxes = [m for m in status["mailboxes"] if m["state"] != "disabled"]
+        ended = all(m["last_run"][:19] > earlier and not m["running"] and not m["comparing"] for m in mailboxes)
+        return status["last_run"][:19] > earlier and ended
+
+    def _note(self, status: Json) -> Json:
+        """Add up the counts of runs that were not seen yet."""
+        for mailbox in status["mailboxes"]:
+            counts: dict[str, int] = mailbox["last_counts"]
+            mark = (mailbox["mailbox"], mailbox["last_run"], repr(sorted(counts.items())))
+            if mark not in self._seen:
+                self._seen.add(mark)
+                self.reasons.update(counts)
+        return status
+
+
+def wait_for(what: str, check: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Poll until `check` gives something true; NotSettled with `what` when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            found = check()
+        except httpx.TransportError:  # the host is being started
+            found = None
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise NotSettled(f"not in {seconds:.0f} s: {what}")
+        time.sleep(POLL_SECONDS)

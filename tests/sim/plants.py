@@ -1,0 +1,57 @@
+"""Bugs planted on purpose: the simulator must find each of them, or it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import sync.apply
+import sync.gather
+import sync.run
+import sync.sweep
+from sync.store.ledger import drop_intent, drop_pending
+
+Plant = tuple[ModuleType | type, str, object]
+
+
+def _skip_the_intent(intent):  # type: ignore[no-untyped-def]
+    return drop_intent(intent.side, intent.id)
+
+
+def _take_the_sent_value_for_held(sent, held, answer, translator):  # type: ignore[no-untyped-def]
+    return dict(sent)
+
+
+def _forget_the_pending_row(row):  # type: ignore[no-untyped-def]
+    return drop_pending(row.side, row.id)
+
+
+def _believe_the_delta(work, links):  # type: ignore[no-untyped-def]
+    """Drop what looks like an echo although its record was touched too."""
+    for item_id in [i for i, item in work.cards.items() if item and i in links.by_item]:
+        del work.cards[item_id]
+
+
+async def _trust_every_stamp(links, crm_ids, ledger):  # type: ignore[no-untyped-def]
+    return None
+
+
+async def _resolve_nothing(intents, work, limit, tools):  # type: ignore[no-untyped-def]
+    for intent in intents:
+        await tools.ledger.commit([drop_intent(intent.side, intent.id)])
+    return set()
+
+
+async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-untyped-def]
+    return None
+
+
+PLANTS: Mapping[str, list[Plant]] = {
+    "skip the intent": [(sync.apply, "put_intent", _skip_the_intent)],
+    "digest what was sent, not what is held": [(sync.apply, "answered", _take_the_sent_value_for_held)],
+    "forget what could not be settled": [(sync.apply, "put_pending", _forget_the_pending_row)],
+    "drop edits as echoes": [(sync.run, "drop_echoes", _believe_the_delta)],
+    "believe a stamp against the ledger": [(sync.gather, "_learn", _trust_every_stamp)],
+    "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
+    "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
+}

@@ -1,0 +1,234 @@
+"""The simulator's world with nothing of ours replaced: the real adapters and store over the emulators, in process.
+
+The stories and properties of tests/sim are used as they are: `EmulatedCrm` and `EmulatedMailbox` are the hands and eyes of people in front
+of vtenext and Outlook. Accidents happen to HTTP requests and to the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from emulators.corner import Clock
+from emulators.graph import GraphEmulator
+from emulators.inprocess import InProcessTransport
+from emulators.vtenext import VtenextEmulator, access_key
+from mapping.model import Value
+from sync.model import Item, Kind, Side
+from sync.sides.base import Crm, Mailbox
+from sync.sides.graph import GraphConnection, Throttle, connect, open_mailbox
+from sync.sides.graph.cards import card_of, fields_of, item_of, stamp_of
+from sync.sides.memory import Card, Record
+from sync.sides.vtenext import StoreLoginGate, VtenextClient, VtenextCrm
+from sync.store.base import Rows
+from tests.contract.graph_world import BASE, Badge
+from tests.sim.mapping_for_tests import translators
+from tests.sim.world import Accident, Process, World, _let_go
+
+MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
+ROME = ZoneInfo("Europe/Rome")
+
+
+class Accidents(httpx.AsyncBaseTransport):
+    """Passes requests on; the process's accident may befall them."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, world: WholeWorld, name: str) -> None:
+        self._inner, self._world, self._name = inner, world, name
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        step = self._world.process.step
+        match step("before", f"{self._name} {request.method}"):
+            case "refuse":
+                return httpx.Response(500, request=request)
+            case "busy":
+                return httpx.Response(429, headers={"Retry-After": "1"}, request=request)
+        response = await self._inner.handle_async_request(request)
+        if step("after", f"{self._name} {request.method}") == "lose":
+            raise httpx.ReadError("the answer was lost", request=request)
+        return response
+
+
+class EmulatedCrm:
+    """People in front of vtenext: what `MemoryCrm` offers to a story."""
+
+    def __init__(self, emulator: VtenextEmulator) -> None:
+        self._emulator = emulator
+
+    @property
+    def records(self) -> dict[str, Record]:
+        rows = self._emulator.backdoor.dump()
+        return {row["id"]: self._record(kind, row) for kind, module in MODULES.items() for row in rows.get(module, [])}
+
+    @staticmethod
+    def _record(kind: Kind, row: Mapping[str, Any]) -> Record:
+        fields = {name: str(value) for name, value in row.items() if name not in {"id", "deleted"}}
+        owner, created, modified = row["assigned_user_id"], row["createdtime"], row["modifiedtime"]
+        return Record(row["id"], kind, owner, fields, created, modified, False, row["deleted"])
+
+    def add(self, kind: Kind, owner: str, fields: Mapping[str, Value]) -> Record:
+        row = {**fields, "assigned_user_id": owner}
+        (crm_id,) = self._emulator.backdoor.add_records(MODULES[kind], [row])
+        return self.records[crm_id]
+
+    def edit(self, crm_id: str, **fields: str) -> None:
+        owner = fields.pop("owner", None)
+        self._emulator.backdoor.edit(crm_id, {**fields, **({"assigned_user_id": owner} if owner else {})})
+
+    def delete(self, crm_id: str) -> None:
+        self._emulator.backdoor.delete(crm_id)
+
+    def _item(self, record: Record) -> Item:
+        fields: dict[str, Value] = dict(record.fields)
+        if record.kind is Kind.CONTACT:
+            account = self.records.get(record.fields.get("account_id", ""))
+            fields["account_name"] = account.fields["accountname"] if account and not account.deleted else ""
+        return Item(Side.CRM, record.kind, record.id, record.modified, fields, record.owner)
+
+    @property
+    def writes(self) -> int:
+        counts = self._emulator.corner.counts
+        return sum(n for label, n in counts.items() if label.startswith(("POST create", "POST revise", "POST delete")))
+
+
+class EmulatedMailbox:
+    """A person in front of Outlook: what `MemoryMailbox` offers to a story."""
+
+    def __init__(self, emulator: GraphEmulator, user: str) -> None:
+        self._emulator, self.id = emulator, user
+        self.folder_id = ""
+        self.elsewhere = ""
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        dump = self._emulator.dump(self.id)
+        places = {"deleted": dump["deletedItems"]}
+        for folder in dump["folders"]:
+            places["folder" if folder["id"] == self.folder_id else "elsewhere"] = folder
+        found: dict[str, Card] = {}
+        for place, folder in places.items():
+            for contact in folder["contacts"] if isinstance(folder, dict) else folder:
+                item = item_of(contact, self.id)
+                found[item.id] = Card(
+                    item.id, fields_of(contact), item.version, item.modified, stamp_of(contact), place
+                )
+        return found
+
+    def add(self, fields: Mapping[str, Value], stamp: str = "") -> Card:
+        if not self.folder_id:
+            self.folder_id = self._emulator.outlook.create_folder(self.id, "vtenext")
+        contact = self._emulator.outlook.create(self.id, card_of(fields, stamp=stamp), self.folder_id)
+        return self.cards[contact]
+
+    def edit(self, card_id: str, **fields: Value) -> None:
+        now = self.cards[card_id].fields
+        changed = card_of({name.replace("__", "."): value for name, value in fields.items()}, now)
+        self._emulator.outlook.edit(self.id, card_id, changed)
+
+    def move(self, card_id: str, place: str) -> None:
+        if place == "deleted":
+            self._emulator.outlook.delete(self.id, card_id)
+            return
+        self.elsewhere = self.elsewhere or self._emulator.outlook.create_folder(self.id, "private")
+        self._emulator.outlook.move(self.id, card_id, self.elsewhere)
+
+    @property
+    def log(self) -> list[str]:
+        return []
+
+    @property
+    def forgotten(self) -> int:
+        return 0
+
+    @forgotten.setter
+    def forgotten(self, value: int) -> None:
+        self._emulator.expire_delta(self.id)
+
+    @property
+    def writes(self) -> int:
+        counts = self._emulator.parts.counts
+        return sum(n for label, n in counts.items() if not label.startswith("GET") and self.id in label)
+
+
+class WholeWorld(World):
+    """`World`, with the adapters of the product between the engine and the emulators. Processes get adapters of their own."""
+
+    def __init__(self, rows: Rows | None = None) -> None:
+        clock = Clock(None)
+        self.vtenext = VtenextEmulator(clock=clock, zone="Europe/Rome")
+        people = [
+            {"user_name": name, "first_name": name, "last_name": name, "email1": f"{name}@x.example"}
+            | {"date_format": "yyyy-mm-dd"}
+            for name in ("anna", "bruno")
+        ]
+        owners = self.vtenext.backdoor.add_users(people)
+        self.vtenext.backdoor.add_groups([{"groupname": "Vendite", "groupid": "3"}])
+        self.graph = GraphEmulator(clock=clock, auth=False)
+        ids = [self.graph.add_user(f"{name}@x.example", name) for name in ("anna", "bruno")]
+        super().__init__(dict(zip(owners, ids, strict=True)))
+        self.clock = clock
+        if rows is not None:
+            self.rows = rows  # type: ignore[assignment]
+        self.crm = EmulatedCrm(self.vtenext)  # type: ignore[assignment]
+        self.mailboxes = {user: EmulatedMailbox(self.graph, user) for user in ids}  # type: ignore[misc]
+        self._requests = count(1)
+        self._open()
+
+    def _open(self) -> None:
+        """The adapters of a new process."""
+        gate = StoreLoginGate(self.rows, self.now, sleep=self._sleep)
+        self._client = VtenextClient(
+            "http://crm.example",
+            "svc.sync",
+            access_key("svc.sync"),
+            gate=gate,
+            fingerprint="print",
+            now=self.now,
+            transport=Accidents(InProcessTransport(self.vtenext.app), self, "crm"),
+        )
+        fields = {kind: [p.crm for p in t.pairs] for kind, t in translators().items()}
+        self._side = VtenextCrm(self._client, fields=fields)
+        throttle = Throttle(clock=lambda: self.now().timestamp(), sleep=self._sleep)
+        self._connection: GraphConnection = connect(
+            Badge(),
+            throttle,
+            new_id=lambda: f"00000000-0000-4000-8000-{next(self._requests):012d}",
+            sleep=self._sleep,
+            base_url=BASE,
+            transport=Accidents(InProcessTransport(self.graph.app), self, "graph"),
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.time += _seconds(seconds)
+
+    async def tick(self) -> None:
+        self.clock.set(self.time)
+        await super().tick()
+
+    async def attempt(self, accident: Accident | None = None) -> Process:
+        self._open()
+        done = await super().attempt(accident)
+        await self._client.aclose()
+        await self._connection.close()
+        self.clock.set(self.time)
+        return done
+
+    async def crm_side(self) -> Crm:
+        return self._side
+
+    async def side(self, mailbox: str, folder: str) -> Mailbox:
+        opened = await open_mailbox(self._connection, mailbox, folder or None, "vtenext")
+        self.mailboxes[mailbox].folder_id = opened.folder_id
+        return opened
+
+
+def _seconds(seconds: float) -> Any:
+    from datetime import timedelta
+
+    return timedelta(seconds=seconds)
+
+
+__all__ = ["WholeWorld", "_let_go"]
