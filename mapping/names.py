@@ -60,7 +60,8 @@ def view(fields: Mapping[str, Value]) -> CrmNames:
     if given:
         return CrmNames("", given)
     shown, address = text_at(fields, DISPLAY), first_address(fields)
-    return CrmNames("", shown if shown and shown != address else local_part(address))
+    computed = shown in {"", address, text_at(fields, COMPANY)}  # says nothing about the person
+    return CrmNames("", local_part(address) if computed else shown)
 
 
 def written(names: CrmNames, card: Mapping[str, Value] | None) -> dict[str, str]:

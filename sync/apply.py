@@ -20,7 +20,7 @@ from sync.gather import write_stamp
 from sync.merge import Digests
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.plan import Context
-from sync.settle import answered, renewed, streaks
+from sync.settle import answered, record_digest, renewed, streaks
 from sync.sides.base import Crm, Done, Mailbox, New, Refused, Remove, Result, Revise, Unclear, Write
 from sync.store.base import Op, Put
 from sync.store.ledger import (
@@ -105,6 +105,7 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
             begun[link.crm_id] = link.role
     if begun:
         await tools.registry.hold_records(tools.context.policy.mailbox, begun)
+    await _remember(jobs, tools)
     await tools.ledger.commit_groups(groups)
     await _afterwards(jobs, ended, tools)
 
@@ -159,7 +160,7 @@ async def _announce(jobs: Sequence[_Job], tools: Tools) -> None:
             case Create(side=side, kind=kind, source=source, replaces=replaces):
                 write = job.writes[side]
                 stamp = write.stamp if isinstance(write, New) else ""
-                sent = sent_digest(job.rendered[side].held, kind, tools) if side is Side.CRM else ""
+                sent = sent_digests(job.rendered[side].held, kind, tools) if side is Side.CRM else ""
                 intent = Intent(
                     source.side, source.id, kind, stamp, tools.at(), replaces.crm_id if replaces else "", sent
                 )
@@ -180,12 +181,12 @@ async def _announce(jobs: Sequence[_Job], tools: Tools) -> None:
     await tools.ledger.commit_groups(groups)
 
 
-def sent_digest(held: Mapping[str, str], kind: Kind, tools: Tools) -> str:
-    """A digest of what a new CRM item is expected to hold, with the field pairs it speaks of: `digest pair,pair`."""
+def sent_digests(held: Mapping[str, str], kind: Kind, tools: Tools) -> str:
+    """What a new CRM item is expected to hold, as JSON {field pair: digest of its image}: see sync.intents."""
     translator = tools.translator(kind)
-    pairs = sorted(pair for pair, value in held.items() if value)
-    text = json.dumps([(pair, translator.image(pair, held[pair])) for pair in pairs])
-    return f"{tools.keys.digest('intent', kind.value, translator.version, text)} {','.join(pairs)}"
+    images = {pair: translator.image(pair, value) for pair, value in held.items() if value}
+    digest = tools.keys.digest
+    return json.dumps({pair: digest("intent", pair, translator.version, image) for pair, image in images.items()})
 
 
 def _journal(crm_id: str, because: Reason, values: Mapping[str, object], tools: Tools) -> Op:
@@ -410,6 +411,21 @@ def _history(
     if flags:
         data["flags"] = " ".join(sorted(flags))
     return Put(f"h|{link.crm_id}|{tools.at()}|{tools.new_id()}", data)
+
+
+async def _remember(jobs: Sequence[_Job], tools: Tools) -> None:
+    """What we wrote to the CRM, so that the sweep drops its echo - unless another mailbox must hear of it too.
+
+    Forgetting is as important: what the sweep saw before our write must not hide somebody who undoes it.
+    """
+    results = [job.results[Side.CRM] for job in jobs if Side.CRM in job.results]
+    written = {r.item.id: r.item for r in results if isinstance(r, Done) and r.item}
+    if not written:
+        return
+    holders = await tools.registry.holders_near(written)
+    alone = {crm_id for crm_id, held in holders.items() if held.keys() <= {tools.context.policy.mailbox}}
+    digests = {i: record_digest(item, tools.translator(item.kind), tools.keys) for i, item in written.items()}
+    await tools.registry.saw({crm_id: digest if crm_id in alone else "" for crm_id, digest in digests.items()})
 
 
 async def _afterwards(jobs: Sequence[_Job], ended: Sequence[str], tools: Tools) -> None:

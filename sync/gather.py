@@ -15,7 +15,7 @@ from mapping import kind_of_card
 from mapping.model import Translator
 from sync.match import handles_of, match, natural_key
 from sync.merge import edited
-from sync.model import Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
+from sync.model import Gone, Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
 from sync.plan import Context
 from sync.sides.base import Crm, CursorLost, Mailbox, NaturalKey
 from sync.store.ledger import MailboxLedger
@@ -136,7 +136,7 @@ async def join_unlinked(
 ) -> None:
     """Find the partners of cards and records without a link: by stamp, then by natural key (SPEC 1.5)."""
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
-    await _by_stamp(cards, work, links, mailbox, context, ledger)
+    await _by_stamp(cards, work, links, mailbox, crm, context, ledger)
     rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
     keys = {i: natural_key(item, context.translators[item.kind]) for i, item in rest.items() if _tellable(item)}
     await _by_key(keys, work, links, crm, context, ledger)
@@ -155,7 +155,13 @@ async def _learn(links: Links, crm_ids: Collection[str], ledger: MailboxLedger) 
 
 
 async def _by_stamp(
-    cards: Mapping[str, Item], work: Work, links: Links, mailbox: Mailbox, context: Context, ledger: MailboxLedger
+    cards: Mapping[str, Item],
+    work: Work,
+    links: Links,
+    mailbox: Mailbox,
+    crm: Crm,
+    context: Context,
+    ledger: MailboxLedger,
 ) -> None:
     """A card with our stamp whose record has no card in this mailbox (any more): the ledger was lost, or the run crashed."""
     if not cards:
@@ -175,7 +181,10 @@ async def _by_stamp(
         crm_id, kind = read_stamp(stamp)
         if crm_id and kind is cards[item_id].kind and crm_id not in links.by_crm and crm_id not in context.tombstones:
             by_record[crm_id].append(item_id)
+    alive = await _read_records([Key(c, "", cards[ids[0]].kind) for c, ids in by_record.items()], crm)
     for crm_id, item_ids in by_record.items():
+        if isinstance(alive[crm_id], Gone):
+            continue
         if len(item_ids) == 1 and item_ids[0] not in context.tombstones:
             work.joined[item_ids[0]] = Joined(crm_id, Reason.STAMP)
             work.records.setdefault(crm_id, cards[item_ids[0]].kind)

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from sync.apply import Tools, company_after
 from sync.gather import Joined, Work
-from sync.match import natural_key, same
 from sync.model import Item, Link, Reason, Side
 from sync.settle import renewed
 from sync.store.ledger import Intent, drop_intent, drop_link, put_link
 
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
+LIKE = 0.5
 GRAPH_TIME_LIMIT = timedelta(seconds=120)
 
 
@@ -53,22 +53,14 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
         since = min(_time(intent.since) for intent in mine) - SKEW
         candidates = await _free(await tools.crm.created_since(kind, since.isoformat()), tools)
         cards = await tools.mailbox.get([intent.id for intent in mine])
-        found: dict[str, Item] = {}
-        exact: set[str] = set()
-        for recognise in (_exactly, _by_name):  # all exact ones first: two new cards may bear the same name
-            for intent in mine:
-                record = None if intent.id in found else recognise(intent, cards.get(intent.id), candidates, tools)
-                if record:
-                    found[intent.id] = candidates.pop(record.id)
-                    exact |= {intent.id} if recognise is _exactly else set()
+        found = _recognise(mine, candidates, tools)
         for intent in mine:
-            if intent.id not in found:
+            record = found.get(intent.id)
+            if record is None:
                 waiting |= await _forget_if_late(intent, limit, tools)
                 continue
-            record = found[intent.id]
             await _join(intent, record.id, intent.id, work, tools)
-            if intent.id in exact:
-                await _link(intent, record, tools)
+            await _link(intent, record, cards.get(intent.id), tools)
     return waiting
 
 
@@ -80,30 +72,36 @@ async def _free(records: Sequence[Item], tools: Tools) -> dict[str, Item]:
     return {r.id: r for r in free if await tools.ledger.link_by_crm(r.id) is None}
 
 
-def _exactly(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
-    """The record with the intent's stamp, or that holds all that was sent."""
-    for record in candidates.values():
-        if record.stamp == intent.stamp if record.stamp else _holds_what_was_sent(record, intent, tools):
-            return record
-    return None
+def _recognise(intents: Sequence[Intent], candidates: Mapping[str, Item], tools: Tools) -> dict[str, Item]:
+    """Intent's id -> its record: by stamp, else the one that holds the most of what was sent, and half of it at least.
+
+    Not all of it: a workflow changes fields on creation, and somebody may have edited the record since.
+    """
+    scores = [
+        (_likeness(intent, record, tools), intent.id, record.id) for intent in intents for record in candidates.values()
+    ]
+    found: dict[str, Item] = {}
+    taken: set[str] = set()
+    for score, intent_id, crm_id in sorted(scores, reverse=True):
+        if score >= LIKE and intent_id not in found and crm_id not in taken:
+            found[intent_id] = candidates[crm_id]
+            taken.add(crm_id)
+    return found
 
 
-def _by_name(intent: Intent, card: object, candidates: Mapping[str, Item], tools: Tools) -> Item | None:
-    """A workflow may have changed some of it on creation: the only unstamped record of that name and address."""
-    if not isinstance(card, Item):
-        return None
+def _likeness(intent: Intent, record: Item, tools: Tools) -> float:
+    """From 0 to 1: the share of sent values that the record holds; 2 for its stamp, 0 for another's."""
+    if record.stamp:
+        return 2.0 if record.stamp == intent.stamp else 0.0
+    values = tools.translator(intent.kind).crm_values(record.fields)
+    sent = json.loads(intent.sent or "{}")
+    return sum(1 for pair in sent if _was_sent(intent, pair, values.get(pair, ""), tools)) / max(len(sent), 1)
+
+
+def _was_sent(intent: Intent, pair: str, value: str, tools: Tools) -> bool:
     translator = tools.translator(intent.kind)
-    key = natural_key(card, translator)
-    alike = [r for r in candidates.values() if not r.stamp and same(key, natural_key(r, translator))]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _holds_what_was_sent(record: Item, intent: Intent, tools: Tools) -> bool:
-    digest, _, names = intent.sent.partition(" ")
-    translator = tools.translator(intent.kind)
-    values = translator.crm_values(record.fields)
-    text = json.dumps([(pair, translator.image(pair, values.get(pair, ""))) for pair in names.split(",") if pair])
-    return bool(tools.keys.matches(digest, "intent", intent.kind.value, translator.version, text))
+    digest = json.loads(intent.sent)[pair]
+    return bool(tools.keys.matches(digest, "intent", pair, translator.version, translator.image(pair, value)))
 
 
 async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: Tools) -> None:
@@ -119,16 +117,22 @@ async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: To
     work.gone.discard(item_id)
 
 
-async def _link(intent: Intent, record: Item, tools: Tools) -> None:
-    """A record that holds what was sent: what the card says otherwise by now is an edit made since."""
-    mailbox = tools.context.policy.mailbox
+async def _link(intent: Intent, record: Item, card: object, tools: Tools) -> None:
+    """Link them with what was sent as base, as far as one side still holds it: what differs from that is an edit made since."""
+    mailbox, translator = tools.context.policy.mailbox, tools.translator(intent.kind)
     link = Link(mailbox, intent.kind, record.id, intent.id, Side.MAILBOX)
-    sent = set(intent.sent.partition(" ")[2].split(","))
-    values = {p: v for p, v in tools.translator(intent.kind).crm_values(record.fields).items() if p in sent}
-    sealed = tools.context.sealed(link)
+    sources = [translator.crm_values(record.fields)]
+    if isinstance(card, Item):
+        sources.append(translator.mailbox_values(card.fields))
+    agreed: dict[str, str] = {}
+    for pair in json.loads(intent.sent or "{}"):
+        values = (source[pair] for source in sources if pair in source)
+        value = next((value for value in values if _was_sent(intent, pair, value, tools)), None)
+        if value is not None:
+            agreed[pair] = value
     await tools.registry.hold_records(mailbox, {record.id: link.role})
-    ops = [*put_link(renewed(link, sealed, values, values)), drop_intent(intent.side, intent.id)]
-    await tools.ledger.commit(ops)
+    linked = renewed(link, tools.context.sealed(link), agreed, agreed)
+    await tools.ledger.commit([*put_link(linked), drop_intent(intent.side, intent.id)])
 
 
 async def _forget_if_late(intent: Intent, limit: timedelta, tools: Tools) -> set[str]:

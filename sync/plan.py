@@ -81,27 +81,27 @@ class Context:
 def plan_pair(pair: Pair, context: Context) -> Action | None:
     """The one action for this pair now, None when there is nothing to do."""
     match pair:
-        case Pair(crm=Unread()) as p if p.link or isinstance(p.crm, Unread):
-            return Wait(Side.CRM, _id(pair, Side.CRM), Reason.UNREADABLE)
-        case Pair(mailbox=Unread()):
-            return Wait(Side.MAILBOX, _id(pair, Side.MAILBOX), Reason.UNREADABLE)
+        case Pair(crm=Unread()) | Pair(mailbox=Unread()):
+            return _unreadable(pair)
         case Pair(link=Link() as link):
             return _linked(pair, link, context)
         case Pair(crm=Item() as crm, mailbox=Item() as mailbox):
             return _matched(crm, mailbox, pair.because or Reason.MATCHED, context)
-        case Pair(crm=Item() as crm, mailbox=None):
+        case Pair(crm=Item() as crm):  # its card, if there was one, is gone
             return _crm_only(crm, context)
-        case Pair(crm=None, mailbox=Item() as mailbox):
+        case Pair(mailbox=Item() as mailbox):
             return _mailbox_only(mailbox, context)
         case _:
             return None  # gone before it was ever linked
 
 
-def _id(pair: Pair, side: Side) -> str:
+def _unreadable(pair: Pair) -> Wait:
+    """Wait under an id by which the pair is found again: without a link only the readable side's."""
+    if isinstance(pair.crm, Unread) and (pair.link or not isinstance(pair.mailbox, Item)):
+        return Wait(Side.CRM, pair.crm.id, Reason.UNREADABLE)
+    side = Side.CRM if isinstance(pair.crm, Item) and not pair.link else Side.MAILBOX
     present = pair.crm if side is Side.CRM else pair.mailbox
-    if present is not None:
-        return present.id
-    return pair.link.id_on(side) if pair.link else ""
+    return Wait(side, present.id if present else "", Reason.UNREADABLE)
 
 
 def _linked(pair: Pair, link: Link, context: Context) -> Action | None:

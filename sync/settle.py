@@ -6,11 +6,12 @@ sent, so that a workflow's change on that side counts as an edit. Only pairs tha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 from mapping.model import Translator
-from sync.merge import Sealed
+from sync.merge import Digests, Sealed
 from sync.model import Item, Link, Side
 
 OSCILLATION = 4
@@ -50,3 +51,10 @@ def streaks(before: Mapping[str, str], written: Mapping[str, object], run: int) 
 def oscillates(before: Mapping[str, str], writing: Mapping[str, object], run: int) -> bool:
     """Would this be the fourth consecutive run that writes one of these pairs?"""
     return any(int(s.partition("@")[0]) >= OSCILLATION for s in streaks(before, writing, run).values())
+
+
+def record_digest(item: Item, translator: Translator, digests: Digests) -> str:
+    """Everything of a record that matters to a mailbox, as one digest: its echo has the same."""
+    values = translator.crm_values(item.fields)
+    text = json.dumps([item.owner, sorted(values.items())])
+    return digests.digest(item.id, "record", translator.version, text)

@@ -6,7 +6,6 @@ not name the old owner, a deletion carries only an id). A mark says "look at thi
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from mapping.model import Translator
 from sync.brakes import SWEEP_LIMITS, braked
 from sync.merge import Digests
 from sync.model import Item, Kind, Reason, Side
+from sync.settle import record_digest
 from sync.sides.base import Crm
 from sync.store.base import Put
 from sync.store.registry import HoldRow, Registry
@@ -46,13 +46,6 @@ class Swept:
     marked: set[str] = field(default_factory=set)
     without_mailbox: int = 0
     held: int = 0
-
-
-def record_digest(item: Item, translator: Translator, digests: Digests) -> str:
-    """Everything of a record that matters to a mailbox, as one digest: its echo has the same."""
-    values = translator.crm_values(item.fields)
-    text = json.dumps([item.owner, sorted(values.items())])
-    return digests.digest(item.id, "record", translator.version, text)
 
 
 async def sweep(tools: SweepTools) -> Swept:

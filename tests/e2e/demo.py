@@ -135,9 +135,12 @@ class Demo:
         held = {hold["items"][0] for hold in self.connector.holds()}
         unasked = sorted(office.questions(view) - held)
         problems = [f"{kind}: {verdict.difference}" for kind, verdict in verdicts.items() if verdict.difference]
-        problems += broken + [f"{doubles} duplicates"] * bool(doubles)
-        problems += [f"nobody was asked about {unasked[0]}"] * bool(unasked)
-        problems += [f"the last run wrote {last_writes} times"] * bool(last_writes)
+        problems += broken
+        if doubles:
+            problems.append(f"{doubles} things are there twice")
+        problems += [f"nobody was asked about {id_}, which may be several others" for id_ in unasked]
+        if last_writes:
+            problems.append(f"the last run wrote {last_writes} times")
         print()
         for kind, verdict in verdicts.items():
             print(f"{kind} equal on both sides: {verdict.equal} of {verdict.total}")

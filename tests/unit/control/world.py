@@ -1,0 +1,140 @@
+"""A connector on the memory store, with servers and queue that only do as told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from mapping.model import Translator
+from sync.connector import Connector
+from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
+from sync.model import Kind
+from sync.settings import Defaults, SettingsStore
+from sync.sides.base import CrmUser
+from sync.sides.memory import MemoryCrm
+from sync.store.board import BoardStore
+from sync.store.memory import MemoryRows
+from sync.store.registry import MailboxRow, Registry
+from sync.store.secrets import Keyring
+from sync.sweep import SweepTools
+from sync.users import Users
+from tests.sim.mapping_for_tests import translators
+
+ANNA, BRUNO = "19x5", "19x6"
+ANNAS, BRUNOS = "0000000a-0000-4000-8000-000000000000", "0000000b-0000-4000-8000-000000000000"
+TENANT, CLIENT = "11111111-2222-4333-8444-555555555555", "22222222-3333-4444-8555-666666666666"
+CONFIGURED = Defaults(TENANT, CLIENT, "s3cret~value")
+STAFF = (
+    CrmUser(ANNA, "Anna Rossi", "anna@acme.example", True),
+    CrmUser(BRUNO, "Bruno Verdi", "bruno@acme.example", True),
+    CrmUser("19x7", "Carla Neri", "", True),
+    CrmUser("19x8", "Dario Blu", "dario@acme.example", False),
+)
+
+
+class Servers:
+    """`Outside`: what to fail with, and what was asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.staff: tuple[CrmUser, ...] = STAFF
+        self.mailboxes = {"anna@acme.example": ANNAS, "bruno@acme.example": BRUNOS, ANNAS: ANNAS, BRUNOS: BRUNOS}
+        self.crm_fails: RetryLater | StopConnector | None = None
+        self.graph_fails: RetryLater | StopConnector | StopMailbox | None = None
+        self.asked: list[str] = []
+
+    async def check_crm(self) -> None:
+        self._answer("check crm", self.crm_fails)
+
+    async def check_mailboxes(self) -> None:
+        self._answer("check mailboxes", self.graph_fails)
+
+    async def forget_refusals(self) -> None:
+        self.asked.append("forget refusals")
+
+    async def crm_users(self) -> list[CrmUser]:
+        self._answer("users", self.crm_fails)
+        return list(self.staff)
+
+    async def resolve_mailbox(self, address: str) -> str:
+        self._answer("resolve", self.graph_fails)
+        if address not in self.mailboxes:
+            raise StopMailbox(Cause.MAILBOX_UNKNOWN)
+        return self.mailboxes[address]
+
+    async def sweep_tools(self) -> SweepTools:
+        self._answer("sweep", self.crm_fails)
+        world = self._world
+        homes = await world.users.homes()
+        return SweepTools(
+            world.crm,
+            world.registry,
+            world.translators,
+            world.keys,
+            lambda owner: homes.get(owner, ""),
+            world.now,
+            world.new_id,
+        )
+
+    def _answer(self, what: str, failure: Exception | None) -> None:
+        self.asked.append(what)
+        if failure is not None:
+            raise failure
+
+
+class Sent:
+    """The queue: (mailbox, why, delay) of every message."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str, int]] = []
+
+    async def send(self, mailbox: str, why: str, delay: int = 0) -> None:
+        self.messages.append((mailbox, why, delay))
+
+    def take(self) -> list[str]:
+        """Mailboxes of the messages since the last time."""
+        taken, self.messages = [mailbox for mailbox, _, _ in self.messages], []
+        return taken
+
+
+class World:
+    def __init__(self, defaults: Defaults = CONFIGURED, crm_missing: tuple[str, ...] = ()) -> None:
+        self.time = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+        self._ids = 0
+        self.rows = MemoryRows()
+        self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
+        self.registry, self.board = Registry(self.rows), BoardStore(self.rows)
+        self.settings, self.users = SettingsStore(self.rows, self.keys, defaults), Users(self.rows, self.keys)
+        self.translators: Mapping[Kind, Translator] = translators()
+        self.crm = MemoryCrm(self.now, _no_accident)
+        self.servers, self.queue = Servers(self), Sent()
+        self.connector = Connector(
+            self.registry,
+            self.board,
+            self.settings,
+            self.users,
+            self.servers,
+            self.queue,
+            crm_missing,
+            self.now,
+            self.new_id,
+        )
+
+    def now(self) -> datetime:
+        return self.time
+
+    def pass_time(self, minutes: float) -> None:
+        self.time += timedelta(minutes=minutes)
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"id{self._ids}"
+
+    async def mailbox(self, mailbox: str = ANNAS) -> MailboxRow:
+        row = await self.registry.mailbox(mailbox)
+        assert row is not None
+        return row
+
+
+async def _no_accident(moment: str, operation: str) -> str:
+    return ""
