@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -83,10 +83,13 @@ class Place:
         """A mailbox's part of the status."""
         return next(m for m in self.whole()["mailboxes"] if m["mailbox"] == self.mailboxes[user])
 
-    def sentences(self, part: Callable[[Json], Json]) -> tuple[str, str]:
-        """What a part of the status says, in Italian and in English."""
-        italian, english = (str(part(self.connector.status(lang))["sentence"]) for lang in ("it", "en"))
-        return italian, english
+    def sentences(self, user: int | None = None) -> tuple[str, str]:
+        """What is wrong with the connector, or with a user's mailbox, in Italian and in English."""
+        whole = [self.connector.status(lang) for lang in ("it", "en")]
+        if user is None:
+            return str(whole[0]["why"]), str(whole[1]["why"])
+        mine = [m for status in whole for m in status["mailboxes"] if m["mailbox"] == self.mailboxes[user]]
+        return str(mine[0]["sentence"]), str(mine[1]["sentence"])
 
     def is_well(self) -> None:
         """Running, nothing lost, nothing doubled: an edit of each user arrives, every contact has one card."""
@@ -129,11 +132,6 @@ def says(sentences: tuple[str, str], italian: str, english: str) -> bool:
     return italian in sentences[0] and english in sentences[1] and sentences[0] != sentences[1]
 
 
-def board(status: Json) -> Json:
-    """The connector's own part of the status."""
-    return status
-
-
 def test_wrong_access_key_is_tried_once(place: Place) -> None:
     """Three worker processes, a wrong key, many runs: the CRM counts one refused login (SPEC 4.3)."""
     before = place.crm.logins()["logins_refused"]
@@ -146,7 +144,7 @@ def test_wrong_access_key_is_tried_once(place: Place) -> None:
     for admin in admins:
         ask_for_runs(admin)
     assert place.whole()["cause"] == "crm_login_refused"
-    assert says(place.sentences(board), "VTENEXT_ACCESS_KEY", "VTENEXT_ACCESS_KEY")
+    assert says(place.sentences(), "VTENEXT_ACCESS_KEY", "VTENEXT_ACCESS_KEY")
     assert place.crm.logins()["logins_refused"] == before + 1
     for name in ("host", "second", "third"):
         place.stack.stop_host(name)
@@ -179,7 +177,7 @@ def test_a_crm_that_does_not_work_is_tried_later(
     place.order_run()
     status = wait_for("an attempt", lambda: (s := place.whole())["attempts"] and s)
     assert (status["state"], status["cause"], status["attempts"]) == ("running", cause, 1)
-    assert says(place.sentences(board), italian, english)
+    assert says(place.sentences(), italian, english)
     assert phone not in place.phones(0)
     place.crm.calm()
     place.connector.order("restore-attempts")
@@ -193,7 +191,7 @@ def test_expired_client_secret(place: Place) -> None:
     place.order_run()
     status = wait_for("the error state", lambda: (s := place.whole())["state"] == "error" and s)
     assert status["cause"] == "secret_expired"
-    assert says(place.sentences(board), "scaduto", "expired")
+    assert says(place.sentences(), "scaduto", "expired")
     refused = _restore(place)
     assert refused
     assert "expired" in str(refused)
@@ -220,17 +218,12 @@ def test_mailbox_without_licence_stops_alone(place: Place) -> None:
     place.order_run()
     one = wait_for("the mailbox's error", lambda: (m := place.one(0))["state"] == "error" and m)
     assert one["cause"] == "mailbox_without_licence"
-    assert says(place.sentences(lambda status: place_of(place, status, 0)), "licenza", "licence")
+    assert says(place.sentences(user=0), "licenza", "licence")
     wait_for("the colleague's edit", lambda: phone in place.phones(1))
     assert place.whole()["state"] == "running"
     place.outlook.set_user(place.mailboxes[0], licensed=True)
     place.connector.order("restore-state")
     place.is_well()
-
-
-def place_of(place: Place, status: Json, user: int) -> Json:
-    """A mailbox's part of this status."""
-    return next(m for m in status["mailboxes"] if m["mailbox"] == place.mailboxes[user])
 
 
 def test_folder_deleted_in_outlook_deletes_nothing(place: Place) -> None:
@@ -239,7 +232,7 @@ def test_folder_deleted_in_outlook_deletes_nothing(place: Place) -> None:
     place.order_run()
     one = wait_for("the mailbox's error", lambda: (m := place.one(0))["state"] == "error" and m)
     assert one["cause"] == "folder_deleted"
-    assert says(place.sentences(lambda status: place_of(place, status, 0)), "cartella", "folder")
+    assert says(place.sentences(user=0), "cartella", "folder")
     assert {row["id"] for row in place.crm.living()["Contacts"]} == set(place.contacts)
     place.connector.order("restore-state")
     place.is_well()

@@ -9,6 +9,7 @@ import sync.apply
 import sync.gather
 import sync.run
 import sync.sweep
+from mapping.translate import CardTranslator
 from sync.store.ledger import drop_intent, drop_pending
 
 Plant = tuple[ModuleType | type, str, object]
@@ -20,6 +21,10 @@ def _skip_the_intent(intent):  # type: ignore[no-untyped-def]
 
 def _take_the_sent_value_for_held(sent, held, answer, translator):  # type: ignore[no-untyped-def]
     return dict(sent)
+
+
+def _raw(self, pair, value):  # type: ignore[no-untyped-def]
+    return value
 
 
 def _forget_the_pending_row(row):  # type: ignore[no-untyped-def]
@@ -48,7 +53,10 @@ async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-u
 
 PLANTS: Mapping[str, list[Plant]] = {
     "skip the intent": [(sync.apply, "put_intent", _skip_the_intent)],
-    "digest what was sent, not what is held": [(sync.apply, "answered", _take_the_sent_value_for_held)],
+    "digest the raw value": [
+        (sync.apply, "answered", _take_the_sent_value_for_held),
+        (CardTranslator, "image", _raw),
+    ],
     "forget what could not be settled": [(sync.apply, "put_pending", _forget_the_pending_row)],
     "drop edits as echoes": [(sync.run, "drop_echoes", _believe_the_delta)],
     "believe a stamp against the ledger": [(sync.gather, "_learn", _trust_every_stamp)],

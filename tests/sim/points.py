@@ -137,7 +137,7 @@ def reassigned_born_in_mailbox(world: World, story: Story) -> None:
 
 
 def given_to_a_group(world: World, story: Story) -> None:
-    world.crm.edit(_record(world, "s1"), owner="22x3")
+    world.crm.edit(_record(world, "s1"), owner=world.group)
 
 
 def moved_out(world: World, story: Story) -> None:

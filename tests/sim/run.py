@@ -25,10 +25,10 @@ ROUNDS = 2
 Plant = Callable[[], object]
 
 
-async def play(seed: int) -> list[str]:
-    """One story; what is wrong at the end."""
+async def play(seed: int, world: World | None = None) -> list[str]:
+    """One story; what is wrong at the end. `world`: another than the one in memory (tests/whole)."""
     dice = random.Random(seed)
-    world = World(USERS)
+    world = world or World(USERS)
     story = Story(world, dice)
     await world.connect()
     story.act(dice.randrange(0, 12))

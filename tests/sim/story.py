@@ -68,7 +68,9 @@ class Story:
         fields = {name: value for name, value in fields.items() if value}
         serial = self.next_serial()
         fields[SERIAL[kind][0]] = serial
-        owner = self.pick([*self.world.users, "22x3"] if self.random.random() < 0.1 else list(self.world.users))
+        owner = self.pick(
+            [*self.world.users, self.world.group] if self.random.random() < 0.1 else list(self.world.users)
+        )
         if kind is Kind.CONTACT and self.random.random() < 0.3:
             accounts = self.live(Kind.COMPANY)
             if accounts:
@@ -98,7 +100,9 @@ class Story:
     def crm_reassigns(self) -> None:
         record = self._any_record()
         if record:
-            owner = self.pick([*self.world.users, "22x3"] if self.random.random() < 0.2 else list(self.world.users))
+            owner = self.pick(
+                [*self.world.users, self.world.group] if self.random.random() < 0.2 else list(self.world.users)
+            )
             self.world.crm.edit(record.id, owner=owner)
 
     def _any_record(self) -> Record | None:

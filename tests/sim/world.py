@@ -75,6 +75,7 @@ class World:
 
     def __init__(self, users: Mapping[str, str], kinds: Mapping[Kind, KindPolicy] | None = None) -> None:
         self.time = START
+        self.group = "22x3"  # owns records, has no mailbox
         self.users = dict(users)
         self.process = Process()
         self.rows = MemoryRows(before=self._store_before, after=self._store_after)

@@ -7,9 +7,9 @@ of vtenext and Outlook. Accidents happen to HTTP requests and to the store.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import count
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -21,16 +21,15 @@ from mapping.model import Value
 from sync.model import Item, Kind, Side
 from sync.sides.base import Crm, Mailbox
 from sync.sides.graph import GraphConnection, Throttle, connect, open_mailbox
-from sync.sides.graph.cards import card_of, fields_of, item_of, stamp_of
+from sync.sides.graph.cards import STAMP, card_of, item_of
 from sync.sides.memory import Card, Record
 from sync.sides.vtenext import StoreLoginGate, VtenextClient, VtenextCrm
 from sync.store.base import Rows
 from tests.contract.graph_world import BASE, Badge
 from tests.sim.mapping_for_tests import translators
-from tests.sim.world import Accident, Process, World, _let_go
+from tests.sim.world import Accident, Process, World
 
 MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
-ROME = ZoneInfo("Europe/Rome")
 
 
 class Accidents(httpx.AsyncBaseTransport):
@@ -105,16 +104,15 @@ class EmulatedMailbox:
     @property
     def cards(self) -> dict[str, Card]:
         dump = self._emulator.dump(self.id)
-        places = {"deleted": dump["deletedItems"]}
+        places = [("deleted", dump["deleted"])]
         for folder in dump["folders"]:
-            places["folder" if folder["id"] == self.folder_id else "elsewhere"] = folder
+            places.append(("folder" if folder["id"] == self.folder_id else "elsewhere", folder["contacts"]))
         found: dict[str, Card] = {}
-        for place, folder in places.items():
-            for contact in folder["contacts"] if isinstance(folder, dict) else folder:
+        for place, contacts in places:
+            for contact in contacts:
                 item = item_of(contact, self.id)
-                found[item.id] = Card(
-                    item.id, fields_of(contact), item.version, item.modified, stamp_of(contact), place
-                )
+                stamp = contact["extended"].get(STAMP) or ""
+                found[item.id] = Card(item.id, dict(item.fields), item.version, item.modified, stamp, place)
         return found
 
     def add(self, fields: Mapping[str, Value], stamp: str = "") -> Card:
@@ -165,11 +163,11 @@ class WholeWorld(World):
             for name in ("anna", "bruno")
         ]
         owners = self.vtenext.backdoor.add_users(people)
-        self.vtenext.backdoor.add_groups([{"groupname": "Vendite", "groupid": "3"}])
+        (group,) = self.vtenext.backdoor.add_groups([{"groupname": "Vendite"}])
         self.graph = GraphEmulator(clock=clock, auth=False)
         ids = [self.graph.add_user(f"{name}@x.example", name) for name in ("anna", "bruno")]
         super().__init__(dict(zip(owners, ids, strict=True)))
-        self.clock = clock
+        self.clock, self.group = clock, group
         if rows is not None:
             self.rows = rows  # type: ignore[assignment]
         self.crm = EmulatedCrm(self.vtenext)  # type: ignore[assignment]
@@ -202,7 +200,7 @@ class WholeWorld(World):
         )
 
     async def _sleep(self, seconds: float) -> None:
-        self.time += _seconds(seconds)
+        self.time += timedelta(seconds=seconds)
 
     async def tick(self) -> None:
         self.clock.set(self.time)
@@ -223,12 +221,3 @@ class WholeWorld(World):
         opened = await open_mailbox(self._connection, mailbox, folder or None, "vtenext")
         self.mailboxes[mailbox].folder_id = opened.folder_id
         return opened
-
-
-def _seconds(seconds: float) -> Any:
-    from datetime import timedelta
-
-    return timedelta(seconds=seconds)
-
-
-__all__ = ["WholeWorld", "_let_go"]

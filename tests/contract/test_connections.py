@@ -1,0 +1,132 @@
+"""The composition's view of the servers, over emulators on loopback: what a probe teaches, what a wrong key costs, when Graph is joined anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from control.connections import Connections
+from control.environment import read_environment
+from emulators.graph import GraphEmulator
+from emulators.vtenext import VtenextEmulator, access_key
+from mapping.contacts import CONTACTS
+from sync.errors import Cause, StopConnector, StopMailbox
+from sync.model import Kind
+from sync.settings import Defaults, Settings, SettingsStore
+from sync.store.memory import MemoryRows
+from sync.users import Users
+from tests.contract.graph_world import served
+from tests.unit.control.test_environment import NEEDED
+from tests.unit.control.world import CLIENT, TENANT
+
+USER = "svc.sync"
+
+
+class Office:
+    """Connections of one process. `rows`: the shared store."""
+
+    def __init__(
+        self, crm: str, graph: str = "http://127.0.0.1:9", key: str = "", rows: MemoryRows | None = None
+    ) -> None:
+        values = {"VTENEXT_URL": crm, "VTENEXT_USERNAME": USER, "VTENEXT_ACCESS_KEY": key or access_key(USER)}
+        environment = read_environment({**NEEDED, **values, "GRAPH_BASE_URL": f"{graph}/v1.0"})
+        self.rows = rows or MemoryRows()
+        keys = environment.keyring()
+        self.settings = SettingsStore(self.rows, keys, Defaults(TENANT, CLIENT, "s~1"))
+        self.users = Users(self.rows, keys)
+        ids = count(1)
+        self.connections = Connections(
+            environment,
+            self.rows,
+            keys,
+            self.settings,
+            self.users,
+            lambda: datetime.now(UTC),
+            lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
+        )
+
+
+@pytest.fixture(scope="module")
+def crm() -> Iterator[tuple[VtenextEmulator, str]]:
+    emulator = VtenextEmulator()
+    with served(emulator.app) as url:
+        yield emulator, url
+
+
+async def test_a_probe_gives_mapping_and_columns(crm: tuple[VtenextEmulator, str]) -> None:
+    office = Office(crm[1])
+    setup = await office.connections.setup()
+    assert setup.active
+    assert setup.translators[Kind.CONTACT].pairs == CONTACTS.pairs
+    assert await (await office.connections.crm()).count(Kind.COMPANY) == 0
+    assert USER in {user.extra["user_name"] for user in await office.connections.crm_users()}
+    await office.connections.aclose()
+
+
+async def test_a_wrong_key_is_tried_once_by_all_processes_and_once_more_when_an_admin_says_so(
+    crm: tuple[VtenextEmulator, str],
+) -> None:
+    emulator, url = crm
+    before = emulator.logins()["logins_refused"]
+    rows = MemoryRows()
+    offices = [Office(url, key="wrong", rows=rows) for _ in range(3)]
+    for _ in range(2):
+        for office in offices:
+            with pytest.raises(StopConnector) as refused:
+                await office.connections.setup()
+            assert refused.value.cause is Cause.CRM_LOGIN_REFUSED
+    assert emulator.logins()["logins_refused"] == before + 1
+    await offices[0].connections.forget_refusals()
+    with pytest.raises(StopConnector):
+        await offices[1].connections.check_crm()
+    assert emulator.logins()["logins_refused"] == before + 2
+    for office in offices:
+        await office.connections.aclose()
+
+
+async def test_not_active_asks_nobody() -> None:
+    office = Office("http://127.0.0.1:9")
+    await office.settings.save(Settings(active=False), None)
+    assert not (await office.connections.setup()).active
+    await office.connections.aclose()
+
+
+async def test_graph_is_joined_anew_when_the_sign_in_changes() -> None:
+    office = Office("http://127.0.0.1:9")
+    first = await office.connections.graph()
+    assert await office.connections.graph() is first
+    await office.settings.save(Settings(verbose_log=True), None)
+    assert await office.connections.graph() is first
+    await office.settings.save(Settings(), "s~2")
+    assert await office.connections.graph() is not first
+    await office.connections.aclose()
+
+
+async def test_mailboxes_are_checked_and_resolved() -> None:
+    graph = GraphEmulator(auth=False)
+    anna = graph.add_user("anna@acme.example", "Anna")
+    with served(graph.app) as url:
+        office = Office("http://127.0.0.1:9", url)
+        office.connections._joined = _without_entra(office, url)  # type: ignore[method-assign]
+        await office.connections.check_mailboxes()
+        assert await office.connections.resolve_mailbox("anna@acme.example") == anna
+        with pytest.raises(StopMailbox):
+            await office.connections.resolve_mailbox("nobody@acme.example")
+        mailbox = await office.connections.mailbox(anna, "")
+        assert (await office.connections.mailbox(anna, mailbox.folder_id)).folder_id == mailbox.folder_id
+        await office.settings.save(Settings(use_default_folder=True), None)
+        assert (await office.connections.mailbox(anna, mailbox.folder_id)).folder_id != mailbox.folder_id
+        await office.connections.aclose()
+
+
+def _without_entra(office: Office, url: str):  # type: ignore[no-untyped-def]
+    from sync.sides.graph import Throttle, connect
+    from tests.contract.graph_world import Badge, Time
+
+    time = Time()
+    throttle = Throttle(clock=time.clock, sleep=time.sleep)
+    new_id = office.connections._new_id
+    return lambda sign_in: connect(Badge(), throttle, new_id=new_id, sleep=time.sleep, base_url=f"{url}/v1.0")

@@ -1,0 +1,200 @@
+"""The HTTP functions as Azure calls them: guard, shapes of answers, refusals, and nothing of an exception's text outside."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from control.api import ROUTES, blueprint
+from control.app import App
+from control.environment import read_environment
+from control.texts import table
+from sync.errors import Cause, RetryLater, StopConnector
+from sync.model import Kind, Reason, Side
+from sync.store.base import StoreUnreachable
+from sync.store.registry import HoldRow
+from tests.unit.control.test_environment import CRM, NEEDED
+from tests.unit.control.world import ANNA, ANNAS, World
+
+TOKEN = "an-admin-token-of-36-characters-long"
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+class Api:
+    """The functions by name, over a world in memory."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
+        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
+        functions = func.FunctionApp()
+        functions.register_functions(blueprint(environment, lambda: app, world.new_id))
+        self.functions: dict[str, Function] = {
+            each.get_function_name(): each.get_user_function() for each in functions.get_functions()
+        }
+
+    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
+        """Status and JSON of one call by an admin."""
+        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
+        return answer.status_code, json.loads(answer.get_body())
+
+    async def raw(
+        self, name: str, headers: dict[str, str], body: bytes = b"", lang: str = "en", route: Any = None
+    ) -> func.HttpResponse:
+        method = next(method for found, method, *_ in ROUTES if found == name)
+        request = func.HttpRequest(
+            method, "/api/x", headers=headers, params={"lang": lang}, route_params=route or {}, body=body
+        )
+        return await self.functions[name](request)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api(World())
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in ROUTES])
+async def test_every_endpoint_is_guarded(api: Api, name: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer x"}, {"X-MS-CLIENT-PRINCIPAL": "e30="}):
+        answer = await api.raw(name, {**headers, "Content-Type": "application/json"}, b"{}")
+        assert answer.status_code == 401
+        assert json.loads(answer.get_body())["error"] == "sign_in_first"
+    assert not api.world.rows.everything()
+
+
+@pytest.mark.parametrize("name", [name for name, method, *_ in ROUTES if method != "GET"])
+async def test_what_changes_something_comes_as_json(api: Api, name: str) -> None:
+    for kind in ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        answer = await api.raw(name, {**HEADERS, "Content-Type": kind}, b"{}", route={"id": ANNA})
+        assert answer.status_code == 415
+    for body in (b"[]", b"{", b'"x"', b"[" * 100_000):
+        answer = await api.raw(name, HEADERS, body, route={"id": ANNA})
+        assert (answer.status_code, json.loads(answer.get_body())["error"]) == (400, "bad_json")
+    assert not api.world.rows.everything()
+
+
+async def test_an_admins_day(api: Api) -> None:
+    status, listed = await api.ask("users")
+    anna = next(user for user in listed["users"] if user["id"] == ANNA)
+    assert (status, anna["suggested"], anna["state"]) == (200, "anna@acme.example", "disabled")
+    status, anna = await api.ask("user_put", {"enabled": True}, id=ANNA)
+    assert (status, anna["mailbox"], anna["enabled"], anna["state"]) == (200, ANNAS, True, "ok")
+    assert await api.ask("user", id=ANNA) == (200, anna)
+    assert await api.ask("control_run") == (202, {"mailboxes": 1})
+    status, killed = await api.ask("control_kill", {})
+    assert (status, killed["state"], killed["mend"]["command"]) == (200, "killed", "restore-state")
+    status, refused = await api.ask("control_run", lang="it")
+    assert (status, refused["error"], refused["state"]) == (409, "not_running", "killed")
+    assert refused["sentence"] == table()["error"]["not_running"]["it"]
+    status, restored = await api.ask("control_restore_state")
+    assert (status, restored["ok"], [check["ok"] for check in restored["checks"]]) == (200, True, [True, True])
+    assert (await api.ask("control_restore_attempts"))[1]["state"] == "running"
+    assert api.world.queue.take() == [ANNAS, "", ANNAS, ANNAS]
+
+
+async def test_status_names_the_trouble_and_its_remedy_in_both_languages(api: Api) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    await api.world.registry.change_mailbox(ANNAS, state="error", cause="folder_deleted")
+    await api.world.board.enter("error", api.world.now(), "secret_expired", "x")
+    for lang in ("it", "en"):
+        status, shown = await api.ask("status", lang=lang)
+        assert (status, shown["state"], shown["cause"]) == (200, "error", "secret_expired")
+        assert shown["why"] == table()["cause"]["secret_expired"][lang]
+        assert shown["mend"] == {"command": "restore-state", "label": table()["command"]["restore-state"][lang]}
+        (mailbox,) = shown["mailboxes"]
+        assert (mailbox["mailbox"], mailbox["user"], mailbox["state"]) == (ANNAS, ANNA, "error")
+        assert mailbox["sentence"] == table()["cause"]["folder_deleted"][lang]
+        assert "acme.example" not in json.dumps(shown)
+
+
+async def test_restoring_with_a_broken_connection_says_which_and_why(api: Api) -> None:
+    await api.ask("control_kill")
+    api.world.servers.graph_fails = StopConnector(Cause.SECRET_EXPIRED)
+    status, answer = await api.ask("control_restore_state")
+    assert (status, answer["error"], answer["state"], answer["ok"]) == (409, "check_failed", "killed", False)
+    assert answer["checks"][1] == {
+        "what": "mailboxes",
+        "ok": False,
+        "cause": "secret_expired",
+        "why": table()["cause"]["secret_expired"]["en"],
+    }
+
+
+async def test_settings_are_saved_and_the_secret_is_never_shown(api: Api) -> None:
+    status, before = await api.ask("settings")
+    assert (status, before["active"], before["folder_name"], before["client_secret_set"]) == (
+        200,
+        True,
+        "vtenext",
+        True,
+    )
+    change = {"client_secret": "new~secret", "kinds": {"company": {"to_mailbox": False}}, "folder_name": "CRM"}
+    status, after = await api.ask("settings_put", change)
+    assert (status, after["kinds"]["company"]["to_mailbox"], after["folder_name"]) == (200, False, "CRM")
+    assert after["kinds"]["contact"] == before["kinds"]["contact"]
+    assert "new~secret" not in json.dumps(after)
+    status, wrong = await api.ask("settings_put", {"kinds": {"contact": {"winner": "s3cr3t-value"}}})
+    assert (status, wrong["error"], wrong["field"]) == (400, "bad_value", "kinds.contact.winner")
+    assert "'latest'" in wrong["reason"]
+    assert "s3cr3t" not in json.dumps(wrong)
+
+
+async def test_holds(api: Api) -> None:
+    asked = HoldRow("h1", ANNAS, Kind.CONTACT, Side.MAILBOX, Reason.SEVERAL_CANDIDATES, "2026-03-02T08:00:00+00:00")
+    await api.world.registry.put_hold(asked)
+    await api.world.registry.put_hold(HoldRow("h2", ANNAS, Kind.CONTACT, Side.CRM, Reason.DELETE_BRAKE, "t", count=9))
+    status, listed = await api.ask("holds", lang="it")
+    assert (status, [hold["id"] for hold in listed["holds"]]) == (200, ["h1", "h2"])
+    assert listed["holds"][0]["sentence"] == table()["reason"]["several_candidates"]["it"]
+    assert listed["holds"][0]["choices"] == ["new"]
+    assert (await api.ask("hold_approve", {"choice": "4x1"}, id="h1"))[0] == 400
+    assert (await api.ask("hold_approve", {"verdict": "new"}, id="h1"))[0] == 400
+    status, answered = await api.ask("hold_approve", {"choice": "new"}, id="h1")
+    assert (status, answered["state"], answered["choice"]) == (200, "approved", "new")
+    assert (await api.ask("hold_approve", {"choice": "new"}, id="h1"))[0] == 409
+    assert (await api.ask("hold_reject", id="h2"))[1]["state"] == "rejected"
+    assert (await api.ask("hold", id="h2"))[1]["count"] == 9
+    assert (await api.ask("hold", id="h3"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "cause"),
+    [
+        (RetryLater(Cause.GRAPH_UNREACHABLE), 503, "graph_unreachable"),
+        (StopConnector(Cause.SECRET_WRONG), 503, "secret_wrong"),
+        (StoreUnreachable("anna@acme.example"), 503, "storage_unreachable"),
+        (RuntimeError("anna@acme.example"), 500, None),
+    ],
+)
+async def test_failures_get_an_id_and_no_text_of_the_exception(
+    api: Api, caplog: pytest.LogCaptureFixture, failure: Exception, status: int, cause: str | None
+) -> None:
+    async def fails(address: str) -> str:
+        raise failure
+
+    api.world.servers.resolve_mailbox = fails  # type: ignore[method-assign]
+    answered, body = await api.ask("user_put", {"enabled": True}, id=ANNA)
+    assert (answered, body.get("cause")) == (status, cause)
+    assert body["sentence"]
+    assert body["id"] in caplog.text
+    for place in (json.dumps(body), caplog.text):
+        assert "anna" not in place
+        assert "Traceback" not in place
+
+
+async def test_answers_are_not_kept_by_anybody(api: Api) -> None:
+    answer = await api.raw("status", HEADERS)
+    assert (answer.mimetype, answer.headers["Cache-Control"]) == ("application/json", "no-store")
+
+
+def test_every_endpoint_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "control-api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(GET|PUT|POST) /api/([^`]+)`", text))
+    assert documented == {(method, route) for _, method, route, _ in ROUTES}

@@ -1,0 +1,84 @@
+"""Who gets in: by token here, by the platform's sign-in with the app role on Azure, and nobody when either is not set up."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from control.auth import Admin, Denied, admin_of
+from control.environment import Environment, read_environment
+from tests.unit.control.test_environment import NEEDED
+
+TOKEN = "t0ken-" + "x" * 30
+OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+def local(token: str = TOKEN) -> Environment:
+    return read_environment({**NEEDED, "ADMIN_TOKEN": token})
+
+
+def azure(sign_in: str = "True") -> Environment:
+    return read_environment({**NEEDED, "WEBSITE_INSTANCE_ID": "i", "WEBSITE_AUTH_ENABLED": sign_in})
+
+
+def principal(*claims: tuple[str, str], auth_typ: str = "aad", role_typ: str = "roles") -> dict[str, str]:
+    listed = [{"typ": typ, "val": value} for typ, value in claims]
+    text = json.dumps({"auth_typ": auth_typ, "role_typ": role_typ, "name_typ": "name", "claims": listed})
+    return {"x-ms-client-principal": base64.b64encode(text.encode()).decode()}
+
+
+ADMIN = (("roles", "Connector.Admin"), (OID, "person-1"))
+
+
+def test_the_token() -> None:
+    assert admin_of({"authorization": f"Bearer {TOKEN}"}, local()) == Admin("token")
+    assert admin_of({"authorization": f"bearer {TOKEN}"}, local()) == Admin("token")
+
+
+@pytest.mark.parametrize("header", ["", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ", "Bearer é"])
+def test_another_token(header: str) -> None:
+    assert admin_of({"authorization": header}, local()) == Denied(401, "sign_in_first")
+
+
+def test_without_the_setting_nobody_gets_in() -> None:
+    for header in ("", "Bearer ", "Bearer x"):
+        assert admin_of({"authorization": header}, local("")) == Denied(403, "no_admin_token")
+
+
+def test_the_principal_header_counts_only_on_azure() -> None:
+    assert admin_of(principal(*ADMIN), local()) == Denied(401, "sign_in_first")
+    assert admin_of(principal(*ADMIN), azure()) == Admin("person-1")
+    assert admin_of(principal(*ADMIN), azure("False")) == Denied(403, "sign_in_off")
+    assert admin_of(principal(*ADMIN), azure("")) == Denied(403, "sign_in_off")
+
+
+def test_the_token_is_nothing_on_azure() -> None:
+    assert admin_of({"authorization": f"Bearer {TOKEN}"}, azure()) == Denied(401, "sign_in_first")
+
+
+def test_other_spellings_of_the_role_claim() -> None:
+    long = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+    assert admin_of(principal((long, "Connector.Admin"), ("oid", "p")), azure()) == Admin("p")
+    own = principal(("r", "Connector.Admin"), ("oid", "p"), role_typ="r")
+    assert admin_of(own, azure()) == Admin("p")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        principal((OID, "person-1")),
+        principal(("roles", "Connector.User"), (OID, "person-1")),
+        principal(("name", "Connector.Admin"), (OID, "person-1")),
+        principal(*ADMIN, auth_typ="facebook"),
+        principal(("roles", "Connector.Admin")),
+    ],
+)
+def test_signed_in_is_not_enough(headers: dict[str, str]) -> None:
+    assert admin_of(headers, azure()) == Denied(403, "not_admin")
+
+
+@pytest.mark.parametrize("text", ["", "%%%", "bm90IGpzb24=", "W10=", "eyJjbGFpbXMiOiBbMV19"])
+def test_a_broken_header(text: str) -> None:
+    assert admin_of({"x-ms-client-principal": text}, azure()) == Denied(401, "sign_in_first")

@@ -1,0 +1,76 @@
+"""Every word that code can say has a sentence in both languages, and every mending command is one that exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from control.texts import LANGUAGES, language, mending, sentence, table
+from sync.errors import Cause
+from sync.model import Flag, Reason
+
+ROOT = Path(__file__).resolve().parents[3]
+STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled")
+
+
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [
+        ("cause", [*(cause.value for cause in Cause), "reconnect"]),
+        ("reason", [reason.value for reason in Reason]),
+        ("flag", [flag.value for flag in Flag]),
+        ("state", STATES),
+    ],
+)
+def test_exactly_the_words_that_exist_have_sentences(section: str, keys: list[str]) -> None:
+    assert set(table()[section]) == set(keys)
+
+
+def test_both_languages_say_something_of_their_own() -> None:
+    for section, entries in table().items():
+        for key, texts in entries.items():
+            assert all(len(texts[lang]) > 2 for lang in LANGUAGES), (section, key)
+            assert texts["it"] != texts["en"] or key == "kill", (section, key)
+
+
+def test_mending_commands_exist() -> None:
+    for section in ("cause", "state"):
+        for key, texts in table()[section].items():
+            assert texts["mend"] in table()["command"], (section, key)
+    assert mending("cause", "folder_deleted") == "restore-state"
+
+
+def test_refusals_have_sentences() -> None:
+    sources = "".join(
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("sync/commands.py", "control/auth.py", "control/api.py", "control/shown.py")
+    )
+    said = set(re.findall(r'(?:NotNow|_refusal|Denied)\((?:\d+, )?"(\w+)"', sources))
+    assert len(said) > 8, "the search itself must work"
+    assert said <= set(table()["error"])
+
+
+def test_the_labels_of_the_predecessor() -> None:
+    labels = [sentence("command", key, "it").upper() for key in ("kill", "restore-state", "restore-attempts")]
+    assert labels == ["KILL", "RIPRISTINA STATO", "RIPRISTINA TENTATIVI"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "answer"),
+    [
+        ("it", "en", "it"),
+        ("", "it-IT,it;q=0.9,en;q=0.8", "it"),
+        ("de", "fr,de", "en"),
+        ("", "", "en"),
+        ("EN", "it", "en"),
+    ],
+)
+def test_language(asked: str, accepted: str, answer: str) -> None:
+    assert language(asked, accepted) == answer
+
+
+def test_an_unknown_word_is_shown_as_it_is() -> None:
+    assert sentence("cause", "of_an_older_version", "it") == "of_an_older_version"
+    assert mending("cause", "of_an_older_version") == "none"
