@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
 from control.environment import Environment
 from mapping.companies import COMPANIES
@@ -84,8 +83,7 @@ class Connections:
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         name = (await self._settings.read()).folder
-        opened = await open_mailbox(await self.graph(), mailbox, folder or None, name)
-        return cast(Mailbox, opened)  # its folder_id is read-only, which the protocol does not say
+        return await open_mailbox(await self.graph(), mailbox, folder or None, name)
 
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""

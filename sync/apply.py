@@ -276,6 +276,8 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
     for pair in rendered.refused:
         source.pop(pair, None)
     crm_values, mailbox_values = (target, source) if side is Side.CRM else (source, target)
+    unseen = {p: v for p, v in crm_values.items() if p not in mailbox_values and p not in rendered.refused}
+    mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
     flags = frozenset(rendered.flags)
     return replace(
         renewed(link, sealed, crm_values, mailbox_values),
@@ -317,7 +319,9 @@ def _settle_update(job: _Job, action: Update, tools: Tools) -> tuple[list[Op], L
     written: list[str] = []
     failed: Result | None = None
     versions = {Side.CRM: crm.version, Side.MAILBOX: card.version}
-    link = renewed(before, sealed, _only(now[Side.CRM], action.agreed), _only(now[Side.MAILBOX], action.agreed))
+    unseen = {p: v for p, v in now[Side.CRM].items() if p not in now[Side.MAILBOX]}  # fax: no listing shows it
+    shown = {**now[Side.MAILBOX], **unseen}
+    link = renewed(before, sealed, _only(now[Side.CRM], action.agreed), _only(shown, action.agreed))
     for side, rendered in job.rendered.items():
         values = action.to_crm if side is Side.CRM else action.to_mailbox
         sent = {pair: value for pair, value in values.items() if pair not in rendered.refused}

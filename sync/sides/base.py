@@ -98,7 +98,11 @@ class Mailbox(Protocol):
     """One mailbox, contacts and companies (one folder for both)."""
 
     id: str
-    folder_id: str  # where contacts live, held by id
+
+    @property
+    def folder_id(self) -> str:
+        """Where contacts live; held by id, because users rename folders."""
+        ...
 
     def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         """Everything changed since `cursor` (None: everything there is). Items carry no stamp.

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from sync.brakes import MAILBOX_LIMITS
 from sync.model import Link, Role, Side
 from sync.sides.memory import Card, Record
-from sync.store.ledger import MailboxLedger, Pending, Tombstone
+from sync.store.base import prefix_end
+from sync.store.ledger import MailboxLedger, Pending, Tombstone, partition_of
 from sync.store.memory import MemoryRows
 from tests.sim.story import Story, _serial_of_card, _serial_of_record
 from tests.sim.world import World
@@ -38,7 +39,7 @@ async def violations(story: Story, last_writes: int) -> list[str]:
     found += _equal(world, books)
     found += _complete(world, books)
     found += _doubled(story, books)
-    found += _lost(story, books)
+    found += await _lost(story, books)
     found += _clear_text(world)
     return found
 
@@ -106,7 +107,7 @@ def _doubled(story: Story, books: Mapping[str, Books]) -> list[str]:
     return found
 
 
-def _lost(story: Story, books: Mapping[str, Books]) -> list[str]:
+async def _lost(story: Story, books: Mapping[str, Books]) -> list[str]:
     """(3) nobody's item vanished that nobody removed, and the last edit of a field reached both sides."""
     world = story.world
     records: dict[str, list[Record]] = {}
@@ -119,7 +120,7 @@ def _lost(story: Story, books: Mapping[str, Books]) -> list[str]:
             if card.place == "folder":
                 cards.setdefault(_serial_of_card(card), []).append(card)
     found = []
-    journal = _journal(world)
+    journal = await _journal(world)
     for number in range(1, story.serial + 1):
         serial = f"s{number}"
         if not {serial} & (records.keys() | cards.keys() | story.removed | journal):
@@ -131,12 +132,11 @@ def _lost(story: Story, books: Mapping[str, Books]) -> list[str]:
     return found
 
 
-def _journal(world: World) -> set[str]:
+async def _journal(world: World) -> set[str]:
     """Values that lost against another and can be restored."""
     values: set[str] = set()
-    rows = world.rows.everything() if isinstance(world.rows, MemoryRows) else []
-    for row in rows:
-        if row.key.startswith("j|"):
+    for mailbox in world.mailboxes:
+        async for row in world.rows.query(partition_of(mailbox), "j|", prefix_end("j|")):
             sealed = "".join(str(row.data[f"v{number}"]) for number in range(int(row.data["parts"])))
             values |= {str(value) for value in json.loads(world.keys.decrypt(sealed, row.key)).values()}
     return values

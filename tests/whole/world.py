@@ -25,6 +25,8 @@ from sync.sides.graph.cards import STAMP, card_of, item_of
 from sync.sides.memory import Card, Record
 from sync.sides.vtenext import StoreLoginGate, VtenextClient, VtenextCrm
 from sync.store.base import Rows
+from sync.store.board import BoardStore
+from sync.store.registry import Registry
 from tests.contract.graph_world import BASE, Badge
 from tests.sim.mapping_for_tests import translators
 from tests.sim.world import Accident, Process, World
@@ -170,6 +172,7 @@ class WholeWorld(World):
         self.clock, self.group = clock, group
         if rows is not None:
             self.rows = rows  # type: ignore[assignment]
+            self.registry, self.board = Registry(rows), BoardStore(rows)
         self.crm = EmulatedCrm(self.vtenext)  # type: ignore[assignment]
         self.mailboxes = {user: EmulatedMailbox(self.graph, user) for user in ids}  # type: ignore[misc]
         self._requests = count(1)
