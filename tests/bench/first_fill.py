@@ -74,8 +74,8 @@ class Office:
         post = httpx.post
         users = [{"user_name": "anna", "last_name": "Anna", "email1": "anna@x.example", "date_format": "yyyy-mm-dd"}]
         self.owner = _first(post(f"{self.vtenext}/_emulator/users", json={"users": users}).json())
-        body = {"mail": "anna@x.example", "displayName": "Anna"}
-        self.user = _first(post(f"{self.graph}/_emulator/users", json=body).json())
+        body = {"mail": "anna@x.example", "display_name": "Anna"}
+        self.user = str(post(f"{self.graph}/_emulator/users", json=body).json()["id"])
         rows = [
             {
                 "firstname": f"Nome{n}",
@@ -90,7 +90,7 @@ class Office:
             }
             for n in range(contacts)
         ]
-        post(f"{self.vtenext}/_emulator/records", json={"module": "Contacts", "rows": rows}, timeout=60)
+        post(f"{self.vtenext}/_emulator/records", json={"module": "Contacts", "records": rows}, timeout=60).raise_for_status()
         latency = {"round_trip_ms": ROUND_TRIP * 1000, "service_ms": SERVICE * 1000}
         httpx.put(f"{self.graph}/_emulator/latency", json=latency)
 
@@ -98,7 +98,7 @@ class Office:
         return int(httpx.get(f"{self.graph}/_emulator/requests").json()["total"])
 
     def cards(self) -> int:
-        dump = httpx.get(f"{self.graph}/_emulator/mailbox", params={"user": self.user}).json()
+        dump = httpx.post(f"{self.graph}/_emulator/mailbox", json={"user": self.user}).json()
         return sum(len(folder["contacts"]) for folder in dump["folders"])
 
 
