@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sync.apply import Tools, apply, unlink_ops
+from sync.apply import apply
 from sync.brakes import braked
 from sync.gather import Links
 from sync.model import Delete, Kind, Reason, Side
+from sync.record import unlink_ops
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, put_pending
 from sync.store.registry import HoldRow
+from sync.tools import Tools
 
 DAY = timedelta(hours=24)
 SHOWN = 100

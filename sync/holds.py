@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sync.apply import Tools
 from sync.model import Hold, Kind, Reason
 from sync.store.base import Op
 from sync.store.ledger import Pending, Tombstone, drop_pending, put_pending, put_tombstone
 from sync.store.registry import HoldRow
+from sync.tools import Tools
 
 
 async def ask(action: Hold, kind: Kind, tools: Tools) -> Op:

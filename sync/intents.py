@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sync.apply import Tools, company_after
 from sync.gather import Joined, Work
 from sync.model import Item, Link, Reason, Side
+from sync.record import company_after
 from sync.settle import renewed
 from sync.store.ledger import Intent, drop_intent, drop_link, put_link
+from sync.tools import Tools
 
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
 LIKE = 0.5

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync.apply import Tools, apply, unlink_ops, wait_op
+from sync.apply import apply
 from sync.deletions import Deletions
 from sync.gather import (
     Joined,
@@ -35,10 +35,12 @@ from sync.intents import resolve
 from sync.match import natural_key
 from sync.model import Action, Create, Delete, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
 from sync.plan import plan_pair
+from sync.record import unlink_ops, waiting
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
 from sync.store.registry import Mark
+from sync.tools import Tools
 
 RETRIED = frozenset(
     {
@@ -92,8 +94,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         full_at = tools.at() if work.full else point.full_at
         await tools.ledger.save_checkpoint(replace(point, cursor=work.cursor, run=tools.run, full_at=full_at))
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
-    waiting = sum(1 for row in tools.pending.values() if row.because in RETRIED)
-    return Outcome(dict(tools.counts), unfinished, waiting)
+    retried = sum(1 for row in tools.pending.values() if row.because in RETRIED)
+    return Outcome(dict(tools.counts), unfinished, retried)
 
 
 async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark]]:
@@ -104,8 +106,8 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
     await read_changes(tools.mailbox, "" if work.full else point.cursor, work)
     if work.full:
         await read_everything(tools.crm, _owners(tools), work)
-    waiting = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
-    tools.context = replace(tools.context, intents=waiting)
+    open_ids = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
+    tools.context = replace(tools.context, intents=open_ids)
     for row in list(tools.pending.values()):
         await _take_up(row, work, tools)
     for stone in await tools.ledger.tombstones():
@@ -226,7 +228,7 @@ async def _sort_out(
     for pair, action in planned:
         match action:
             case Update() if oscillates(_streaks(pair), {**action.to_crm, **action.to_mailbox}, tools.run):
-                groups.append([wait_op(Side.CRM, action.pair.crm.id, pair.kind, Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
+                groups.append([waiting(Side.CRM, action.pair.crm.id, pair.kind, Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
             case Create() | Update():
                 batch.append(action)
             case Delete():
@@ -235,7 +237,7 @@ async def _sort_out(
                 groups.append(unlink_ops(action.link, action.because, action.tombstone, tools))
                 deletions.unlinked.append(action.link.crm_id)
             case Wait():
-                groups.append([wait_op(action.side, action.id, pair.kind, action.because, tools)])
+                groups.append([waiting(action.side, action.id, pair.kind, action.because, tools)])
             case Hold():
                 groups.append([await ask(action, pair.kind, tools)])
             case Leave():

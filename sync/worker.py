@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sync.apply import Keys, Tools
 from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, StopConnector, StopMailbox
 from sync.plan import Context
 from sync.run import Limits, Outcome, run_mailbox
@@ -20,6 +19,7 @@ from sync.sides.base import Crm, Mailbox
 from sync.store.board import ATTEMPTS, BoardStore, spacing
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+from sync.tools import Keys, Tools
 
 RENEW_BEFORE = timedelta(seconds=60)
 FULL_EVERY = timedelta(hours=24)

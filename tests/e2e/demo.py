@@ -18,7 +18,7 @@ from tests.e2e.connector import Connector, NotSettled, wait_for
 from tests.e2e.hands import Admin, CrmScreen, Outlook, Refused
 from tests.e2e.office import Office, View
 from tests.e2e.serve import print_addresses
-from tests.e2e.stack import Stack, StackError, stop_on_sigterm
+from tests.e2e.stack import Stack, StackError, stop_on_signals
 from tests.e2e.story import Story
 
 KINDS = ("contacts", "companies")
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.demo", description="the product, shown on sample data")
     parser.add_argument("--once", action="store_true", help="end when it was shown, instead of staying up until Ctrl-C")
     given = parser.parse_args(arguments)
-    stop_on_sigterm()
+    stop_on_signals()
     try:
         with Stack("demo", SETTINGS) as stack:
             Demo.on(stack).show()

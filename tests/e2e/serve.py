@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from tests.e2e.hands import Admin, Json, Outlook, Refused
-from tests.e2e.stack import EMULATORS, Stack, StackError, stop_on_sigterm
+from tests.e2e.stack import EMULATORS, Stack, StackError, stop_on_signals
 
 CRM_CREDENTIALS = ("VTENEXT_USERNAME", "VTENEXT_ACCESS_KEY")
 TENANT = ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_for(emulated, given.vtenext.rstrip("/"), os.environ)
     except ValueError as wrong:
         parser.error(str(wrong))
-    stop_on_sigterm()
+    stop_on_signals()
     try:
         with Stack("serve", settings, emulated, app_port=given.port) as stack:
             if "graph" in emulated:

@@ -301,10 +301,11 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM unwind like Ctrl-C, so that children are stopped."""
+def stop_on_signals() -> None:
+    """Let SIGTERM unwind like Ctrl-C, so that children are stopped; and SIGINT also where a shell started us deaf to it."""
 
     def ended(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, ended)
+    signal.signal(signal.SIGINT, signal.default_int_handler)

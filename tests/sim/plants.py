@@ -7,6 +7,7 @@ from types import ModuleType
 
 import sync.apply
 import sync.gather
+import sync.record
 import sync.run
 import sync.sweep
 from mapping.translate import CardTranslator
@@ -54,10 +55,10 @@ async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-u
 PLANTS: Mapping[str, list[Plant]] = {
     "skip the intent": [(sync.apply, "put_intent", _skip_the_intent)],
     "digest the raw value": [
-        (sync.apply, "answered", _take_the_sent_value_for_held),
+        (sync.record, "answered", _take_the_sent_value_for_held),
         (CardTranslator, "image", _raw),
     ],
-    "forget what could not be settled": [(sync.apply, "put_pending", _forget_the_pending_row)],
+    "forget what could not be settled": [(sync.record, "put_pending", _forget_the_pending_row)],
     "drop edits as echoes": [(sync.run, "drop_echoes", _believe_the_delta)],
     "believe a stamp against the ledger": [(sync.gather, "_learn", _trust_every_stamp)],
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],

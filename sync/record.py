@@ -1,0 +1,271 @@
+"""What is stored after an action was carried out: link, base, pending row, history - all rows of one item in one transaction.
+
+It asks no server anything, but for one look at a company whose card became a person's. What a base is: `sync.settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mapping.model import Rendered, Translator
+from sync.errors import Failure
+from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
+from sync.settle import answered, renewed, streaks
+from sync.sides.base import Done, Refused, Result, Unclear, Write
+from sync.store.base import Op, Put
+from sync.store.ledger import (
+    Pending,
+    Tombstone,
+    drop_intent,
+    drop_link,
+    drop_pending,
+    drop_tombstone,
+    put_link,
+    put_pending,
+    put_tombstone,
+    put_tombstones,
+)
+from sync.tools import Tools
+
+QUARANTINE = 3
+
+
+@dataclass(slots=True)
+class Job:
+    """One action on its way: what is written on each side, and what came back."""
+
+    action: Create | Update | Delete
+    writes: dict[Side, Write] = field(default_factory=dict)
+    rendered: dict[Side, Rendered] = field(default_factory=dict)
+    results: dict[Side, Result] = field(default_factory=dict)
+
+
+def done(job: Job, side: Side) -> bool:
+    return isinstance(job.results.get(side), Done)
+
+
+async def settle(job: Job, tools: Tools) -> tuple[list[Op], Link | None]:
+    """The rows to store for one executed action."""
+    match job.action:
+        case Create() as action:
+            return await _settle_create(job, action, tools)
+        case Update() as action:
+            return _settle_update(job, action, tools)
+        case Delete(link=link, because=because, side=side):
+            failure = _failure(job.results[side])
+            if failure:
+                return [again(Side.CRM, link.crm_id, link.kind, job.results[side], tools)], None
+            tools.counts[because.value] += 1
+            return [
+                *drop_link(link),
+                *cleared(link.crm_id, link.item_id, tools),
+                history(link, because, "delete", (), tools),
+            ], None
+
+
+async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[Op], Link | None]:
+    source, side, result = action.source, action.side, job.results[action.side]
+    if isinstance(result, Unclear):
+        return [waiting(source.side, source.id, action.kind, Reason.INTENT_OPEN, tools)], None
+    if isinstance(result, Refused) or result.item is None:
+        return [drop_intent(source.side, source.id), again(source.side, source.id, action.kind, result, tools)], None
+    rendered, made = job.rendered[side], result.item
+    crm, card = (made, source) if side is Side.CRM else (source, made)
+    link = new_link(crm, card, action, tools)
+    link = _base_of_new(link, crm, card, rendered, side, tools)
+    old = action.replaces
+    ops: dict[str, Op] = {}
+    if old:
+        ops.update({op.key: op for op in drop_link(old)})
+        if action.because is Reason.BECAME_CONTACT:
+            ops.update({op.key: op for op in await company_after(old, tools)})
+    ops.update({op.key: op for op in put_link(link)})
+    tools.counts[action.because.value] += 1
+    extra = [
+        drop_intent(source.side, source.id),
+        *cleared(crm.id, card.id, tools),
+        history(link, action.because, f"create in {side.value}", rendered.held, tools, link.flags),
+    ]
+    return [*ops.values(), *extra], link
+
+
+def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
+    old = action.replaces
+    retyped = action.because is Reason.BECAME_CONTACT
+    origin = old.origin if old and not retyped else action.source.side
+    role = old.role if old and not retyped else Role.HOME
+    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role)
+
+
+def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Side, tools: Tools) -> Link:
+    """The first base: what the source held, and what the new item holds of it."""
+    translator, sealed = tools.translator(link.kind), tools.context.sealed(link)
+    held = rendered.held
+    made = crm if side is Side.CRM else card
+    target = {**_values_of(made, translator, held), **answered(held, held, made, translator)}
+    source = _values_of(card if side is Side.CRM else crm, translator, {})
+    for pair in rendered.refused:
+        source.pop(pair, None)
+    crm_values, mailbox_values = (target, source) if side is Side.CRM else (source, target)
+    unseen = {p: v for p, v in crm_values.items() if p not in mailbox_values and p not in rendered.refused}
+    mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
+    flags = frozenset(rendered.flags)
+    return replace(
+        renewed(link, sealed, crm_values, mailbox_values),
+        crm_version=crm.version,
+        item_version=card.version,
+        flags=flags,
+    )
+
+
+def _values_of(item: Item, translator: Translator, held: Mapping[str, str]) -> dict[str, str]:
+    if item.side is Side.CRM:
+        return translator.crm_values(item.fields)
+    return translator.mailbox_values(item.fields, lambda pair, value: held.get(pair) == value)
+
+
+async def company_after(old: Link, tools: Tools) -> list[Op]:
+    """SPEC 1.2: the company gets a card of its own again only if it has data of its own."""
+    present = (await tools.crm.get(Kind.COMPANY, [old.crm_id]))[old.crm_id]
+    if isinstance(present, Item):
+        values = tools.translator(Kind.COMPANY).crm_values(present.fields)
+        if sum(1 for value in values.values() if value) > 1:
+            await tools.registry.mark(old.mailbox, [(Kind.COMPANY, old.crm_id)], tools.new_id())
+            return []
+    return [put_tombstone(Tombstone(Side.CRM, old.crm_id, Reason.BECAME_CONTACT, old.item_id))]
+
+
+def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Link | None]:
+    crm, card, linked = action.pair.crm, action.pair.mailbox, action.pair.link
+    if not isinstance(crm, Item) or not isinstance(card, Item):
+        raise TypeError("an update needs both items")
+    origin = Side.CRM if action.because is Reason.STAMP else Side.MAILBOX
+    before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin)
+    after = _brought_together(job, action, before, crm, card, tools)
+    link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
+    link = replace(link, role=action.role, flags=before.flags | flags)
+    if after.written:
+        link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
+    ops: dict[str, Op] = {}
+    if after.failed is None:
+        link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
+        ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
+    else:  # what is not linked yet is found again by its card: the record may live in another mailbox
+        side, id_ = (Side.CRM, crm.id) if linked or after.written else (Side.MAILBOX, card.id)
+        op = again(side, id_, link.kind, after.failed, tools)
+        ops[op.key] = op
+        if linked is None and not after.written:
+            return list(ops.values()), None
+    ops.update({op.key: op for op in put_link(link)})
+    if after.written or linked is None:
+        tools.counts[action.because.value] += 1
+        op = history(link, action.because, "update", after.written, tools, flags - before.flags)
+        ops[op.key] = op
+    if linked is None:
+        ops.update({op.key: op for op in (drop_intent(Side.CRM, crm.id), drop_intent(Side.MAILBOX, card.id))})
+    return list(ops.values()), link
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """A link after the writes of an update: field pairs written, the failure of a side, versions now."""
+
+    link: Link
+    written: list[str]
+    failed: Result | None
+    versions: Mapping[Side, str]
+
+
+def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: Item, tools: Tools) -> _After:
+    """Renew the bases of what agreed and of what was written; a side that failed keeps its old ones."""
+    translator, sealed = tools.translator(before.kind), tools.context.sealed(before)
+    now = {
+        Side.CRM: translator.crm_values(crm.fields),
+        Side.MAILBOX: translator.mailbox_values(card.fields, sealed.anchor()),
+    }
+    unseen = {p: v for p, v in now[Side.CRM].items() if p not in now[Side.MAILBOX]}  # fax: no listing shows it
+    shown = {**now[Side.MAILBOX], **unseen}
+    link = renewed(before, sealed, _only(now[Side.CRM], action.agreed), _only(shown, action.agreed))
+    written: list[str] = []
+    failed: Result | None = None
+    versions = {Side.CRM: crm.version, Side.MAILBOX: card.version}
+    for side, rendered in job.rendered.items():
+        values = action.to_crm if side is Side.CRM else action.to_mailbox
+        sent = {pair: value for pair, value in values.items() if pair not in rendered.refused}
+        result = job.results.get(side)
+        if isinstance(result, Done) and result.item:
+            target = answered(sent, rendered.held, result.item, translator)
+            versions[side] = result.item.version
+            written.extend(sent)
+        elif result is None:  # nothing was left to write: the target says it already, as well as it can
+            target = {pair: now[side].get(pair, value) for pair, value in sent.items()}
+        else:
+            failed = result
+            continue
+        both = {side: target, side.other: _only(now[side.other], sent)}
+        link = renewed(link, sealed, both[Side.CRM], both[Side.MAILBOX])
+    return _After(link, written, failed, versions)
+
+
+def _only(values: Mapping[str, str], pairs: Collection[str]) -> dict[str, str]:
+    wanted = set(pairs)
+    return {pair: value for pair, value in values.items() if pair in wanted}
+
+
+def _failure(result: Result) -> Failure | None:
+    return None if isinstance(result, Done) else result.failure
+
+
+def again(side: Side, id_: str, kind: Kind, result: Result, tools: Tools) -> Op:
+    """A pending row for what did not succeed: looked at again, and quarantined after three refusals."""
+    failure = _failure(result) or Failure(0, "empty answer")
+    if isinstance(result, Unclear) or failure.status in {404, 412}:
+        return waiting(side, id_, kind, Reason.CHANGED_MEANWHILE, tools)
+    if failure.status in {429, 503}:
+        return waiting(side, id_, kind, Reason.THROTTLED, tools)
+    before = tools.pending.get((side, id_))
+    fails = (before.fails if before else 0) + 1
+    because = Reason.QUARANTINED if fails >= QUARANTINE else Reason.REFUSED
+    return waiting(side, id_, kind, because, tools, fails, f"{failure.status} {failure.code}".strip())
+
+
+def waiting(
+    side: Side, id_: str, kind: Kind, because: Reason, tools: Tools, fails: int | None = None, cause: str = ""
+) -> Op:
+    before = tools.pending.get((side, id_))
+    since = before.since if before else tools.at()
+    kept = before.fails if before else 0
+    row = Pending(side, id_, because, since, kept if fails is None else fails, cause=cause, kind=kind.value)
+    tools.pending[(side, id_)] = row
+    tools.counts[because.value] += 1
+    return put_pending(row)
+
+
+def cleared(crm_id: str, item_id: str, tools: Tools) -> list[Op]:
+    """Pending rows and tombstones that are settled now."""
+    ops: list[Op] = []
+    for side, id_ in ((Side.CRM, crm_id), (Side.MAILBOX, item_id)):
+        if tools.pending.pop((side, id_), None):
+            ops.append(drop_pending(side, id_))
+        if id_ in tools.context.tombstones:
+            ops.append(drop_tombstone(side, id_))
+    return ops
+
+
+def history(
+    link: Link, because: Reason, what: str, pairs: Iterable[str], tools: Tools, flags: frozenset[str] = frozenset()
+) -> Op:
+    names = ",".join(sorted(pairs))
+    data: dict[str, str | int | bool] = {"what": what, "because": because.value, "pairs": names, "run": tools.run}
+    if flags:
+        data["flags"] = " ".join(sorted(flags))
+    return Put(f"h|{link.crm_id}|{tools.at()}|{tools.new_id()}", data)
+
+
+def unlink_ops(link: Link, because: Reason, tombstone: bool, tools: Tools) -> list[Op]:
+    """End a link without touching either side."""
+    tools.counts[because.value] += 1
+    stones = put_tombstones(link, because) if tombstone else []
+    ops = {op.key: op for op in [*cleared(link.crm_id, link.item_id, tools), *drop_link(link), *stones]}
+    return [*ops.values(), history(link, because, "unlink", (), tools)]

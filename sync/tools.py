@@ -1,0 +1,50 @@
+"""What a run works with, handed from module to module. No behaviour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from mapping.model import Translator
+from sync.merge import Digests
+from sync.model import Kind, Side
+from sync.plan import Context
+from sync.sides.base import Crm, Mailbox
+from sync.store.ledger import MailboxLedger, Pending
+from sync.store.registry import Registry
+
+
+class Keys(Digests, Protocol):
+    """What the engine needs of sync.store.secrets.Keyring."""
+
+    def index(self, text: str) -> str: ...
+
+    def encrypt(self, text: str, aad: str) -> str: ...
+
+
+@dataclass(slots=True)
+class Tools:
+    """Everything a run works with. `guard` raises Fenced when this worker must stop."""
+
+    mailbox: Mailbox
+    crm: Crm
+    ledger: MailboxLedger
+    registry: Registry
+    keys: Keys
+    context: Context
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    guard: Callable[[], Awaitable[None]]
+    run: int = 0
+    pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def translator(self, kind: Kind) -> Translator:
+        return self.context.translators[kind]
+
+    def at(self) -> str:
+        return self.now().isoformat(timespec="seconds")
