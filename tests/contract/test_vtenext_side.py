@@ -338,7 +338,7 @@ class TestSessions:
     async def test_no_log_line_holds_a_query_or_a_session(
         self, world: VtenextWorld, caplog: pytest.LogCaptureFixture
     ) -> None:
-        caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger="httpx")
         await world.crm.find([NaturalKey(Kind.CONTACT, emails=("secret@cust.example",))])
         assert "webservice.php" in caplog.text
         assert "secret" not in caplog.text

@@ -302,10 +302,14 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def stop_on_signals() -> None:
-    """Let SIGTERM unwind like Ctrl-C, so that children are stopped; and SIGINT also where a shell started us deaf to it."""
+    """Let SIGTERM unwind like Ctrl-C, so that children are stopped; a second Ctrl-C does not disturb the stopping."""
 
     def ended(number: int, _: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, ended)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, ended)

@@ -11,9 +11,9 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.sim.points import SCENARIOS, Act, every_point
 from tests.sim.properties import violations
 from tests.sim.story import Story
 from tests.sim.world import Accident, World
@@ -21,8 +21,6 @@ from tests.sim.world import Accident, World
 ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 ROUNDS = 2
-
-Plant = Callable[[], object]
 
 
 async def play(seed: int, world: World | None = None) -> list[str]:
@@ -69,6 +67,11 @@ def play_many(seeds: range) -> list[tuple[int, list[str]]]:
     return found
 
 
+def play_points(act: Act) -> tuple[str, list[str]]:
+    """Every crash point of one fixed scenario."""
+    return act.__name__, asyncio.run(every_point(act))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5000)
@@ -90,7 +93,13 @@ def main() -> int:
                 print(
                     f"{number * 50} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s", file=sys.stderr
                 )
-    print(f"{options.seeds} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s")
+        print(f"{options.seeds} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s", flush=True)
+        for name, messages in pool.map(play_points, SCENARIOS):
+            wrong += len(messages)
+            print(f"every crash point of {name}: {len(messages)} violations", *messages[:6], sep="\n  ", flush=True)
+    print(
+        f"{options.seeds} seeds and {len(SCENARIOS)} scenarios at every crash point: {wrong} violations of the properties"
+    )
     return 1 if wrong else 0
 
 
