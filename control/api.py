@@ -22,7 +22,7 @@ from sync import commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.status import status as read_status
-from sync.store.base import StoreUnreachable
+from sync.store.base import LimitExceeded, StoreUnreachable, check_key
 
 if TYPE_CHECKING:
     from control.app import App
@@ -169,13 +169,24 @@ def _endpoint(
             body = _body(req) if method != "GET" else {}
             if isinstance(body, str):
                 return _respond(_refusal(body, lang, 415 if body == "json_needed" else 400))
-            call = Call(app(), admin.id, lang, req.route_params.get("id", ""), body)
+            call = Call(app(), admin.id, lang, _id(req), body)
             return _respond(await handler(call))
         except Exception as error:
             return _respond(_failed(error, name, lang, new_id))
 
     endpoint.__name__ = name
     return endpoint
+
+
+def _id(req: func.HttpRequest) -> str:
+    """The id in the path, '' when it has none. Raises NotFound for one that no row of the store can have."""
+    id_ = str(req.route_params.get("id", ""))
+    try:
+        if id_:
+            check_key(id_)
+    except LimitExceeded:
+        raise NotFound from None
+    return id_
 
 
 def _body(req: func.HttpRequest) -> Mapping[str, Any] | str:

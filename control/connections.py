@@ -19,7 +19,7 @@ from mapping.contacts import CONTACTS
 from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import FieldMapping, translator
-from sync.errors import Cause, Failure, StopConnector, classify
+from sync.errors import Cause, Failure, RetryLater, StopConnector, SyncError, classify
 from sync.model import Kind
 from sync.settings import SettingsStore, SignIn, Target
 from sync.setup import Setup
@@ -110,7 +110,7 @@ class Connections:
     async def check_mailboxes(self) -> None:
         answer = await (await self.graph()).read("/users?$top=1&$select=id", where="check")
         if isinstance(answer, Failure):
-            raise classify(answer)
+            raise of_the_tenant(answer)
 
     async def forget_refusals(self) -> None:
         await self._gate.reset()
@@ -197,3 +197,11 @@ class Connections:
             translators[kind] = translator(FieldMapping(wanted.kind, pairs), catalog)
             columns[kind] = [name for name in dict.fromkeys(pair.crm for pair in pairs) if name != COMPANY_NAME]
         return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators)
+
+
+def of_the_tenant(failure: Failure) -> SyncError:
+    """What a failed look at the tenant's users means. It concerns the application: no mailbox was asked."""
+    error = classify(failure)
+    if failure.status == 403:
+        return StopConnector(Cause.CONSENT_MISSING)
+    return error if isinstance(error, RetryLater | StopConnector) else RetryLater(Cause.GRAPH_UNREACHABLE)

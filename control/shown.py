@@ -11,7 +11,7 @@ from typing import Any
 
 from control.environment import Environment
 from control.texts import mending, sentence
-from sync.commands import Directory, Restored
+from sync.commands import NEW, Directory, Restored
 from sync.model import Reason
 from sync.settings import Settings, SignIn
 from sync.status import MailboxStatus, Status
@@ -34,7 +34,7 @@ def status(found: Status, lang: str) -> Json:
     return {
         **asdict(found),
         **state(found.state, lang),
-        "why": sentence("cause", found.cause, lang) if found.cause else "",
+        "why": _why(found.cause, lang),
         "mend": _mend(mend, lang),
         "mailboxes": [_mailbox(each, lang) for each in found.mailboxes],
     }
@@ -111,7 +111,7 @@ def settings(saved: Settings, sign_in: SignIn, environment: Environment, missing
 
 def hold(found: HoldRow, lang: str) -> Json:
     """One hold, with what can be answered."""
-    choices = [*found.candidates, "new"] if found.because is Reason.SEVERAL_CANDIDATES else []
+    choices = [*found.candidates, NEW] if found.because is Reason.SEVERAL_CANDIDATES else []
     return {
         "id": found.id,
         "mailbox": found.mailbox,

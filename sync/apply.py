@@ -99,7 +99,7 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
             case Create(side=side, kind=kind, source=source, replaces=replaces):
                 write = job.writes[side]
                 stamp = write.stamp if isinstance(write, New) else ""
-                sent = sent_digests(job.rendered[side].held, kind, tools) if side is Side.CRM else ""
+                sent = sent_digests(job.rendered[side].held, kind, tools)
                 intent = Intent(
                     source.side, source.id, kind, stamp, tools.at(), replaces.crm_id if replaces else "", sent
                 )
@@ -121,7 +121,7 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
 
 
 def sent_digests(held: Mapping[str, str], kind: Kind, tools: Tools) -> str:
-    """What a new CRM item is expected to hold, as JSON {field pair: digest of its image}: see sync.intents."""
+    """What a new item is expected to hold, as JSON {field pair: digest of its image}: see sync.intents."""
     translator = tools.translator(kind)
     images = {pair: translator.image(pair, value) for pair, value in held.items() if value}
     digest = tools.keys.digest

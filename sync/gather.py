@@ -176,11 +176,13 @@ async def _by_stamp(
                 stamps[item_id] = present.stamp
                 work.cards[item_id] = replace(present, kind=cards[item_id].kind)
     await _learn(links, {read_stamp(stamp)[0] for stamp in stamps.values()} - {""}, ledger)
-    by_record: dict[str, list[str]] = defaultdict(list)
+    by_record: Mapping[str, list[str]] = defaultdict(list)
     for item_id, stamp in stamps.items():
         crm_id, kind = read_stamp(stamp)
         if crm_id and kind is cards[item_id].kind and crm_id not in links.by_crm and crm_id not in context.tombstones:
             by_record[crm_id].append(item_id)
+    taken = {joined.crm_id for joined in work.joined.values()}
+    by_record = {crm_id: ids for crm_id, ids in by_record.items() if crm_id not in taken}
     alive = await _read_records([Key(c, "", cards[ids[0]].kind) for c, ids in by_record.items()], crm)
     for crm_id, item_ids in by_record.items():
         if isinstance(alive[crm_id], Gone):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sync.model import Hold, Kind, Reason
+from sync.gather import Work
+from sync.model import Hold, Kind, Reason, Side
 from sync.store.base import Op
 from sync.store.ledger import Pending, Tombstone, drop_pending, put_pending, put_tombstone
 from sync.store.registry import HoldRow
@@ -49,3 +50,24 @@ async def decided(row: Pending, tools: Tools) -> str:
         await tools.registry.drop_hold(hold.id)
         return ""
     return hold.choice or "new"
+
+
+async def reconsider(row: Pending, work: Work, tools: Tools) -> None:
+    """An open question about a CRM item: asked again with its cards if the item was touched, dropped when no card is in question."""
+    if row.side is not Side.CRM or row.because is not Reason.SEVERAL_CANDIDATES:
+        return
+    hold = await tools.registry.hold(row.hold)
+    cards = hold.candidates if hold else ()
+    questions = [c for c in cards if (p := tools.pending.get((Side.MAILBOX, c))) and p.because is row.because]
+    if not questions:
+        work.records.setdefault(row.id, Kind(row.kind))
+    elif row.id in work.records:
+        work.cards.update({card: None for card in questions if card not in work.cards})
+
+
+async def tidy(tools: Tools) -> None:
+    """Remove questions of this mailbox that no item asks any more."""
+    asked = {row.hold for row in tools.pending.values() if row.hold}
+    for hold in await tools.registry.holds():
+        if hold.mailbox == tools.context.policy.mailbox and hold.id not in asked:
+            await tools.registry.drop_hold(hold.id)

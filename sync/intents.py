@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sync.gather import Joined, Work
-from sync.model import Item, Link, Reason, Side
+from sync.model import Item, Link, Present, Reason, Side
 from sync.record import company_after
 from sync.settle import renewed
 from sync.store.ledger import Intent, drop_intent, drop_link, put_link
@@ -34,16 +34,29 @@ async def _in_mailbox(intents: Sequence[Intent], work: Work, tools: Tools) -> se
         return set()
     found: dict[str, Item] = {}
     async for page in tools.mailbox.stamped():
-        found.update({item.stamp: item for item in page if item.stamp})
+        for item in page:
+            found.setdefault(item.stamp, item)  # the first: a copy made by the user carries the same stamp
+    records = await _records(intents, tools)
     waiting: set[str] = set()
     for intent in intents:
-        item = found.get(intent.stamp)
-        if item is None:
+        card = found.get(intent.stamp)
+        if card is None:
             waiting |= await _forget_if_late(intent, GRAPH_TIME_LIMIT, tools)
             continue
-        await _join(intent, intent.id, item.id, work, tools)
-        work.cards[item.id] = item
+        if await tools.ledger.link_by_item(card.id):
+            await tools.ledger.commit([drop_intent(intent.side, intent.id)])
+            continue
+        await _join(intent, intent.id, card.id, work, tools)
+        await _link(intent, intent.id, card.id, [records[intent.id], card], tools)
+        work.cards[card.id] = card
     return waiting
+
+
+async def _records(intents: Sequence[Intent], tools: Tools) -> dict[str, Present]:
+    found: dict[str, Present] = {}
+    for kind in {intent.kind for intent in intents}:
+        found.update(await tools.crm.get(kind, [intent.id for intent in intents if intent.kind is kind]))
+    return found
 
 
 async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools: Tools) -> set[str]:
@@ -61,7 +74,7 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
                 waiting |= await _forget_if_late(intent, limit, tools)
                 continue
             await _join(intent, record.id, intent.id, work, tools)
-            await _link(intent, record, cards.get(intent.id), tools)
+            await _link(intent, record.id, intent.id, [record, cards.get(intent.id)], tools)
     return waiting
 
 
@@ -118,20 +131,22 @@ async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: To
     work.gone.discard(item_id)
 
 
-async def _link(intent: Intent, record: Item, card: object, tools: Tools) -> None:
+async def _link(intent: Intent, crm_id: str, item_id: str, present: Sequence[object], tools: Tools) -> None:
     """Link them with what was sent as base, as far as one side still holds it: what differs from that is an edit made since."""
     mailbox, translator = tools.context.policy.mailbox, tools.translator(intent.kind)
-    link = Link(mailbox, intent.kind, record.id, intent.id, Side.MAILBOX)
-    sources = [translator.crm_values(record.fields)]
-    if isinstance(card, Item):
-        sources.append(translator.mailbox_values(card.fields))
+    link = Link(mailbox, intent.kind, crm_id, item_id, intent.side)
+    items = [item for item in present if isinstance(item, Item)]
+    sources = [
+        translator.crm_values(item.fields) if item.side is Side.CRM else translator.mailbox_values(item.fields)
+        for item in items
+    ]
     agreed: dict[str, str] = {}
     for pair in json.loads(intent.sent or "{}"):
         values = (source[pair] for source in sources if pair in source)
         value = next((value for value in values if _was_sent(intent, pair, value, tools)), None)
         if value is not None:
             agreed[pair] = value
-    await tools.registry.hold_records(mailbox, {record.id: link.role})
+    await tools.registry.hold_records(mailbox, {crm_id: link.role})
     linked = renewed(link, tools.context.sealed(link), agreed, agreed)
     await tools.ledger.commit([*put_link(linked), drop_intent(intent.side, intent.id)])
 

@@ -151,6 +151,9 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if after.failed is None:
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
+        if action.because is Reason.REASSIGNED:  # the last edits went along; now the copy may go
+            op = waiting(Side.CRM, crm.id, link.kind, Reason.OTHER_HOME, tools)
+            ops[op.key] = op
     else:  # what is not linked yet is found again by its card: the record may live in another mailbox
         side, id_ = (Side.CRM, crm.id) if linked or after.written else (Side.MAILBOX, card.id)
         op = again(side, id_, link.kind, after.failed, tools)

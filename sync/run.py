@@ -30,7 +30,7 @@ from sync.gather import (
     read_pairs,
     read_waiting,
 )
-from sync.holds import ask, decided
+from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
 from sync.match import natural_key
 from sync.model import Action, Create, Delete, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
@@ -94,6 +94,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         full_at = tools.at() if work.full else point.full_at
         await tools.ledger.save_checkpoint(replace(point, cursor=work.cursor, run=tools.run, full_at=full_at))
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
+        await tidy(tools)
     retried = sum(1 for row in tools.pending.values() if row.because in RETRIED)
     return Outcome(dict(tools.counts), unfinished, retried)
 
@@ -135,6 +136,8 @@ async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
     choice = await decided(row, tools) if row.hold else ""
     if choice == "rejected":
         return
+    if row.hold and not choice:
+        await reconsider(row, work, tools)
     if row.because not in RETRIED and not choice:
         return
     if row.side is Side.CRM:

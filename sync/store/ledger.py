@@ -47,7 +47,7 @@ class Intent:
     stamp: str
     since: str  # ISO UTC
     replaces: str = ""  # crm id of the link that this creation takes over
-    sent: str = ""  # JSON of digests of what is sent, to recognise a creation in the CRM whose answer was lost
+    sent: str = ""  # JSON {field pair: digest of what is sent}: see sync.intents
 
 
 @dataclass(frozen=True, slots=True)

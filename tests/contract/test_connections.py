@@ -8,12 +8,12 @@ from itertools import count
 
 import pytest
 
-from control.connections import Connections
+from control.connections import Connections, of_the_tenant
 from control.environment import read_environment
 from emulators.graph import GraphEmulator
 from emulators.vtenext import VtenextEmulator, access_key
 from mapping.contacts import CONTACTS
-from sync.errors import Cause, StopConnector, StopMailbox
+from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox
 from sync.model import Kind
 from sync.settings import Defaults, Settings, SettingsStore
 from sync.store.memory import MemoryRows
@@ -120,6 +120,25 @@ async def test_mailboxes_are_checked_and_resolved() -> None:
         await office.settings.save(Settings(use_default_folder=True), None)
         assert (await office.connections.mailbox(anna, mailbox.folder_id)).folder_id != mailbox.folder_id
         await office.connections.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "cause"),
+    [
+        (403, "Authorization_RequestDenied", StopConnector, Cause.CONSENT_MISSING),
+        (401, "InvalidAuthenticationToken", StopConnector, Cause.CONSENT_MISSING),
+        (404, "ResourceNotFound", RetryLater, Cause.GRAPH_UNREACHABLE),  # a wrong GRAPH_BASE_URL, for instance
+        (400, "BadRequest", RetryLater, Cause.GRAPH_UNREACHABLE),
+        (429, "", RetryLater, Cause.GRAPH_THROTTLED),
+        (0, "ReadTimeout", RetryLater, Cause.GRAPH_UNREACHABLE),
+    ],
+)
+def test_a_failed_look_at_the_tenant_never_speaks_of_a_mailbox(
+    status: int, code: str, kind: type[RetryLater | StopConnector], cause: Cause
+) -> None:
+    error = of_the_tenant(Failure(status, code))
+    assert isinstance(error, kind)
+    assert error.cause is cause
 
 
 def _without_entra(office: Office, url: str):  # type: ignore[no-untyped-def]

@@ -189,6 +189,13 @@ async def test_failures_get_an_id_and_no_text_of_the_exception(
         assert "Traceback" not in place
 
 
+@pytest.mark.parametrize("id_", ["19x999", "a#b", "a\x01b", "x" * 600])
+@pytest.mark.parametrize("name", ["user", "user_put", "hold", "hold_approve", "hold_reject"])
+async def test_an_id_that_nothing_has_is_not_found(api: Api, name: str, id_: str) -> None:
+    status, body = await api.ask(name, {} if name != "user" else None, id=id_)
+    assert (status, body["error"]) == (404, "not_found")
+
+
 async def test_answers_are_not_kept_by_anybody(api: Api) -> None:
     answer = await api.raw("status", HEADERS)
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("application/json", "no-store")
