@@ -158,7 +158,8 @@ async def _remember(jobs: Sequence[Job], tools: Tools) -> None:
     if not written:
         return
     holders = await tools.registry.holders_near(written)
-    alone = {crm_id for crm_id, held in holders.items() if held.keys() <= {tools.context.policy.mailbox}}
+    mine = {tools.context.policy.mailbox}
+    alone = {i for i, item in written.items() if holders[i].keys() <= mine and tools.context.is_home(item)}
     digests = {i: record_digest(item, tools.translator(item.kind), tools.keys) for i, item in written.items()}
     await tools.registry.saw({crm_id: digest if crm_id in alone else "" for crm_id, digest in digests.items()})
 

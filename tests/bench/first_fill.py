@@ -1,7 +1,8 @@
 """First fill of a mailbox, measured in ratios within one run: `make bench` (prints a table, writes bench.json).
 
-The real engine, adapters and store (Azurite) in this process; the emulators of Graph and vtenext in processes of their own, Graph with 50 ms round trip
-and 50 ms service time. Compared with one request per contact, one after another (a sample, scaled), and with the ceiling: 4 in flight, 50 ms each.
+The real engine, adapters and store (Azurite) in this process; the emulators of Graph and vtenext in processes of their own, Graph with 50 ms round
+trip and 50 ms service time. Compared with one request per contact, one after another (a sample, scaled), and with the ceiling: 4 in flight,
+50 ms each.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ class Office:
             }
             for n in range(contacts)
         ]
-        post(f"{self.vtenext}/_emulator/records", json={"module": "Contacts", "records": rows}, timeout=60).raise_for_status()
+        post(
+            f"{self.vtenext}/_emulator/records", json={"module": "Contacts", "records": rows}, timeout=60
+        ).raise_for_status()
         latency = {"round_trip_ms": ROUND_TRIP * 1000, "service_ms": SERVICE * 1000}
         httpx.put(f"{self.graph}/_emulator/latency", json=latency)
 

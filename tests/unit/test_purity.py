@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("function_app", "control", "sync", "mapping")  # arrows point to the right only
 # fmt: off
 NETWORK = {
-    "aiohttp", "azure", "azurefunctions", "ftplib", "http", "httpx", "kiota_abstractions", "kiota_http", "msal", "msgraph",
-    "msgraph_core", "opentelemetry", "requests", "smtplib", "socket", "socketserver", "ssl", "starlette", "urllib3", "uvicorn",
+    "aiohttp", "azure", "azurefunctions", "ftplib", "http", "httpx", "kiota_abstractions", "kiota_authentication_azure", "kiota_http", "msal",
+    "msgraph", "msgraph_core", "opentelemetry", "requests", "smtplib", "socket", "socketserver", "ssl", "starlette", "urllib3", "uvicorn",
     "websockets",
 }
 RANDOM = {"random", "secrets"}
