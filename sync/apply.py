@@ -153,15 +153,30 @@ async def _remember(jobs: Sequence[Job], tools: Tools) -> None:
 
     Forgetting is as important: what the sweep saw before our write must not hide somebody who undoes it.
     """
-    results = [job.results[Side.CRM] for job in jobs if Side.CRM in job.results]
-    written = {r.item.id: r.item for r in results if isinstance(r, Done) and r.item}
+    written: dict[str, Item] = {}
+    told: set[str] = set()  # whose mailbox has heard of all that the record says now
+    for job in jobs:
+        result = job.results.get(Side.CRM)
+        if isinstance(result, Done) and result.item:
+            written[result.item.id] = result.item
+            told |= {result.item.id} if _as_expected(job, result.item, tools) else set()
     if not written:
         return
     holders = await tools.registry.holders_near(written)
     mine = {tools.context.policy.mailbox}
-    alone = {i for i, item in written.items() if holders[i].keys() <= mine and tools.context.is_home(item)}
+    alone = {i for i in told if holders[i].keys() <= mine and tools.context.is_home(written[i])}
     digests = {i: record_digest(item, tools.translator(item.kind), tools.keys) for i, item in written.items()}
     await tools.registry.saw({crm_id: digest if crm_id in alone else "" for crm_id, digest in digests.items()})
+
+
+def _as_expected(job: Job, answer: Item, tools: Tools) -> bool:
+    """Did the write change what was sent and nothing else? A workflow may have; and a company's name stands on other cards too."""
+    translator, write = tools.translator(answer.kind), job.writes[Side.CRM]
+    before = translator.crm_values(write.expected.fields) if isinstance(write, Revise) else {}
+    expected = {**before, **job.rendered[Side.CRM].held}
+    now = translator.crm_values(answer.fields)
+    same = all(translator.image(p, v) == translator.image(p, expected.get(p, "")) for p, v in now.items())
+    return same and answer.kind is not Kind.COMPANY
 
 
 async def _afterwards(jobs: Sequence[Job], ended: Sequence[str], tools: Tools) -> None:
@@ -181,6 +196,9 @@ async def _afterwards(jobs: Sequence[Job], ended: Sequence[str], tools: Tools) -
     if not begun:
         return
     kinds = {j.action.source.id: j.action.kind for j in jobs if isinstance(j.action, Create)}
+    kinds.update(
+        {j.action.pair.crm.id: j.action.pair.kind for j in jobs if isinstance(j.action, Update) and j.action.pair.crm}
+    )
     for crm_id, holders in (await tools.registry.holders_near(begun)).items():
         for mailbox in holders:
             if mailbox != mine:

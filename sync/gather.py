@@ -135,6 +135,8 @@ async def join_unlinked(
     work: Work, links: Links, mailbox: Mailbox, crm: Crm, context: Context, ledger: MailboxLedger
 ) -> None:
     """Find the partners of cards and records without a link: by stamp, then by natural key (SPEC 1.5)."""
+    await _learn(links, [joined.crm_id for joined in work.joined.values()], ledger)
+    work.joined = {i: j for i, j in work.joined.items() if j.crm_id not in links.by_crm}  # somebody has it: ask anew
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
     await _by_stamp(cards, work, links, mailbox, crm, context, ledger)
     rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
@@ -370,4 +372,11 @@ async def other_homes(pairs: Sequence[Pair], registry: Registry, context: Contex
         return set()
     holders = await registry.holders_near(moved)
     mine = context.policy.mailbox
-    return {crm_id for crm_id, held in holders.items() if any(m != mine and r is Role.HOME for m, r in held.items())}
+    taken: set[str] = set()
+    for crm_id, held in holders.items():
+        for mailbox in (m for m, role in held.items() if m != mine and role is Role.HOME):
+            if await MailboxLedger(registry.rows, mailbox, 0, "").link_by_crm(
+                crm_id
+            ):  # holding is noted before the call
+                taken.add(crm_id)
+    return taken

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sync.gather import Joined, Work
-from sync.model import Item, Link, Present, Reason, Side
+from sync.match import KeyFields
+from sync.model import Item, Kind, Link, Present, Reason, Side
 from sync.record import company_after
 from sync.settle import renewed
 from sync.store.ledger import Intent, drop_intent, drop_link, put_link
@@ -89,7 +90,7 @@ async def _free(records: Sequence[Item], tools: Tools) -> dict[str, Item]:
 def _recognise(intents: Sequence[Intent], candidates: Mapping[str, Item], tools: Tools) -> dict[str, Item]:
     """Intent's id -> its record: by stamp, else the one that holds the most of what was sent, and half of it at least.
 
-    Not all of it: a workflow changes fields on creation, and somebody may have edited the record since.
+    The names must be those sent. Not all the rest: a workflow changes fields on creation, and somebody may have edited the record.
     """
     scores = [
         (_likeness(intent, record, tools), intent.id, record.id) for intent in intents for record in candidates.values()
@@ -109,6 +110,10 @@ def _likeness(intent: Intent, record: Item, tools: Tools) -> float:
         return 2.0 if record.stamp == intent.stamp else 0.0
     values = tools.translator(intent.kind).crm_values(record.fields)
     sent = json.loads(intent.sent or "{}")
+    key = KeyFields.of(intent.kind, tools.translator(intent.kind))
+    names = {key.company} if intent.kind is Kind.COMPANY else {key.given, key.family}
+    if not all(_was_sent(intent, pair, values.get(pair, ""), tools) for pair in names & sent.keys()):
+        return 0.0  # colleagues share company, phone and address: without the same name it is somebody else
     return sum(1 for pair in sent if _was_sent(intent, pair, values.get(pair, ""), tools)) / max(len(sent), 1)
 
 

@@ -29,6 +29,7 @@ from sync.store.ledger import (
 from sync.tools import Tools
 
 QUARANTINE = 3
+PATIENCE = frozenset({0, 401, 408, 429})  # the server's trouble, not the item's: never counted against it
 
 
 @dataclass(slots=True)
@@ -105,10 +106,15 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
     made = crm if side is Side.CRM else card
     target = {**_values_of(made, translator, held), **answered(held, held, made, translator)}
     source = _values_of(card if side is Side.CRM else crm, translator, {})
-    for pair in rendered.refused:
-        source.pop(pair, None)
+    for pair in [*source]:
+        unsent = pair in target and pair not in held  # a workflow may have filled it in: then it was never agreed on
+        if pair in rendered.refused or (
+            unsent and translator.image(pair, source[pair]) != translator.image(pair, target[pair])
+        ):
+            source.pop(pair)
     crm_values, mailbox_values = (target, source) if side is Side.CRM else (source, target)
-    unseen = {p: v for p, v in crm_values.items() if p not in mailbox_values and p not in rendered.refused}
+    shows = _values_of(card, translator, held)
+    unseen = {p: v for p, v in crm_values.items() if p not in shows and p not in rendered.refused}
     mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
     flags = frozenset(rendered.flags)
     return replace(
@@ -195,7 +201,8 @@ def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: I
     versions = {Side.CRM: crm.version, Side.MAILBOX: card.version}
     for side, rendered in job.rendered.items():
         values = action.to_crm if side is Side.CRM else action.to_mailbox
-        sent = {pair: value for pair, value in values.items() if pair not in rendered.refused}
+        refused = frozenset() if action.because is Reason.REASSIGNED else rendered.refused  # given up: the copy goes
+        sent = {pair: value for pair, value in values.items() if pair not in refused}
         result = job.results.get(side)
         if isinstance(result, Done) and result.item:
             target = answered(sent, rendered.held, result.item, translator)
@@ -225,7 +232,7 @@ def again(side: Side, id_: str, kind: Kind, result: Result, tools: Tools) -> Op:
     failure = _failure(result) or Failure(0, "empty answer")
     if isinstance(result, Unclear) or failure.status in {404, 412}:
         return waiting(side, id_, kind, Reason.CHANGED_MEANWHILE, tools)
-    if failure.status in {429, 503}:
+    if failure.status in PATIENCE or failure.status >= 500:
         return waiting(side, id_, kind, Reason.THROTTLED, tools)
     before = tools.pending.get((side, id_))
     fails = (before.fails if before else 0) + 1

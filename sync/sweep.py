@@ -17,7 +17,7 @@ from sync.merge import Digests
 from sync.model import Item, Kind, Reason, Side
 from sync.settle import record_digest
 from sync.sides.base import Crm
-from sync.store.base import Put
+from sync.store.base import Put, Rows
 from sync.store.registry import HoldRow, Registry
 
 PARTITION = "sweep"
@@ -56,11 +56,18 @@ async def sweep(tools: SweepTools) -> Swept:
     return swept
 
 
+async def begin_cursors(crm: Crm, rows: Rows) -> None:
+    """Before the first run of any mailbox: the sweep reads from now on, what is there already is read by each first fill."""
+    for kind in Kind:
+        if await rows.get(PARTITION, kind.value) is None:
+            await rows.transact(PARTITION, [Put(kind.value, {"cursor": await crm.beginning()})])
+
+
 async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
     rows = tools.registry.rows
     row = await rows.get(PARTITION, kind.value)
-    if row is None:  # from now on: what is there already is read by the first fill of each mailbox
-        await rows.transact(PARTITION, [Put(kind.value, {"cursor": await tools.crm.beginning()})])
+    if row is None:  # nobody ran yet
+        await begin_cursors(tools.crm, rows)
         return
     gone: list[str] = []
     cursor = str(row.data["cursor"])

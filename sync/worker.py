@@ -19,6 +19,7 @@ from sync.sides.base import Crm, Mailbox
 from sync.store.board import ATTEMPTS, BoardStore, spacing
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
 
 RENEW_BEFORE = timedelta(seconds=60)
@@ -51,7 +52,8 @@ class Worker:
     async def run(self, mailbox: str) -> Outcome | None:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
         setup = await self.setup()
-        if not setup.active or (await self.board.read()).state != "running":
+        board = await self.board.read()
+        if not setup.active or board.state != "running":
             return None
         lease = await self.registry.take_lease(mailbox, self.new_id(), self.now())
         if lease is None or not lease.row.enabled:
@@ -63,7 +65,7 @@ class Worker:
                 raise StopMailbox(Cause(lease.row.cause))
             if lease.row.starts > MAX_STARTS:
                 raise StopMailbox(Cause.RUNS_NEVER_END)
-            outcome = await self._slice(lease, setup)
+            outcome = await self._slice(lease, setup, board.generation)
         except Fenced:
             await self.registry.release(lease, dirty=True)
             return None
@@ -81,11 +83,13 @@ class Worker:
             return outcome
         return None
 
-    async def _slice(self, lease: Lease, setup: Setup) -> Outcome:
+    async def _slice(self, lease: Lease, setup: Setup, generation: int) -> Outcome:
         row = lease.row
         ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence)
-        guard = self._guard(lease, (await self.board.read()).generation)
+        guard = self._guard(lease, generation)
+        await guard()
         crm = await self.sides.crm()
+        await begin_cursors(crm, self.registry.rows)
         point = await ledger.checkpoint()
         side = await self.sides.mailbox(row.id, point.folder)
         if side.folder_id != point.folder:
@@ -117,14 +121,15 @@ class Worker:
     async def _ended(self, row: MailboxRow, lease: Lease, outcome: Outcome) -> None:
         counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
         await self.board.reached()
+        done = {"full": False} if row.full and not outcome.unfinished else {}
         await self.registry.release(
             lease,
+            **done,
             state="ok",
             cause="",
             attempts=0,
             due_at="",
             last_run=self.now().isoformat(timespec="seconds"),
-            full=row.full and outcome.unfinished,
             dirty=outcome.unfinished,
             counts=counts,
         )
@@ -133,7 +138,10 @@ class Worker:
         """The server asked for patience, or cannot be reached: spaced attempts, of this mailbox or of the whole connector."""
         now = self.now()
         if later.cause.value.startswith(("crm_", "entra_")):
-            await self.registry.release(lease, dirty=True)
+            due = (now + timedelta(seconds=later.after)).isoformat() if later.after is not None else ""
+            await self.registry.release(lease, dirty=True, due_at=due)
+            if not later.counts:
+                return
             await self.board.failed(later.cause.value, now)
             return
         attempts = lease.row.attempts + (1 if later.counts else 0)

@@ -45,12 +45,14 @@ class BoardStore:
         row = await self._rows.get("control", "board")
         return _board(row) if row else Board()
 
-    async def change(self, **changes: object) -> Board:
-        """Change columns, whatever others change meanwhile."""
+    async def change(self, *, stop: bool = False, **changes: object) -> Board:
+        """Change columns, whatever others change meanwhile. `stop`: runs under way end at their next batch."""
         for _ in range(20):
             row = await self._rows.get("control", "board")
             before = _board(row) if row else Board()
             after = replace(before, **changes)  # type: ignore[arg-type]
+            if stop:
+                after = replace(after, generation=before.generation + 1)
             if row and after == before:
                 return after
             op: Op = Replace("board", _data(after), row.etag) if row else Insert("board", _data(after))
@@ -67,9 +69,7 @@ class BoardStore:
         if (before.state, before.cause) == (state, cause):
             return before
         at = now.isoformat(timespec="seconds")
-        return await self.change(
-            state=state, cause=cause, since=at, by=by, generation=before.generation + 1, attempts=0, due_at=""
-        )
+        return await self.change(stop=True, state=state, cause=cause, since=at, by=by, attempts=0, due_at="")
 
     async def failed(self, cause: str, now: datetime) -> Board:
         """A server for everybody could not be reached. Failures inside one back-off window count once."""
@@ -90,7 +90,7 @@ class BoardStore:
 
     async def touch(self) -> Board:
         """Settings moved: runs under way stop at their next batch and begin anew."""
-        return await self.change(generation=(await self.read()).generation + 1)
+        return await self.change(stop=True)
 
 
 def _board(row: Row) -> Board:
