@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
-from sync.gather import write_stamp
+from sync.gather import card_handles, write_stamp
+from sync.match import natural_key
 from sync.model import Create, Delete, Item, Kind, Reason, Role, Side, Update
-from sync.record import Job, done, settle
+from sync.record import Job, done, settle, waiting
 from sync.settle import record_digest
 from sync.sides.base import Done, New, Remove, Revise
 from sync.store.base import Op, Put
@@ -29,7 +30,7 @@ CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
 async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> None:
     """Execute a batch: at most some twenty actions, of different items."""
     await tools.guard()
-    jobs = [_job(action, tools) for action in actions]
+    jobs = [_job(action, tools) for action in await _claimed(actions, tools)]
     await _announce(jobs, tools)
     await asyncio.gather(*(_call(side, jobs, tools) for side in Side))
     groups: list[list[Op]] = []
@@ -47,6 +48,19 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     await _remember(jobs, tools)
     await tools.ledger.commit_groups(groups)
     await _afterwards(jobs, ended, tools)
+
+
+async def _claimed(actions: Sequence[Create | Update | Delete], tools: Tools) -> list[Create | Update | Delete]:
+    """Leave out people whom another mailbox is bringing into the CRM right now: next time they are matched."""
+    new = [a for a in actions if isinstance(a, Create) and a.because is Reason.MAILBOX_NEW]
+    keys = [natural_key(action.source, tools.translator(action.kind)) for action in new]
+    mine = tools.context.policy.mailbox
+    claims = [tools.registry.claim(card_handles(key, tools.keys), mine, tools.now()) for key in keys]
+    late = [action for action, got in zip(new, await asyncio.gather(*claims), strict=True) if not got]
+    await tools.ledger.commit_groups(
+        [waiting(Side.MAILBOX, a.source.id, a.kind, Reason.CHANGED_MEANWHILE, tools)] for a in late
+    )
+    return [action for action in actions if action not in late]
 
 
 def _job(action: Create | Update | Delete, tools: Tools) -> Job:
@@ -196,9 +210,8 @@ async def _afterwards(jobs: Sequence[Job], ended: Sequence[str], tools: Tools) -
     if not begun:
         return
     kinds = {j.action.source.id: j.action.kind for j in jobs if isinstance(j.action, Create)}
-    kinds.update(
-        {j.action.pair.crm.id: j.action.pair.kind for j in jobs if isinstance(j.action, Update) and j.action.pair.crm}
-    )
+    joined = [job.action.pair.crm for job in jobs if isinstance(job.action, Update)]
+    kinds.update({record.id: record.kind for record in joined if isinstance(record, Item)})
     for crm_id, holders in (await tools.registry.holders_near(begun)).items():
         for mailbox in holders:
             if mailbox != mine:

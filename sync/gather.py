@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from mapping import kind_of_card
 from mapping.model import Translator
 from sync.match import handles_of, match, natural_key
-from sync.merge import edited
+from sync.merge import Digests, edited
 from sync.model import Gone, Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
 from sync.plan import Context
 from sync.sides.base import Crm, CursorLost, Mailbox, NaturalKey
@@ -325,7 +325,7 @@ async def find_left_cards(
     if not handles or not lonely:
         return list(pairs)
     keys = {crm_id: natural_key(item, context.translators[item.kind]) for crm_id, item in lonely.items()}
-    ids = {i for key in keys.values() for h in card_handles(key, context) for i in handles.get(h, ())}
+    ids = {i for key in keys.values() for h in card_handles(key, context.digests) for i in handles.get(h, ())}
     present = await mailbox.get(sorted(ids)) if ids else {}
     cards = {i: item for i, item in present.items() if isinstance(item, Item) and not context.buried(i)}
     card_keys = [(i, natural_key(item, context.translators[item.kind])) for i, item in cards.items()]
@@ -340,9 +340,9 @@ async def find_left_cards(
     ]
 
 
-def card_handles(key: NaturalKey, context: Context) -> list[str]:
-    """Keyed digests of what a card is recognised by: no name or address is stored."""
-    return [context.digests.digest(context.policy.mailbox, "handle", "1", handle) for handle in handles_of(key)]
+def card_handles(key: NaturalKey, digests: Digests) -> list[str]:
+    """Keyed digests of what a card is recognised by, the same in every mailbox: no name or address is stored."""
+    return [digests.digest(key.kind.value, "handle", "1", handle) for handle in handles_of(key)]
 
 
 async def company_names(

@@ -216,7 +216,8 @@ def _mailbox_gone(crm: Item, link: Link, policy: KindPolicy, context: Context) -
 
 def _matched(crm: Item, mailbox: Item, because: Reason, context: Context) -> Action:
     """Two items without a link that are the same: joined; what only one of them holds is filled in on the other."""
-    if context.buried(mailbox.id) or context.buried(crm.id):
+    back = {context.tombstones.get(crm.id), context.tombstones.get(mailbox.id)} <= {None, Reason.LEFT_FOLDER}
+    if not back and (context.buried(mailbox.id) or context.buried(crm.id)):
         return Leave(Side.MAILBOX, mailbox.id, Reason.TOMBSTONE)
     role = Role.HOME if context.is_home(crm) else Role.GUEST
     result = _merge(crm, mailbox, context.unlinked(crm.kind, crm.id), crm.kind, role, context)

@@ -115,9 +115,16 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
         if stone.because is Reason.REASSIGNED and stone.side is Side.CRM and stone.id in work.records:
             work.joined.setdefault(stone.other, Joined(stone.id, Reason.MATCHED))
             work.cards.setdefault(stone.other, None)
+        if stone.because is Reason.LEFT_FOLDER and stone.side is Side.MAILBOX and stone.id in work.cards:
+            work.joined.setdefault(stone.id, Joined(stone.other, Reason.MATCHED))  # it was moved back
+            work.records.setdefault(stone.other, _kind_of(work.cards[stone.id]))
     await read_waiting(work, tools.mailbox)
     work.joined = {i: j for i, j in work.joined.items() if i in work.cards}
     return work, marks
+
+
+def _kind_of(card: Item | None) -> Kind:
+    return card.kind if card else Kind.CONTACT
 
 
 def _owners(tools: Tools) -> Sequence[str]:
@@ -261,7 +268,7 @@ def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
     card = pair.mailbox
     if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
         return []
-    handles = card_handles(natural_key(card, tools.translator(card.kind)), tools.context)
+    handles = card_handles(natural_key(card, tools.translator(card.kind)), tools.keys)
     row = Pending(Side.MAILBOX, card.id, action.because, tools.at(), kind=card.kind.value, handles=" ".join(handles))
     tools.pending[(Side.MAILBOX, card.id)] = row
     return [put_pending(row)]

@@ -18,7 +18,7 @@ from sync.model import Item, Kind, Reason, Side
 from sync.settle import record_digest
 from sync.sides.base import Crm
 from sync.store.base import Put, Rows
-from sync.store.registry import HoldRow, Registry
+from sync.store.registry import HoldRow, Registry, held_partition
 
 PARTITION = "sweep"
 
@@ -135,11 +135,6 @@ async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: S
         await _hold(held, kind, tools)
         return
     await _mark_holders(held, kind, tools, swept)
-
-
-def held_partition(hold_id: str) -> str:
-    """Where the ids that a sweep's hold speaks of are kept."""
-    return f"sweep|{hold_id}"
 
 
 async def _hold(ids: Sequence[str], kind: Kind, tools: SweepTools) -> None:

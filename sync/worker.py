@@ -18,7 +18,7 @@ from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
 from sync.store.board import ATTEMPTS, BoardStore, spacing
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+from sync.store.registry import MAX_STARTS, Lease, Registry
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
 
@@ -79,7 +79,7 @@ class Worker:
             await self.registry.release(lease, dirty=True)
             await self.board.enter("error", self.now(), stop.cause.value)
         else:
-            await self._ended(lease.row, lease, outcome)
+            await self._ended(lease, outcome, board.generation)
             return outcome
         return None
 
@@ -118,10 +118,11 @@ class Worker:
 
         return guard
 
-    async def _ended(self, row: MailboxRow, lease: Lease, outcome: Outcome) -> None:
+    async def _ended(self, lease: Lease, outcome: Outcome, generation: int) -> None:
         counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
         await self.board.reached()
-        done = {"full": False} if row.full and not outcome.unfinished else {}
+        moved = (await self.board.read()).generation != generation  # settings changed at the last moment: compare anew
+        done = {"full": False} if lease.row.full and not outcome.unfinished and not moved else {}
         await self.registry.release(
             lease,
             **done,

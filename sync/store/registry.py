@@ -16,6 +16,7 @@ from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row,
 
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
+CLAIM = timedelta(minutes=10)  # longer than from matching to creating
 _TRIES = 20
 
 
@@ -90,6 +91,11 @@ def _data(item: MailboxRow | HoldRow) -> Data:
 def record_partition(crm_id: str) -> str:
     module, _, number = crm_id.partition("x")
     return f"r|{module}|{int(number) // 100}"
+
+
+def held_partition(hold_id: str) -> str:
+    """Where the ids that a sweep's hold speaks of are kept."""
+    return f"sweep|{hold_id}"
 
 
 class Registry:
@@ -200,6 +206,22 @@ class Registry:
             await self.rows.transact(f"{mailbox}|inbox", [Drop(mark.crm_id, mark.etag)])
         except Conflict:
             return  # marked anew: stays
+
+    # claims of people on their way into the CRM
+
+    async def claim(self, handles: Sequence[str], mailbox: str, now: datetime) -> bool:
+        """May `mailbox` create this person in the CRM? False while another does: its record is found by then."""
+        data: Data = {"mailbox": mailbox, "until": (now + CLAIM).isoformat()}
+        for handle in handles:
+            row = await self.rows.get("claims", handle)
+            if row and row.data["mailbox"] != mailbox and str(row.data["until"]) > now.isoformat():
+                return False
+            op: Op = Replace(handle, data, row.etag) if row else Insert(handle, data)
+            try:
+                await self.rows.transact("claims", [op])
+            except Conflict:
+                return False
+        return True
 
     # holders of CRM records
 

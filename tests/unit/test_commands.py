@@ -329,7 +329,7 @@ async def test_a_rejection_wakes_the_mailbox_too(world: World) -> None:
 
 async def test_approving_a_sweeps_deletions_marks_whoever_holds_the_records(world: World) -> None:
     from sync.store.base import Put
-    from sync.sweep import held_partition
+    from sync.store.registry import held_partition
 
     await world.registry.put_hold(a_hold(mailbox="", because=Reason.DELETE_BRAKE))
     await world.rows.transact(held_partition("h1"), [Put("4x1", {"kind": "contact"})])
