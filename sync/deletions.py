@@ -36,6 +36,11 @@ class Deletions:
     def add(self, action: Delete) -> None:
         self._planned.append(action)
 
+    async def postpone(self) -> None:
+        """The slice ended: they are planned again, and counted together, by the slice that ends the comparison."""
+        rows = [[waiting(Side.CRM, a.link.crm_id, a.link.kind, Reason.SLICE_ENDED, self._tools)] for a in self._planned]
+        await self._tools.ledger.commit_groups(rows)
+
     async def execute(self, size: int) -> Checkpoint:
         """Brake, delete what may be deleted, return the checkpoint with the rolling count."""
         tools = self._tools

@@ -254,7 +254,18 @@ def keys_of(work: Work, links: Links) -> list[Key]:
         card = work.cards.get(item_id)
         kind = link.kind if link else work.records.get(crm_id, card.kind if card else Kind.CONTACT)
         keys[(crm_id, item_id)] = Key(crm_id, item_id, kind, link, joined.because if joined else None)
-    return sorted(keys.values(), key=lambda key: key.link is not None)
+    return sorted(keys.values(), key=lambda key: (key.link is not None, key.crm_id, key.item_id))
+
+
+def not_compared(keys: Sequence[Key], compared: str, touched: Collection[str], work: Work) -> list[Key]:
+    """What is left of a comparison in full whose earlier slices came up to `compared`, and what changed since (`touched`: crm ids)."""
+    return [key for key in keys if not (key.link and key.crm_id <= compared and _as_left(key, touched, work))]
+
+
+def _as_left(key: Key, touched: Collection[str], work: Work) -> bool:
+    card = work.cards.get(key.item_id)
+    same = key.link is not None and card is not None and card.version == key.link.item_version
+    return same and key.crm_id not in touched
 
 
 async def read_pairs(keys: Sequence[Key], work: Work, mailbox: Mailbox, crm: Crm, context: Context) -> list[Pair]:

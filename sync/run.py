@@ -7,9 +7,10 @@ and what is half done is found again by intents, bases and the old checkpoint.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sync.apply import apply
 from sync.deletions import Deletions
@@ -23,6 +24,7 @@ from sync.gather import (
     find_left_cards,
     join_unlinked,
     keys_of,
+    not_compared,
     other_homes,
     read_changes,
     read_everything,
@@ -50,6 +52,7 @@ RETRIED = frozenset(
         Reason.THROTTLED,
         Reason.CHANGED_MEANWHILE,
         Reason.REFUSED,
+        Reason.SLICE_ENDED,
     }
 )
 """Pending for these reasons is looked at in every run; the others wait for a change, an admin or a full comparison."""
@@ -87,12 +90,22 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     drop_echoes(work, links)
     await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
     keys = keys_of(work, links)
+    if work.full and point.compared:
+        touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
+        keys = not_compared(keys, point.compared, touched, work)
     deletions = Deletions(tools, point, links if work.full else None)
-    unfinished = await _pipeline(keys, work, deletions, deadline, tools, limits)
-    if not unfinished:
+    planned = await _pipeline(keys, work, deletions, deadline, tools, limits)
+    unfinished = planned < len(keys)
+    if unfinished:
+        await deletions.postpone()
+        compared = next((key.crm_id for key in reversed(keys[:planned]) if key.link), point.compared)
+        await tools.ledger.save_checkpoint(replace(point, compared=compared if work.full else ""))
+    else:
         point = await deletions.execute(limits.batch)
         full_at = tools.at() if work.full else point.full_at
-        await tools.ledger.save_checkpoint(replace(point, cursor=work.cursor, run=tools.run, full_at=full_at))
+        await tools.ledger.save_checkpoint(
+            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="")
+        )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
     retried = sum(1 for row in tools.pending.values() if row.because in RETRIED)
@@ -163,41 +176,42 @@ async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
 
 async def _pipeline(
     keys: Sequence[Key], work: Work, deletions: Deletions, deadline: datetime, tools: Tools, limits: Limits
-) -> bool:
-    """Read and plan chunk by chunk while earlier batches are being written. True when time ran out first."""
+) -> int:
+    """Read and plan chunk by chunk while earlier batches are being written, until time runs out. How many keys were planned."""
     queue: asyncio.Queue[list[Create | Update | Delete] | None] = asyncio.Queue(limits.workers)
 
     async def writer() -> None:
         while (batch := await queue.get()) is not None:
             await apply(batch, tools)
 
-    async def producer() -> bool:
-        unfinished = False
+    async def producer() -> int:
+        planned = 0
         async for actions in _chunks(keys, work, tools, limits):
             batch = await _sort_out(actions, work, deletions, tools)
             for start in range(0, len(batch), limits.batch):
                 await queue.put(batch[start : start + limits.batch])
+            planned = min(planned + limits.chunk, len(keys))
             if tools.now() >= deadline:
-                unfinished = True
                 break
         for _ in range(limits.workers):
             await queue.put(None)
-        return unfinished
+        return planned
 
     return await _together(producer(), [writer() for _ in range(limits.workers)])
 
 
-async def _together(producer: object, writers: Sequence[object]) -> bool:
+async def _together(producer: Coroutine[Any, Any, int], writers: Sequence[Coroutine[Any, Any, None]]) -> int:
     """Run all; the first failure stops the others and is raised as itself."""
-    tasks = [asyncio.ensure_future(job) for job in (producer, *writers)]  # type: ignore[call-overload]
+    first = asyncio.ensure_future(producer)
+    tasks: list[asyncio.Future[Any]] = [first, *(asyncio.ensure_future(job) for job in writers)]
     try:
-        results = await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
     except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    return bool(results[0])
+    return first.result()
 
 
 async def _chunks(

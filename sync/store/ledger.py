@@ -89,6 +89,7 @@ class Checkpoint:
     run: int = 0
     full_at: str = ""  # last comparison in full, ISO UTC
     deletes: Mapping[str, int] = field(default_factory=dict)  # "kind|side|hour" -> deletions: the rolling 24 hours
+    compared: str = ""  # crm id up to which a comparison in full that needs several slices has come
 
 
 def put_link(link: Link) -> list[Op]:
@@ -223,7 +224,12 @@ class MailboxLedger:
         deletes = json.loads(_text(row.data, "deletes") or "{}")
         data = row.data
         return Checkpoint(
-            _text(data, "cursor"), _text(data, "folder"), int(data["run"]), _text(data, "full_at"), deletes
+            _text(data, "cursor"),
+            _text(data, "folder"),
+            int(data["run"]),
+            _text(data, "full_at"),
+            deletes,
+            _text(data, "compared"),
         )
 
     async def save_checkpoint(self, point: Checkpoint) -> None:
@@ -233,6 +239,7 @@ class MailboxLedger:
             "run": point.run,
             "full_at": point.full_at,
             "deletes": json.dumps(dict(point.deletes)),
+            "compared": point.compared,
         }
         await self.commit([Put("k", data)])
 
