@@ -1,0 +1,149 @@
+"""What hostile testing found that the stories could not see: each once, in the smallest world that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mapping.model import Value
+from sync.errors import Failure
+from sync.model import Kind
+from sync.run import Limits
+from sync.sides.base import New, Refused, Result, Write
+from sync.sides.memory import Card, MemoryMailbox, Record
+from tests.sim.world import Accident, World
+
+USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
+
+
+def person(name: str, **more: str) -> dict[str, str]:
+    return {"firstname": "Anna", "lastname": f"Rossi {name}", "email": f"{name}@x.example", "title": name, **more}
+
+
+def card(name: str) -> dict[str, Value]:
+    names: dict[str, Value] = {"givenName": "Anna", "surname": f"Rossi {name}", "jobTitle": name}
+    return {**names, "emailAddresses": (f"{name}@x.example",)}
+
+
+async def connected(users: dict[str, str] | None = None) -> World:
+    world = World(users or USERS)
+    await world.connect()
+    return world
+
+
+def living(world: World) -> list[Record]:
+    return [record for record in world.crm.records.values() if not record.deleted]
+
+
+def shown(mailbox: MemoryMailbox) -> list[Card]:
+    return [each for each in mailbox.cards.values() if each.place == "folder"]
+
+
+async def test_two_first_fills_at_once_bring_a_shared_customer_in_once() -> None:
+    world = await connected()
+    for mailbox in world.mailboxes.values():
+        for number in range(20):
+            mailbox.add(card(f"p{number}"))
+    await asyncio.gather(*(world.worker().run(mailbox) for mailbox in world.mailboxes))
+    await world.settle(4)
+    assert len(living(world)) == 20
+
+
+@pytest.mark.parametrize("state", ["open", "rejected"])
+async def test_a_comparison_in_full_does_not_go_round_a_sweeps_hold(state: str) -> None:
+    users = {f"19x{number}": f"mailbox-{number}" for number in range(10)}
+    world = await connected(users)
+    ids = [world.crm.add(Kind.CONTACT, user, person(f"{user}-{n}")).id for user in users for n in range(10)]
+    await world.settle(2)
+    for crm_id in ids[::10] + ids[1::10] + ids[2::10] + ids[3::10]:
+        world.crm.delete(crm_id)
+    await world.settle(2)
+    (hold,) = await world.registry.holds()
+    await world.registry.put_hold(replace(hold, state=state))
+    world.time += timedelta(hours=24)
+    await world.settle(2)
+    assert sum(len(shown(mailbox)) for mailbox in world.mailboxes.values()) == 100
+
+
+async def test_a_comparison_longer_than_a_slice_ends_and_deletions_travel() -> None:
+    world = await connected({"19x1": "mailbox-a"})
+    world.limits = Limits(slice=timedelta(seconds=20), chunk=7, batch=3, workers=2)
+    ids = [world.crm.add(Kind.CONTACT, "19x1", person(str(number))).id for number in range(40)]
+    passing = world._wire
+
+    async def slow(moment: str, operation: str) -> str:
+        if moment == "before" and not operation.endswith(("New", "Revise", "Remove")):
+            world.time += timedelta(seconds=2)
+        return await passing(moment, operation)
+
+    (mailbox,) = world.mailboxes.values()
+    world.crm.wire = mailbox.wire = slow
+    await world.settle(12)
+    assert len(shown(mailbox)) == 40
+    world.crm.delete(ids[0])
+    await world.settle(3)
+    assert len(shown(mailbox)) == 39
+
+
+class Full(MemoryMailbox):
+    """A mailbox that takes no new cards."""
+
+    async def apply(self, writes: Sequence[Write]) -> list[Result]:
+        full = Refused(Failure(400, "ErrorQuota"))
+        return [full if isinstance(write, New) else (await MemoryMailbox.apply(self, [write]))[0] for write in writes]
+
+
+async def test_the_old_copy_stays_until_the_new_one_is_there() -> None:
+    world = await connected()
+    record = world.crm.add(Kind.CONTACT, "19x1", person("s1"))
+    await world.settle(2)
+    world.mailboxes["mailbox-b"] = Full("mailbox-b", world.now, world._kind_of, world._wire)
+    world.crm.edit(record.id, owner="19x2")
+    await world.settle(5)
+    assert len(shown(world.mailboxes["mailbox-a"])) == 1
+
+
+async def test_what_happens_between_the_first_run_and_the_first_sweep_is_seen() -> None:
+    world = await connected({"19x1": "mailbox-a"})
+    record = world.crm.add(Kind.CONTACT, "19x1", person("s1"))
+    await world.worker().run("mailbox-a")
+    world.time += timedelta(minutes=1)
+    world.crm.edit(record.id, phone="1")
+    await world.settle(3)
+    assert [each.fields["businessPhones"] for each in shown(world.mailboxes["mailbox-a"])] == [("1",)]
+
+
+async def test_a_card_moved_out_and_back_lives_on() -> None:
+    world = await connected({"19x1": "mailbox-a"})
+    world.crm.add(Kind.CONTACT, "19x1", person("s1"))
+    await world.settle(2)
+    mailbox = world.mailboxes["mailbox-a"]
+    (mine,) = shown(mailbox)
+    mailbox.move(mine.id, "elsewhere")
+    await world.settle(2)
+    mailbox.move(mine.id, "folder")
+    mailbox.edit(mine.id, businessPhones=("9",))
+    await world.settle(3)
+    assert [record.fields["phone"] for record in living(world)] == ["9"]
+
+
+async def test_a_colleague_is_not_taken_for_a_lost_creation() -> None:
+    world = await connected({"19x1": "mailbox-a"})
+    same = {"mailingcity": "Milano", "phone": "02 1", "mobile": "333", "department": "acquisti"}
+    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
+    world.mailboxes["mailbox-a"].add({**card("s1"), **here, "department": "acquisti"})
+    await world.attempt(Accident(await _operation("crm New"), "crash-before"))
+    world.crm.add(Kind.CONTACT, "19x1", {"firstname": "Bruno", "lastname": "Verdi", **same}, by_us=True)
+    await world.settle(4)
+    assert sorted(record.fields["lastname"] for record in living(world)) == ["Rossi s1", "Verdi"]
+
+
+async def _operation(name: str) -> int:
+    """The number of that operation in the first tick of such a world."""
+    world = await connected({"19x1": "mailbox-a"})
+    world.mailboxes["mailbox-a"].add(card("s1"))
+    return (await world.attempt()).trace.index(name) + 1
