@@ -32,6 +32,7 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     await tools.guard()
     jobs = [_job(action, tools) for action in await _claimed(actions, tools)]
     await _announce(jobs, tools)
+    await tools.guard()  # whoever hung between intent and call may have been replaced
     await asyncio.gather(*(_call(side, jobs, tools) for side in Side))
     groups: list[list[Op]] = []
     ended: list[str] = []

@@ -32,6 +32,7 @@ class Cause(StrEnum):
     CRM_NO_GET_CHANGES = "crm_no_get_changes"
     GRAPH_UNREACHABLE = "graph_unreachable"
     GRAPH_THROTTLED = "graph_throttled"
+    GRAPH_REFUSED = "graph_refused"
     ENTRA_UNREACHABLE = "entra_unreachable"
     SECRET_EXPIRED = "secret_expired"  # noqa: S105 - a cause's name
     SECRET_WRONG = "secret_wrong"  # noqa: S105 - a cause's name
@@ -42,6 +43,7 @@ class Cause(StrEnum):
     MAILBOX_WITHOUT_LICENCE = "mailbox_without_licence"
     MAILBOX_FULL = "mailbox_full"
     FOLDER_DELETED = "folder_deleted"
+    RECONNECT = "reconnect"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
 

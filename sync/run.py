@@ -44,6 +44,7 @@ from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
 from sync.store.registry import Mark
 from sync.tools import Tools
 
+JOURNAL_KEPT = timedelta(days=30)
 RETRIED = frozenset(
     {
         Reason.UNREADABLE,
@@ -103,6 +104,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     else:
         point = await deletions.execute(limits.batch)
         full_at = tools.at() if work.full else point.full_at
+        if work.full:
+            await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         await tools.ledger.save_checkpoint(
             replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="")
         )

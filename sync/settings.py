@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
@@ -187,7 +187,7 @@ class Defaults:
 
     tenant_id: str = ""
     client_id: str = ""
-    client_secret: str = ""
+    client_secret: str = field(default="", repr=False)
     managed_identity: str = ""
 
 
@@ -197,7 +197,7 @@ class SignIn:
 
     tenant_id: str
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     managed_identity: str
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mapping.model import Translator
 from sync.brakes import SWEEP_LIMITS, braked
@@ -124,7 +124,9 @@ async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: S
     held = sorted(crm_id for crm_id, mailboxes in holders.items() if mailboxes)
     if not held:
         return
-    decided = [h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.state != "open"]
+    day = (tools.now() - timedelta(days=1)).isoformat()
+    holds = [h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.since >= day]
+    decided = [h for h in holds if h.state != "open"]
     for hold in decided:  # the overlap shows the same deletions again: that question was answered
         answered = {row.key async for row in tools.registry.rows.query(held_partition(hold.id))}
         held = [crm_id for crm_id in held if crm_id not in answered]

@@ -8,7 +8,7 @@ Disconnecting ends the synchronisation and deletes nothing. No HTTP; asks no ser
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -31,12 +31,12 @@ class User:
     """A user of the CRM and the mailbox paired with it. `mailbox`: object id, '' = not paired; `address`: what an admin paired by."""
 
     id: str
-    name: str
-    email: str
+    name: str = field(repr=False)
+    email: str = field(repr=False)
     active: bool
     absent: int = 0  # readings in a row that did not show the user as active
     mailbox: str = ""
-    address: str = ""
+    address: str = field(default="", repr=False)
     enabled: bool = False
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, StopConnector, StopMailbox
+from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.plan import Context
 from sync.run import Limits, Outcome, run_mailbox
 from sync.setup import Setup
@@ -72,7 +72,9 @@ class Worker:
         except StopMailbox as stop:
             await self.registry.release(lease, state="error", cause=stop.cause.value)
         except ReconnectNeeded:
-            await self.registry.release(lease, state="error", cause="reconnect")
+            await self.registry.release(lease, state="error", cause=Cause.RECONNECT.value)
+        except SkipItem:  # a refusal of the whole mailbox that is none of the known ones
+            await self.registry.release(lease, state="error", cause=Cause.GRAPH_REFUSED.value)
         except RetryLater as later:
             await self._later(lease, later)
         except StopConnector as stop:

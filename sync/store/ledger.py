@@ -6,7 +6,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     f          the fence, raised by whoever takes the lease            c|crm id   a link (all of it)
     k          checkpoint and counters                                 m|item id  points to the link
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
-    t|side|id  tombstone: unlinked on purpose                          h|...      history and journal
+    t|side|id  tombstone: unlinked on purpose                          h|... j|... history and journal
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.
 """
@@ -270,6 +270,11 @@ class MailboxLedger:
             json.loads(_text(data, "streaks") or "{}"),
             frozenset(_text(data, "flags").split()),
         )
+
+    async def purge_journal(self, before: str) -> None:
+        """Forget journal values older than `before` (ISO UTC): they can be restored for 30 days (SPEC 4.6)."""
+        old = [Drop(row.key) async for row in self._rows.query(self.partition, "j|", f"j|{before}")]
+        await self.commit(old)
 
     async def intents(self) -> list[Intent]:
         rows = self._rows.query(self.partition, "i|", prefix_end("i|"))

@@ -38,7 +38,7 @@ class MailboxRow:
     attempts: int = 0  # consecutive failed ones
     last_run: str = ""
     full: bool = False  # the next run compares everything
-    counts: str = ""  # of the last run, JSON reason -> number
+    counts: str = ""  # of the last run: "reason=number ..."
 
 
 @dataclass(frozen=True, slots=True)
