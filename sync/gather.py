@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from mapping import kind_of_card
 from mapping.model import Translator
-from sync.match import handles_of, match, natural_key
+from sync.match import handles_of, match, natural_key, same
 from sync.merge import Digests, edited
 from sync.model import Gone, Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
 from sync.plan import Context
@@ -142,6 +142,23 @@ async def join_unlinked(
     rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
     keys = {i: natural_key(item, context.translators[item.kind]) for i, item in rest.items() if _tellable(item)}
     await _by_key(keys, work, links, crm, context, ledger)
+    await _known_already(work, links, crm, context)
+
+
+async def _known_already(work: Work, links: Links, crm: Crm, context: Context) -> None:
+    """Company cards that got the name of somebody whom the CRM knows: an admin decides whether that is a new person."""
+    translator = context.translators[Kind.CONTACT]
+    keys: dict[str, NaturalKey] = {}
+    for item_id, item in work.cards.items():
+        link = links.by_item.get(item_id)
+        person = item is not None and kind_of_card(item.fields) == Kind.CONTACT.value
+        if item and person and link and link.kind is Kind.COMPANY and item_id not in work.allowed:
+            keys[item_id] = natural_key(replace(item, kind=Kind.CONTACT), translator)
+    if not keys:
+        return
+    for (item_id, key), found in zip(keys.items(), await crm.find(list(keys.values())), strict=True):
+        if any(same(key, natural_key(record, translator)) for record in found):
+            work.unsure[item_id] = ()
 
 
 def _tellable(item: Item) -> bool:

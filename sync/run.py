@@ -237,8 +237,8 @@ async def _chunks(
 
 
 def _hold(pair: Pair, work: Work) -> Hold | None:
-    """An unlinked item that may be several others: an admin decides."""
-    if pair.link is not None:
+    """An unlinked item that may be several others, or a company card that may be a known person: an admin decides."""
+    if pair.link is not None and pair.link.kind is not Kind.COMPANY:
         return None
     for side, present in ((Side.MAILBOX, pair.mailbox), (Side.CRM, pair.crm)):
         if isinstance(present, Item) and present.id in work.unsure and present.id not in work.allowed:

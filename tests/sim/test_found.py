@@ -147,3 +147,20 @@ async def _operation(name: str) -> int:
     world = await connected({"19x1": "mailbox-a"})
     world.mailboxes["mailbox-a"].add(card("s1"))
     return (await world.attempt()).trace.index(name) + 1
+
+
+async def test_a_company_card_that_gets_a_known_name_is_a_question() -> None:
+    world = await connected({"19x1": "mailbox-a"})
+    world.crm.add(Kind.COMPANY, "19x1", {"accountname": "Acme", "description": "d"})
+    world.crm.add(Kind.CONTACT, "19x1", {"firstname": "Carla", "lastname": "Neri", "email": "carla@acme.example"})
+    await world.settle(2)
+    mailbox = world.mailboxes["mailbox-a"]
+    (company,) = (each for each in shown(mailbox) if each.fields.get("companyName") == "Acme")
+    mailbox.edit(company.id, givenName="Carla", surname="Neri", emailAddresses=("carla@acme.example",))
+    await world.settle(2)
+    assert len([record for record in living(world) if record.kind is Kind.CONTACT]) == 1
+    (hold,) = await world.registry.holds()
+    await world.registry.put_hold(replace(hold, state="approved", until="2027-01-01", choice="new"))
+    await world.settle(2)
+    assert len([record for record in living(world) if record.kind is Kind.CONTACT]) == 2
+    assert await world.registry.holds() == []
