@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
-from sync.gather import card_handles, write_stamp
+from sync.joining import card_handles, write_stamp
 from sync.match import natural_key
 from sync.model import Create, Delete, Item, Kind, Reason, Role, Side, Update
 from sync.record import Job, done, settle, waiting

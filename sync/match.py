@@ -14,8 +14,6 @@ from mapping.model import Translator
 from sync.model import Item, Kind, Side
 from sync.sides.base import NaturalKey
 
-Names = Mapping[Kind, "KeyFields"]
-
 
 @dataclass(frozen=True, slots=True)
 class KeyFields:

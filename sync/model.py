@@ -239,7 +239,6 @@ class Create:
     source: Item
     values: Mapping[str, str]  # field pair id -> value to write
     because: Reason
-    flags: frozenset[Flag] = frozenset()
     replaces: Link | None = None  # the link that this creation takes over (written back, edit beats delete, retyped)
 
 

@@ -18,11 +18,8 @@ from sync.gather import (
     Joined,
     Key,
     Work,
-    card_handles,
     company_names,
     drop_echoes,
-    find_left_cards,
-    join_unlinked,
     keys_of,
     not_compared,
     other_homes,
@@ -34,6 +31,7 @@ from sync.gather import (
 )
 from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
+from sync.joining import card_handles, find_left_cards, join_unlinked
 from sync.match import natural_key
 from sync.model import Action, Create, Delete, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
 from sync.plan import plan_pair
@@ -76,8 +74,6 @@ class Outcome:
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
-    waiting: int = 0
-    writes: int = 0
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -111,8 +107,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    retried = sum(1 for row in tools.pending.values() if row.because in RETRIED)
-    return Outcome(dict(tools.counts), unfinished, retried)
+    return Outcome(dict(tools.counts), unfinished)
 
 
 async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark]]:
