@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from control.environment import Environment
 from mapping.companies import COMPANIES
@@ -20,11 +21,21 @@ from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import FieldMapping, translator
 from sync.errors import Cause, Failure, RetryLater, StopConnector, SyncError, classify
+from sync.events import event_translator
 from sync.model import Kind
+from sync.policy import CalendarPolicy
 from sync.settings import SettingsStore, SignIn, Target
 from sync.setup import Setup
 from sync.sides.base import CrmUser, Mailbox
-from sync.sides.graph import GraphConnection, Throttle, application_tokens, connect, open_mailbox
+from sync.sides.graph import (
+    GraphConnection,
+    Horizon,
+    Throttle,
+    application_tokens,
+    connect,
+    open_calendar,
+    open_mailbox,
+)
 from sync.sides.graph import resolve_user as resolve
 from sync.sides.vtenext import Probe, StoreLoginGate, VtenextClient, VtenextCrm, VtenextDirectory
 from sync.store.base import Rows
@@ -49,6 +60,7 @@ class Known:
     at: datetime
     crm: VtenextCrm
     translators: Mapping[Kind, Translator]
+    zone: ZoneInfo
 
 
 class Connections:
@@ -85,6 +97,11 @@ class Connections:
         name = (await self._settings.read()).folder
         return await open_mailbox(await self.graph(), mailbox, folder or None, name)
 
+    async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        settings = await self._settings.read()
+        horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
+        return await open_calendar(await self.graph(), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
+
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
         settings = await self._settings.read()
@@ -92,13 +109,15 @@ class Connections:
         if not settings.active or missing:
             return Setup(False, {}, {})
         admin = settings.contact_target is Target.ADMIN
+        known = await self._probed()
         return Setup(
             active=True,
-            translators=(await self._probed()).translators,
+            translators=known.translators,
             homes=await self._users.homes(),
             admin_mailbox=settings.admin_mailbox if admin else "",
             admin_user=settings.admin_user,
             kinds=settings.policies(),
+            calendar=CalendarPolicy(known.zone, settings.sync_start, settings.private_events),
         )
 
     # sync.connector.Outside
@@ -196,7 +215,9 @@ class Connections:
                 log.warning("mapping of %s: left out %s", kind.value, " ".join(sorted(unusable)))
             translators[kind] = translator(FieldMapping(wanted.kind, pairs), catalog)
             columns[kind] = [name for name in dict.fromkeys(pair.crm for pair in pairs) if name != COMPANY_NAME]
-        return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators)
+        zone = ZoneInfo(probe.zone)
+        translators[Kind.EVENT] = event_translator(zone)
+        return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators, zone)
 
 
 def of_the_tenant(failure: Failure) -> SyncError:

@@ -123,6 +123,10 @@ class Translator(Protocol):
         """
         ...
 
+    def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
+        """Field pair ids that, for this item, travel mailbox -> crm only (a body with pictures, what is masked)."""
+        ...
+
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
         """Does a card hold enough to become a CRM item of this kind (SPEC 1.7)?"""
         ...

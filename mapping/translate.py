@@ -138,6 +138,10 @@ class CardTranslator:
             return name_image(value, each.limit)
         return image(each.crm.type, value.strip() if self._is_name(pair) else value, each.limit)
 
+    def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
+        """Every field of a card may be written."""
+        return frozenset()
+
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
         """Does a card hold enough to become a CRM item of this kind (SPEC 1.7)?"""
         if self.kind == "company":

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
-from sync.joining import card_handles, write_stamp
-from sync.match import natural_key
+from sync.events import crm_stamp, shown_fields
+from sync.joining import claimed_by, write_stamp
 from sync.model import Create, Delete, Item, Kind, Reason, Role, Side, Update
 from sync.record import Job, done, settle, waiting
 from sync.settle import record_digest
@@ -54,9 +54,8 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
 async def _claimed(actions: Sequence[Create | Update | Delete], tools: Tools) -> list[Create | Update | Delete]:
     """Leave out people whom another mailbox is bringing into the CRM right now: next time they are matched."""
     new = [a for a in actions if isinstance(a, Create) and a.because is Reason.MAILBOX_NEW]
-    keys = [natural_key(action.source, tools.translator(action.kind)) for action in new]
     mine = tools.context.policy.mailbox
-    claims = [tools.registry.claim(card_handles(key, tools.keys), mine, tools.now()) for key in keys]
+    claims = [tools.registry.claim(claimed_by(action.source, tools.context), mine, tools.now()) for action in new]
     late = [action for action, got in zip(new, await asyncio.gather(*claims), strict=True) if not got]
     await tools.ledger.commit_groups(
         [waiting(Side.MAILBOX, a.source.id, a.kind, Reason.CHANGED_MEANWHILE, tools)] for a in late
@@ -69,7 +68,7 @@ def _job(action: Create | Update | Delete, tools: Tools) -> Job:
     match action:
         case Create(side=side, kind=kind, source=source, values=values):
             rendered = _render(side, tools.translator(kind), values, None, tools, action)
-            stamp = write_stamp(source.id, kind, tools.new_id()) if side is Side.MAILBOX else tools.new_id()
+            stamp = _stamp(side, kind, source, tools)
             owner = tools.context.policy.owner if side is Side.CRM else ""
             job.rendered[side] = rendered
             job.writes[side] = New(kind, rendered.fields, stamp, owner)
@@ -84,6 +83,13 @@ def _job(action: Create | Update | Delete, tools: Tools) -> Job:
         case Delete(side=side, item=item):
             job.writes[side] = Remove(item)
     return job
+
+
+def _stamp(side: Side, kind: Kind, source: Item, tools: Tools) -> str:
+    """What the new item will carry of ours."""
+    if side is Side.MAILBOX:
+        return write_stamp(source.id, kind, tools.new_id())
+    return crm_stamp(source) if kind is Kind.EVENT else tools.new_id()
 
 
 def _render(
@@ -128,7 +134,8 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
                     values = {f"{x.side.value}:{x.field_pair}": x.value for x in lost}
                     groups.append([_journal(pair.crm.id, job.action.because, values, tools)])
             case Delete(item=item, link=link, side=side):
-                fields = {f"{side.value}:{name}": value for name, value in item.fields.items() if value}
+                kept = shown_fields(item)
+                fields = {f"{side.value}:{name}": value for name, value in kept.items() if value}
                 groups.append([_journal(link.crm_id, job.action.because, fields, tools)])
     if roles:
         await tools.registry.hold_records(tools.context.policy.mailbox, roles)

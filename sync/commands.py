@@ -25,6 +25,17 @@ PERMIT = timedelta(hours=24)
 NEW = "new"
 SHOW_DIRECTORY_AFTER = timedelta(minutes=10)
 
+COMPARED = {
+    "kinds",
+    "contact_target",
+    "admin_mailbox",
+    "folder_name",
+    "use_default_folder",
+    "private_events",
+    "horizon_days",
+}
+"""Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
+
 
 class NotFound(Exception):
     """There is no such user or hold."""
@@ -291,6 +302,4 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
 
 def _decides(settings: Settings) -> dict[str, Any]:
     """The settings that change what is planned for an item."""
-    return settings.model_dump(
-        include={"kinds", "contact_target", "admin_mailbox", "folder_name", "use_default_folder"}
-    )
+    return settings.model_dump(include=COMPARED)

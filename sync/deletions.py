@@ -13,9 +13,11 @@ from datetime import timedelta
 
 from sync.apply import apply
 from sync.brakes import braked
+from sync.events import series_of
 from sync.gather import Links
 from sync.model import Delete, Kind, Reason, Side
 from sync.record import unlink_ops, waiting
+from sync.recurring import cut, cuts
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, put_pending
 from sync.store.registry import HoldRow, held_partition
@@ -56,6 +58,9 @@ class Deletions:
         if counted:
             await tools.ledger.save_checkpoint(point)  # before the calls: an upper bound
         allowed = free + counted
+        for series, actions in (await cuts(allowed, tools)).items():
+            await cut(series, actions, tools)
+            allowed = [action for action in allowed if action not in actions]
         for start in range(0, len(allowed), size):
             await apply(allowed[start : start + size], tools)
         if self.unlinked:
@@ -85,7 +90,7 @@ class Deletions:
                 rest.append(action)
         recent = self._recent(kind, side)
         population = await self._population(kind) + recent
-        if not braked(len(rest), recent, population):
+        if not braked(len(_things(rest)), recent, population):
             return permitted + rest
         await self._hold(kind, side, rest, list(holds.values()))
         return permitted
@@ -114,8 +119,10 @@ class Deletions:
 
     async def _population(self, kind: Kind) -> int:
         if self._links is not None:
-            return sum(1 for link in self._links.by_crm.values() if link.kind is kind)
-        return sum([1 async for link in self._tools.ledger.links() if link.kind is kind])
+            items = {series_of(link.item_id) for link in self._links.by_crm.values() if link.kind is kind}
+        else:
+            items = {series_of(link.item_id) async for link in self._tools.ledger.links() if link.kind is kind}
+        return len(items)
 
     def _recent(self, kind: Kind, side: Side) -> int:
         start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
@@ -129,8 +136,8 @@ class Deletions:
         start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
         hour = self._tools.now().strftime("%Y-%m-%dT%H")
         deletes = {key: n for key, n in self._point.deletes.items() if key.rsplit("|", 1)[1] > start}
-        for action in actions:
-            key = f"{action.link.kind.value}|{action.side.value}|{hour}"
+        for kind, side, _ in {(a.link.kind, a.side, series_of(a.link.item_id)) for a in actions}:
+            key = f"{kind.value}|{side.value}|{hour}"
             deletes[key] = deletes.get(key, 0) + 1
         return replace(self._point, deletes=deletes)
 
@@ -160,6 +167,11 @@ class Deletions:
             tools.counts[Reason.DELETE_BRAKE.value] += 1
             groups.append([put_pending(row)])
         await tools.ledger.commit_groups(groups)
+
+
+def _things(actions: Sequence[Delete]) -> set[str]:
+    """What is deleted, a series counted once however many of its occurrences go."""
+    return {series_of(action.link.item_id) for action in actions}
 
 
 def shown(action: Delete) -> str:

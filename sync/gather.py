@@ -10,11 +10,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from mapping import kind_of_card
 from mapping.model import Translator
 from sync.merge import edited
-from sync.model import Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
+from sync.model import Family, Item, Kind, Link, Pair, Present, Reason, Role, Side, Unread
 from sync.plan import Context
 from sync.sides.base import Crm, CursorLost, Mailbox
 from sync.store.ledger import MailboxLedger
@@ -41,8 +42,10 @@ class Work:
     joined: dict[str, Joined] = field(default_factory=dict)  # item id -> the record it is the same as, and why
     unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)  # id -> candidates: a hold asks
     allowed: set[str] = field(default_factory=set)  # ids that an admin said are new: not matched
+    whole: set[str] = field(default_factory=set)  # series whose occurrences inside the horizon are all in `cards`
     cursor: str = ""
     full: bool = False
+    family: Family = Family.PEOPLE
 
 
 async def read_changes(mailbox: Mailbox, cursor: str, work: Work) -> None:
@@ -55,21 +58,24 @@ async def read_changes(mailbox: Mailbox, cursor: str, work: Work) -> None:
             for item_id in page.gone:
                 work.cards.pop(item_id, None)
                 work.gone.add(item_id)
+            work.whole.update(page.whole)
             work.cursor = page.cursor or work.cursor
     except CursorLost:
         if not cursor:
             raise
         work.cards.clear()
         work.gone.clear()
+        work.whole.clear()
         work.full = True
-        await read_changes(mailbox, "", work)
+        afresh = mailbox.afresh(cursor) or ""
+        await read_changes(mailbox, afresh if afresh != cursor else "", work)
 
 
-async def read_everything(crm: Crm, owners: Sequence[str], work: Work) -> None:
-    """All CRM records that live in this mailbox, for the first fill and the nightly comparison."""
-    for kind in Kind:
+async def read_everything(crm: Crm, owners: Sequence[str], work: Work, now: datetime) -> None:
+    """All CRM records that live in this mailbox, for the first fill and the nightly comparison; of events those to come."""
+    for kind in work.family.kinds:
         for owner in owners:
-            async for ids in crm.owned(kind, owner):
+            async for ids in crm.owned(kind, owner, ending_after=now if kind is Kind.EVENT else None):
                 work.records.update(dict.fromkeys(ids, kind))
 
 
@@ -85,8 +91,11 @@ class Links:
         self.by_item[link.item_id] = link
 
 
-async def read_links(ledger: MailboxLedger, work: Work) -> Links:
-    """Links of everything in `work`; in a full comparison all links, whose items then are looked at too."""
+async def read_links(ledger: MailboxLedger, work: Work, before: str = "") -> Links:
+    """Links of everything in `work`; in a full comparison all links, whose items then are looked at too.
+
+    `before`: ISO UTC; events that were over by then are not in the listing's window and are not looked for.
+    """
     links = Links()
     ids = [*work.cards, *work.gone, *work.records]
     if work.full or len(ids) > MANY:
@@ -102,6 +111,8 @@ async def read_links(ledger: MailboxLedger, work: Work) -> Links:
                 links.add(one)
     if work.full:
         for link in links.by_crm.values():
+            if link.ends and link.ends < before:
+                continue
             work.records[link.crm_id] = link.kind
             if link.item_id not in work.cards:
                 work.gone.add(link.item_id)
@@ -154,7 +165,7 @@ def keys_of(work: Work, links: Links) -> list[Key]:
         joined = None if link else work.joined.get(item_id)
         crm_id = link.crm_id if link else joined.crm_id if joined else ""
         card = work.cards.get(item_id)
-        kind = link.kind if link else work.records.get(crm_id, card.kind if card else Kind.CONTACT)
+        kind = link.kind if link else work.records.get(crm_id, card.kind if card else work.family.kinds[0])
         keys[(crm_id, item_id)] = Key(crm_id, item_id, kind, link, joined.because if joined else None)
     return sorted(keys.values(), key=lambda key: (key.link is not None, key.crm_id, key.item_id))
 
@@ -256,12 +267,11 @@ async def other_homes(pairs: Sequence[Pair], registry: Registry, context: Contex
     if not moved:
         return set()
     holders = await registry.holders_near(moved)
-    mine = context.policy.mailbox
+    mine, family = context.policy.mailbox, Family.of(pairs[0].kind)
     taken: set[str] = set()
     for crm_id, held in holders.items():
         for mailbox in (m for m, role in held.items() if m != mine and role is Role.HOME):
-            if await MailboxLedger(registry.rows, mailbox, 0, "").link_by_crm(
-                crm_id
-            ):  # holding is noted before the call
+            ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)
+            if await ledger.link_by_crm(crm_id):  # holding is noted before the call
                 taken.add(crm_id)
     return taken

@@ -14,6 +14,7 @@ from sync.gather import Joined, Work
 from sync.match import KeyFields
 from sync.model import Item, Kind, Link, Present, Reason, Side
 from sync.record import company_after
+from sync.recurring import SERIES, finish_series
 from sync.settle import renewed
 from sync.store.ledger import Intent, drop_intent, drop_link, put_link
 from sync.tools import Tools
@@ -37,12 +38,15 @@ async def _in_mailbox(intents: Sequence[Intent], work: Work, tools: Tools) -> se
     async for page in tools.mailbox.stamped():
         for item in page:
             found.setdefault(item.stamp, item)  # the first: a copy made by the user carries the same stamp
-    records = await _records(intents, tools)
+    records = await _records([intent for intent in intents if not intent.id.startswith(SERIES)], tools)
     waiting: set[str] = set()
     for intent in intents:
         card = found.get(intent.stamp)
         if card is None:
             waiting |= await _forget_if_late(intent, GRAPH_TIME_LIMIT, tools)
+            continue
+        if intent.id.startswith(SERIES):
+            waiting |= set() if await finish_series(intent, card, tools) else {intent.id}
             continue
         if await tools.ledger.link_by_item(card.id):
             await tools.ledger.commit([drop_intent(intent.side, intent.id)])
@@ -65,8 +69,7 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
     waiting: set[str] = set()
     for kind in {intent.kind for intent in intents}:
         mine = [intent for intent in intents if intent.kind is kind]
-        since = min(_time(intent.since) for intent in mine) - SKEW
-        candidates = await _free(await tools.crm.created_since(kind, since.isoformat()), tools)
+        candidates = await _free(await _candidates(kind, mine, tools), tools)
         cards = await tools.mailbox.get([intent.id for intent in mine])
         found = _recognise(mine, candidates, tools)
         for intent in mine:
@@ -77,6 +80,13 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
             await _join(intent, record.id, intent.id, work, tools)
             await _link(intent, record.id, intent.id, [record, cards.get(intent.id)], tools)
     return waiting
+
+
+async def _candidates(kind: Kind, intents: Sequence[Intent], tools: Tools) -> list[Item]:
+    if kind is Kind.EVENT:
+        return await tools.crm.by_uid(kind, sorted({intent.stamp.rpartition("|")[0] for intent in intents}))
+    since = min(_time(intent.since) for intent in intents) - SKEW
+    return await tools.crm.created_since(kind, since.isoformat())
 
 
 async def _free(records: Sequence[Item], tools: Tools) -> dict[str, Item]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mapping import kind_of_card
+from sync.events import crm_stamp
 from sync.gather import MANY, Joined, Key, Links, Work, read_records
 from sync.match import handles_of, match, natural_key, same
 from sync.merge import Digests
@@ -26,17 +27,17 @@ async def join_unlinked(
     work: Work, links: Links, mailbox: Mailbox, crm: Crm, context: Context, ledger: MailboxLedger
 ) -> None:
     """Find the partners of cards and records without a link: by stamp, then by natural key (SPEC 1.5)."""
-    await _learn(links, [joined.crm_id for joined in work.joined.values()], ledger)
+    await learn(links, [joined.crm_id for joined in work.joined.values()], ledger)
     work.joined = {i: j for i, j in work.joined.items() if j.crm_id not in links.by_crm}  # somebody has it: ask anew
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
-    await _by_stamp(cards, work, links, mailbox, crm, context, ledger)
+    await by_stamp(cards, work, links, mailbox, crm, context, ledger)
     rest = {i: item for i, item in cards.items() if i not in work.joined and i not in work.allowed}
     keys = {i: natural_key(item, context.translators[item.kind]) for i, item in rest.items() if _tellable(item)}
     await _by_key(keys, work, links, crm, context, ledger)
     await _known_already(work, links, crm, context)
 
 
-async def _learn(links: Links, crm_ids: Collection[str], ledger: MailboxLedger) -> None:
+async def learn(links: Links, crm_ids: Collection[str], ledger: MailboxLedger) -> None:
     """Whether these records have a card here already: only what the ledger says counts."""
     unknown = [crm_id for crm_id in crm_ids if crm_id not in links.by_crm]
     for link in await asyncio.gather(*(ledger.link_by_crm(crm_id) for crm_id in unknown)):
@@ -44,7 +45,7 @@ async def _learn(links: Links, crm_ids: Collection[str], ledger: MailboxLedger) 
             links.add(link)
 
 
-async def _by_stamp(
+async def by_stamp(
     cards: Mapping[str, Item],
     work: Work,
     links: Links,
@@ -65,7 +66,7 @@ async def _by_stamp(
             if isinstance(present, Item):
                 stamps[item_id] = present.stamp
                 work.cards[item_id] = replace(present, kind=cards[item_id].kind)
-    await _learn(links, {read_stamp(stamp)[0] for stamp in stamps.values()} - {""}, ledger)
+    await learn(links, {read_stamp(stamp)[0] for stamp in stamps.values()} - {""}, ledger)
     by_record: Mapping[str, list[str]] = defaultdict(list)
     for item_id, stamp in stamps.items():
         crm_id, kind = read_stamp(stamp)
@@ -105,7 +106,7 @@ async def _by_key(
         for found in await crm.find([keys[item_id] for item_id in part]):
             for item in found:
                 records[item.id] = natural_key(item, context.translators[item.kind])
-    await _learn(links, records, ledger)
+    await learn(links, records, ledger)
     candidates = [(crm_id, key) for crm_id, key in records.items() if not context.buried(crm_id)]
     taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
     result = match([(i, keys[i]) for i in ids], candidates, taken)
@@ -156,6 +157,13 @@ async def find_left_cards(
         else p
         for p in pairs
     ]
+
+
+def claimed_by(item: Item, context: Context) -> list[str]:
+    """What an item is recognised by in every mailbox: names and addresses of people, the iCalUId and the occurrence of an event."""
+    if item.kind is Kind.EVENT:
+        return [context.digests.digest(Kind.EVENT.value, "handle", "1", crm_stamp(item))]
+    return card_handles(natural_key(item, context.translators[item.kind]), context.digests)
 
 
 def card_handles(key: NaturalKey, digests: Digests) -> list[str]:

@@ -8,7 +8,7 @@ different is a conflict.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mapping.model import Direction, FieldPair, Mode, Translator
@@ -85,12 +85,15 @@ def merge(crm: Item, mailbox: Item, sealed: Sealed, translator: Translator, poli
     agreed: set[str] = set()
     lost: list[Lost] = []
     sides: set[Side] = set()
+    inbound = translator.inbound(mailbox.fields)
     for pair in translator.pairs:
         if pair.id not in crm_values:
             continue
         values = {Side.CRM: crm_values[pair.id]}
         if pair.id in mailbox_values:
             values[Side.MAILBOX] = mailbox_values[pair.id]
+        if pair.id in inbound:
+            pair = replace(pair, direction=Direction.TO_CRM)
         verdict = _field(pair, values, sealed, translator, policy, role, winner)
         sides |= verdict.edited
         if verdict.agree:

@@ -33,6 +33,22 @@ class Side(StrEnum):
 class Kind(StrEnum):
     CONTACT = "contact"
     COMPANY = "company"
+    EVENT = "event"
+
+
+class Family(StrEnum):
+    """Kinds that live together in a mailbox: one listing, one ledger partition, one checkpoint."""
+
+    PEOPLE = "people"
+    CALENDAR = "calendar"
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (Kind.CONTACT, Kind.COMPANY) if self is Family.PEOPLE else (Kind.EVENT,)
+
+    @classmethod
+    def of(cls, kind: Kind) -> Family:
+        return cls.CALENDAR if kind is Kind.EVENT else cls.PEOPLE
 
 
 class Role(StrEnum):
@@ -54,6 +70,7 @@ class Item:
     owner: str = ""  # crm: id of the owning user or group; mailbox: the mailbox's id
     stamp: str = ""  # the token of ours that the item carries, '' when unknown or none
     modified: str = ""  # ISO 8601 UTC with seconds, '' when unknown: only for the conflict winner `latest`
+    series: str = ""  # mailbox: id of the series that this event is an occurrence of
 
 
 class Proof(StrEnum):
@@ -119,6 +136,7 @@ class Link:
     item_version: str = ""
     streaks: Mapping[str, str] = field(default_factory=dict)  # field pair id -> "count@run": see `settle`
     flags: frozenset[str] = frozenset()  # what was already said about it, so that it is said once
+    ends: str = ""  # events: ISO UTC, when it is over as far as both sides were known
 
     def id_on(self, side: Side) -> str:
         return self.crm_id if side is Side.CRM else self.item_id
@@ -173,6 +191,28 @@ class Reason(StrEnum):
     """More than one item may be the same: an admin decides."""
     NO_NAME = "no_name"
     """A card without names, company and address cannot be held by vtenext."""
+    ENDED = "ended"
+    """Over already: the past is not written to a mailbox, and an occurrence of the past is not touched at all."""
+    BASELINE = "baseline"
+    """Was in the CRM when the mailbox was connected, and is as it was then: not exported."""
+    FIRST_IMPORT = "first_import"
+    """Made in the CRM while the first synchronisation imports: written to the mailbox afterwards."""
+    BEFORE_START = "before_start"
+    """Ended before the day from which this user synchronises."""
+    NO_TIME = "no_time"
+    """Has no usable start and end."""
+    CANCELLED = "cancelled"
+    """A meeting that its organizer cancelled."""
+    MEETING = "meeting"
+    """A meeting with attendees: only the organizer's mailbox may write it."""
+    PRIVATE = "private"
+    """Private, and the user keeps private events out of the CRM."""
+    SERIES_FORMING = "series_forming"
+    """The CRM saves a series record by record: written to the mailbox when its set of records has been quiet."""
+    CRM_SERIES = "crm_series"
+    """Records of one CRM series whose dates fit a rule: one series in the mailbox."""
+    SERIES_CUT = "series_cut"
+    """All coming occurrences were deleted in the CRM: the mailbox's series ends before them."""
     DELETE_BRAKE = "delete_brake"
     """More deletions than the brake allows: an admin decides."""
     CHANGED_MEANWHILE = "changed_meanwhile"
@@ -205,6 +245,12 @@ class Flag(StrEnum):
     COMPANY_AMBIGUOUS = "company_ambiguous"
     MANDATORY_KEPT = "mandatory_kept"
     GUEST_COPY = "guest_copy"
+    REMINDER_KEPT = "reminder_kept"
+    REMINDER_ROUNDED = "reminder_rounded"
+    TIME_ROUNDED = "time_rounded"
+    BODY_KEPT = "body_kept"
+    CRM_PRIVATE = "crm_private"
+    """Made private in the CRM: its text is there by the user's own doing and is not masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +304,7 @@ class Update:
     lost: tuple[Lost, ...] = ()
     flags: frozenset[Flag] = frozenset()
     role: Role = Role.HOME
+    dropped: frozenset[Flag] = frozenset()  # said before, true no more
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from mapping import kind_of_card
 from mapping.model import Translator
@@ -52,7 +53,7 @@ class Context:
     """What the planner of one mailbox needs besides the pair.
 
     `tombstones`: ids (of either side) that were unlinked on purpose -> why. `intents`: ids whose creation on the other side is open.
-    `homes`: crm ids that another mailbox already holds as home.
+    `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
     """
 
     policy: Policy
@@ -61,6 +62,8 @@ class Context:
     tombstones: Mapping[str, Reason] = field(default_factory=dict)
     intents: Collection[str] = ()
     homes: Collection[str] = ()
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    baseline: Mapping[str, str] = field(default_factory=dict)
 
     def sealed(self, link: Link) -> Sealed:
         version = self.translators[link.kind].version
@@ -75,7 +78,7 @@ class Context:
         return self.tombstones.get(id_, Reason.REASSIGNED) is not Reason.REASSIGNED
 
     def is_home(self, item: Item) -> bool:
-        return self.policy.home_of(item.owner) == self.policy.mailbox
+        return self.policy.home_of(item.owner, item.kind) == self.policy.mailbox
 
 
 def plan_pair(pair: Pair, context: Context) -> Action | None:
@@ -171,7 +174,7 @@ def _reassigned(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
     result = _merge(crm, mailbox, context.sealed(link), link.kind, Role.HOME, context)
     if result.to_crm:
         return Update(pair, result.to_crm, {}, result.agreed, Reason.REASSIGNED, result.lost)
-    new_home = context.policy.home_of(crm.owner)
+    new_home = context.policy.home_of(crm.owner, crm.kind)
     if new_home and crm.id not in context.homes:
         return Wait(Side.CRM, crm.id, Reason.OTHER_HOME)
     if link.origin is Side.MAILBOX or not context.policy.kinds[link.kind].to_mailbox:
@@ -231,7 +234,7 @@ def _crm_only(crm: Item, context: Context) -> Action | None:
     if context.buried(crm.id):
         return Leave(Side.CRM, crm.id, Reason.TOMBSTONE)
     if not context.is_home(crm):
-        return None if context.policy.home_of(crm.owner) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
+        return None if context.policy.home_of(crm.owner, crm.kind) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
     return _create(crm, Side.MAILBOX, Reason.CRM_NEW, context)
 
 

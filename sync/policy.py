@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from sync.model import Kind, Role, Side
+from sync.model import Family, Kind, Role, Side
 
 
 class Winner(StrEnum):
@@ -44,6 +46,38 @@ class KindPolicy:
         return self.delete_in_mailbox if side is Side.MAILBOX else self.delete_in_crm
 
 
+EVENTS = KindPolicy(delete_in_crm=True, winner=Winner.MAILBOX)
+
+
+def default_kinds() -> dict[Kind, KindPolicy]:
+    """SPEC 1 and 1.6: cards are deleted in the mailbox only and the CRM wins; events both ways, and the mailbox wins."""
+    return {kind: EVENTS if kind is Kind.EVENT else KindPolicy() for kind in Kind}
+
+
+class PrivateEvents(StrEnum):
+    """What the CRM sees of a mailbox's private and confidential events (SPEC 2.10)."""
+
+    BUSY = "busy"
+    FULL = "full"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarPolicy:
+    """What the planner must know of a calendar. `zone`: the CRM's, in which its whole days begin and end.
+
+    `since`: what ended before that day is not imported. `import_only`: the first synchronisation, which writes nothing to the mailbox.
+    """
+
+    zone: ZoneInfo
+    since: date = date(1970, 1, 1)
+    private: PrivateEvents = PrivateEvents.BUSY
+    import_only: bool = False
+
+
+NO_CALENDAR = CalendarPolicy(ZoneInfo("UTC"))
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Everything the planner of one mailbox must know of settings and users.
@@ -57,8 +91,10 @@ class Policy:
     owner: str
     homes: Mapping[str, str]
     admin_mailbox: str = ""
-    kinds: Mapping[Kind, KindPolicy] = field(default_factory=lambda: {kind: KindPolicy() for kind in Kind})
+    kinds: Mapping[Kind, KindPolicy] = field(default_factory=default_kinds)
+    calendar: CalendarPolicy = NO_CALENDAR
 
-    def home_of(self, owner: str) -> str:
-        """The mailbox in which records of `owner` live, '' when there is none."""
-        return self.admin_mailbox or self.homes.get(owner, "")
+    def home_of(self, owner: str, kind: Kind = Kind.CONTACT) -> str:
+        """The mailbox in which items of `owner` live, '' when there is none. Events live with their owner, whatever the contacts do."""
+        shared = self.admin_mailbox if Family.of(kind) is Family.PEOPLE else ""
+        return shared or self.homes.get(owner, "")

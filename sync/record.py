@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mapping.model import Rendered, Translator
 from sync.errors import Failure
+from sync.events import over_at
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.settle import answered, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
@@ -96,7 +97,8 @@ def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
     retyped = action.because is Reason.BECAME_CONTACT
     origin = old.origin if old and not retyped else action.source.side
     role = old.role if old and not retyped else Role.HOME
-    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role)
+    flags = old.flags & {Flag.CRM_PRIVATE} if old else frozenset()
+    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=flags)
 
 
 def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Side, tools: Tools) -> Link:
@@ -116,12 +118,13 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
     shows = _values_of(card, translator, held)
     unseen = {p: v for p, v in crm_values.items() if p not in shows and p not in rendered.refused}
     mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
-    flags = frozenset(rendered.flags)
+    flags = link.flags | rendered.flags
     return replace(
         renewed(link, sealed, crm_values, mailbox_values),
         crm_version=crm.version,
         item_version=card.version,
         flags=flags,
+        ends=over_at((crm, card), None, tools.context) if link.kind is Kind.EVENT else "",
     )
 
 
@@ -150,7 +153,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin)
     after = _brought_together(job, action, before, crm, card, tools)
     link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
-    link = replace(link, role=action.role, flags=before.flags | flags)
+    ends = over_at((crm, card, *_answers(job)), linked, tools.context) if crm.kind is Kind.EVENT else ""
+    link = replace(link, role=action.role, flags=(before.flags | flags) - action.dropped, ends=ends)
     if after.written:
         link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
     ops: dict[str, Op] = {}
@@ -174,6 +178,10 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if linked is None:
         ops.update({op.key: op for op in (drop_intent(Side.CRM, crm.id), drop_intent(Side.MAILBOX, card.id))})
     return list(ops.values()), link
+
+
+def _answers(job: Job) -> list[Item]:
+    return [result.item for result in job.results.values() if isinstance(result, Done) and result.item]
 
 
 @dataclass(frozen=True, slots=True)

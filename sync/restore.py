@@ -6,11 +6,12 @@ and can record nothing more, as after a crash. No HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.connector import Connector, Outside
 from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
-from sync.model import Reason
+from sync.model import Family, Reason
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_pending
 from sync.store.registry import MailboxRow
@@ -54,9 +55,9 @@ async def clear_errors(connector: Connector) -> Cleared:
     """Every mailbox out of its error state, every quarantined item back to work, deleted folders forgotten."""
     mailboxes = items = 0
     for row in await connector.registry.mailboxes():
-        stuck = [each for each in await _reader(connector, row.id).pending() if each.because in GIVEN_UP]
+        stuck = {family: await _stuck(connector, row.id, family) for family in Family}
         lost_folder = row.state == "error" and row.cause == Cause.FOLDER_DELETED.value
-        if stuck or lost_folder:
+        if any(stuck.values()) or lost_folder:
             items += await _put_back(connector, row, stuck, lost_folder)
         if row.state == "error":
             mailboxes += 1
@@ -76,27 +77,30 @@ async def clear_attempts(connector: Connector) -> None:
             await connector.registry.change_mailbox(row.id, attempts=0, due_at="")
 
 
-def _reader(connector: Connector, mailbox: str) -> MailboxLedger:
-    """For reading only: without a fence it cannot commit."""
-    return MailboxLedger(connector.registry.rows, mailbox, 0, "")
+async def _stuck(connector: Connector, mailbox: str, family: Family) -> list[Pending]:
+    ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "", family)  # no fence: for reading only
+    return [each for each in await ledger.pending() if each.because in GIVEN_UP]
 
 
-async def _put_back(connector: Connector, row: MailboxRow, stuck: list[Pending], lost_folder: bool) -> int:
+async def _put_back(
+    connector: Connector, row: MailboxRow, stuck: Mapping[Family, Sequence[Pending]], lost_folder: bool
+) -> int:
     """Under the mailbox's lease. How many; 0 when a worker took the lease first: the admin presses again."""
     await connector.registry.change_mailbox(row.id, holder="", expires="")
     lease = await connector.registry.take_lease(row.id, connector.new_id(), connector.now())
     if lease is None:
         return 0
     try:
-        ledger = await MailboxLedger.open(connector.registry.rows, row.id, lease.row.fence)
-        ops: list[Op] = [put_pending(replace(each, because=Reason.REFUSED, fails=0, cause="")) for each in stuck]
-        await ledger.commit(ops)
-        point = await ledger.checkpoint()
-        # One run further: the streaks of fields that were written run after run are no longer consecutive.
-        after = replace(point, run=point.run + 1)
-        if lost_folder:
-            after = Checkpoint(run=after.run, deletes=after.deletes)
-        await ledger.save_checkpoint(after)
+        for family, pending in stuck.items():
+            ledger = await MailboxLedger.open(connector.registry.rows, row.id, lease.row.fence, family)
+            ops: list[Op] = [put_pending(replace(each, because=Reason.REFUSED, fails=0, cause="")) for each in pending]
+            await ledger.commit(ops)
+            point = await ledger.checkpoint()
+            # One run further: the streaks of fields that were written run after run are no longer consecutive.
+            after = replace(point, run=point.run + 1)
+            if lost_folder and family is Family.PEOPLE:
+                after = Checkpoint(run=after.run, deletes=after.deletes)
+            await ledger.save_checkpoint(after)
     finally:
         await connector.registry.release(lease, dirty=True)
-    return len(stuck)
+    return sum(len(pending) for pending in stuck.values())

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync import calendar
 from sync.apply import apply
 from sync.deletions import Deletions
+from sync.events import plan_event
 from sync.gather import (
     Joined,
     Key,
+    Links,
     Work,
     company_names,
     drop_echoes,
@@ -31,11 +34,11 @@ from sync.gather import (
 )
 from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
-from sync.joining import card_handles, find_left_cards, join_unlinked
-from sync.match import natural_key
-from sync.model import Action, Create, Delete, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
+from sync.joining import claimed_by, find_left_cards, join_unlinked
+from sync.model import Create, Delete, Family, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
 from sync.plan import plan_pair
 from sync.record import unlink_ops, waiting
+from sync.recurring import CrmSeries, Planned, create_series, find_series
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
@@ -52,6 +55,8 @@ RETRIED = frozenset(
         Reason.CHANGED_MEANWHILE,
         Reason.REFUSED,
         Reason.SLICE_ENDED,
+        Reason.FIRST_IMPORT,
+        Reason.SERIES_FORMING,
     }
 )
 """Pending for these reasons is looked at in every run; the others wait for a change, an admin or a full comparison."""
@@ -82,10 +87,11 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     point = await tools.ledger.checkpoint()
     tools.run = point.run + 1
     tools.pending = {(row.side, row.id): row for row in await tools.ledger.pending()}
+    tools.context = replace(tools.context, now=tools.now())
+    if tools.family is Family.CALENDAR:
+        point = await calendar.begin(point, _owners(tools), tools)
     work, marks = await _gather(tools, point, limits, full)
-    links = await read_links(tools.ledger, work)
-    drop_echoes(work, links)
-    await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
+    links = await _linked(work, tools)
     keys = keys_of(work, links)
     if work.full and point.compared:
         touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
@@ -102,22 +108,40 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         full_at = tools.at() if work.full else point.full_at
         if work.full:
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
+        imported = point.imported or tools.family is Family.CALENDAR
         await tools.ledger.save_checkpoint(
-            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="")
+            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
     return Outcome(dict(tools.counts), unfinished)
 
 
+async def _linked(work: Work, tools: Tools) -> Links:
+    """The links of what is to be looked at, and partners for what has none."""
+    if tools.family is Family.PEOPLE:
+        links = await read_links(tools.ledger, work)
+        drop_echoes(work, links)
+        await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
+        return links
+    links = await read_links(tools.ledger, work, calendar.looked_back(tools))
+    await calendar.claim_occurrences(work, links, tools)
+    drop_echoes(work, links)
+    await calendar.join_events(work, links, tools)
+    if any(crm_id not in links.by_crm for crm_id in work.records):
+        tools.context = replace(tools.context, baseline=await tools.ledger.baseline())
+    return links
+
+
 async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark]]:
     """Everything to look at, from the mailbox's delta, the marks, pending rows, decided holds and open intents."""
-    work = Work(full=full or not point.cursor)
-    marks = await tools.registry.inbox(tools.context.policy.mailbox)
+    work = Work(full=full or not point.cursor, family=tools.family)
+    inbox = await tools.registry.inbox(tools.context.policy.mailbox)
+    marks = [mark for mark in inbox if mark.kind in tools.family.kinds]
     work.records.update({mark.crm_id: mark.kind for mark in marks})
-    await read_changes(tools.mailbox, "" if work.full else point.cursor, work)
+    await _read_mailbox(point, work, tools)
     if work.full:
-        await read_everything(tools.crm, _owners(tools), work)
+        await read_everything(tools.crm, _owners(tools), work, tools.now())
     open_ids = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
     tools.context = replace(tools.context, intents=open_ids)
     for row in list(tools.pending.values()):
@@ -128,20 +152,29 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
             work.cards.setdefault(stone.other, None)
         if stone.because is Reason.LEFT_FOLDER and stone.side is Side.MAILBOX and stone.id in work.cards:
             work.joined.setdefault(stone.id, Joined(stone.other, Reason.MATCHED))  # it was moved back
-            work.records.setdefault(stone.other, _kind_of(work.cards[stone.id]))
+            work.records.setdefault(stone.other, _kind_of(work.cards[stone.id], tools))
     await read_waiting(work, tools.mailbox)
     work.joined = {i: j for i, j in work.joined.items() if i in work.cards}
     return work, marks
 
 
-def _kind_of(card: Item | None) -> Kind:
-    return card.kind if card else Kind.CONTACT
+async def _read_mailbox(point: Checkpoint, work: Work, tools: Tools) -> None:
+    """The mailbox's changes; for a comparison in full everything, after what changed outside of what is listed again."""
+    afresh = tools.mailbox.afresh(point.cursor) if point.cursor and work.full else None
+    if point.cursor and (afresh or not work.full):
+        await read_changes(tools.mailbox, point.cursor, work)
+    if work.full:
+        await read_changes(tools.mailbox, afresh or "", work)
+
+
+def _kind_of(card: Item | None, tools: Tools) -> Kind:
+    return card.kind if card else tools.family.kinds[0]
 
 
 def _owners(tools: Tools) -> Sequence[str]:
     """Whose records live in this mailbox."""
     policy = tools.context.policy
-    if policy.admin_mailbox:
+    if policy.admin_mailbox and tools.family is Family.PEOPLE:
         return [""]
     return [owner for owner, home in policy.homes.items() if home == policy.mailbox]
 
@@ -184,8 +217,10 @@ async def _pipeline(
 
     async def producer() -> int:
         planned = 0
-        async for actions in _chunks(keys, work, tools, limits):
+        async for actions, forming in _chunks(keys, work, tools, limits):
             batch = await _sort_out(actions, work, deletions, tools)
+            for series in forming:
+                await create_series(series, tools)
             for start in range(0, len(batch), limits.batch):
                 await queue.put(batch[start : start + limits.batch])
             planned = min(planned + limits.chunk, len(keys))
@@ -214,8 +249,8 @@ async def _together(producer: Coroutine[Any, Any, int], writers: Sequence[Corout
 
 async def _chunks(
     keys: Sequence[Key], work: Work, tools: Tools, limits: Limits
-) -> AsyncIterator[list[tuple[Pair, Action | None]]]:
-    """Pairs and what is planned for them, a chunk at a time."""
+) -> AsyncIterator[tuple[list[Planned], list[CrmSeries]]]:
+    """Pairs and what is planned for them, a chunk at a time; and records that become one series in the mailbox."""
     handles: dict[str, list[str]] = {}
     for row in tools.pending.values():
         for handle in row.handles.split():
@@ -224,11 +259,14 @@ async def _chunks(
         await tools.guard()
         part = keys[start : start + limits.chunk]
         pairs = await read_pairs(part, work, tools.mailbox, tools.crm, tools.context)
-        pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
-        tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
         homes = await other_homes(pairs, tools.registry, tools.context)
         context = replace(tools.context, homes=homes)
-        yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs]
+        if tools.family is Family.CALENDAR:
+            yield await find_series([(pair, _hold(pair, work) or plan_event(pair, context)) for pair in pairs], tools)
+            continue
+        pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
+        tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
+        yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs], []
 
 
 def _hold(pair: Pair, work: Work) -> Hold | None:
@@ -242,7 +280,7 @@ def _hold(pair: Pair, work: Work) -> Hold | None:
 
 
 async def _sort_out(
-    planned: Sequence[tuple[Pair, Action | None]], work: Work, deletions: Deletions, tools: Tools
+    planned: Sequence[Planned], work: Work, deletions: Deletions, tools: Tools
 ) -> list[Create | Update | Delete]:
     """Writes go on; deletions wait for the end; everything that is no write is recorded here."""
     batch: list[Create | Update | Delete] = []
@@ -280,7 +318,7 @@ def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
     card = pair.mailbox
     if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
         return []
-    handles = card_handles(natural_key(card, tools.translator(card.kind)), tools.keys)
+    handles = claimed_by(card, tools.context) if card.kind is not Kind.EVENT else []
     row = Pending(Side.MAILBOX, card.id, action.because, tools.at(), kind=card.kind.value, handles=" ".join(handles))
     tools.pending[(Side.MAILBOX, card.id)] = row
     return [put_pending(row)]

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sync.errors import ConfigMistake
 from sync.model import Kind
-from sync.policy import KindPolicy, MailboxDelete, Winner
+from sync.policy import KindPolicy, MailboxDelete, PrivateEvents, Winner
 from sync.store.base import Conflict, Insert, Op, Replace, Rows
 from sync.store.secrets import Undecipherable
 
@@ -77,9 +78,17 @@ class KindSettings(Model):
     winner: Winner = Winner.CRM
 
 
+class EventSettings(KindSettings):
+    """Events travel, and are deleted, both ways; the mailbox wins (SPEC 1, 1.6). `mailbox_delete` counts where deletions do not travel."""
+
+    delete_in_crm: bool = True
+    winner: Winner = Winner.MAILBOX
+
+
 class Kinds(Model):
     contact: KindSettings = KindSettings()
     company: KindSettings = KindSettings()
+    event: EventSettings = EventSettings()
 
 
 class Settings(Model):
@@ -92,6 +101,9 @@ class Settings(Model):
     admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
     folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
     use_default_folder: bool = False
+    private_events: PrivateEvents = PrivateEvents.BUSY
+    sync_start: date = date(1970, 1, 1)
+    horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     verbose_log: bool = False
@@ -109,10 +121,11 @@ class Settings(Model):
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""
-        return {kind: self._policy(getattr(self.kinds, kind.value)) for kind in Kind}
+        return {kind: self._policy(kind, getattr(self.kinds, kind.value)) for kind in Kind}
 
-    def _policy(self, kind: KindSettings) -> KindPolicy:
-        to_crm = kind.to_crm if kind.to_crm is not None else not self.use_default_folder
+    def _policy(self, which: Kind, kind: KindSettings) -> KindPolicy:
+        default = which is Kind.EVENT or not self.use_default_folder
+        to_crm = kind.to_crm if kind.to_crm is not None else default
         return KindPolicy(
             to_crm, kind.to_mailbox, kind.delete_in_crm, kind.delete_in_mailbox, kind.mailbox_delete, kind.winner
         )

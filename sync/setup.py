@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mapping.model import Translator
 from sync.model import Kind
-from sync.policy import KindPolicy, Policy
+from sync.policy import NO_CALENDAR, CalendarPolicy, KindPolicy, Policy, default_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,13 @@ class Setup:
     homes: Mapping[str, str]
     admin_mailbox: str = ""
     admin_user: str = ""
-    kinds: Mapping[Kind, KindPolicy] = field(default_factory=lambda: {kind: KindPolicy() for kind in Kind})
+    kinds: Mapping[Kind, KindPolicy] = field(default_factory=default_kinds)
+    calendar: CalendarPolicy = NO_CALENDAR
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
         owner = self.admin_user if self.admin_mailbox == mailbox and self.admin_user else user
-        return Policy(mailbox, owner, self.homes, self.admin_mailbox, self.kinds)
+        return Policy(mailbox, owner, self.homes, self.admin_mailbox, self.kinds, self.calendar)
 
-    def home_of(self, owner: str) -> str:
-        return self.admin_mailbox or self.homes.get(owner, "")
+    def home_of(self, owner: str, kind: Kind) -> str:
+        return self.policy("", "").home_of(owner, kind)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync.connector import AT_ONCE, Connector
+from sync.model import Family
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
 from sync.tick import last_sweep
@@ -97,9 +98,13 @@ def next_run(schedule: str, now: datetime) -> str:
 
 
 async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> MailboxStatus:
-    ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")  # no fence: for reading only
-    pending = Counter(each.because.value for each in await ledger.pending())
-    point = await ledger.checkpoint()
+    rows = connector.registry.rows
+    ledgers = [MailboxLedger(rows, row.id, 0, "", family) for family in Family]  # no fence: for reading only
+    pending: Counter[str] = Counter()
+    for ledger in ledgers:
+        pending.update(each.because.value for each in await ledger.pending())
+    points = [await ledger.checkpoint() for ledger in ledgers]
+    compared_at = min(point.full_at for point in points)
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
@@ -112,8 +117,8 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
         last_counts=_counts(row.counts),
         pending=dict(sorted(pending.items())),
         holds=holds,
-        comparing=row.enabled and (row.full or not point.full_at),
-        compared_at=point.full_at,
+        comparing=row.enabled and (row.full or not compared_at),
+        compared_at=compared_at,
     )
 
 

@@ -7,17 +7,19 @@ not name the old owner, a deletion carries only an id). A mark says "look at thi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mapping.model import Translator
 from sync.brakes import SWEEP_LIMITS, braked
+from sync.events import series_of
 from sync.merge import Digests
-from sync.model import Item, Kind, Reason, Side
+from sync.model import Family, Item, Kind, Reason, Role, Side
 from sync.settle import record_digest
 from sync.sides.base import Crm
 from sync.store.base import Put, Rows
+from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow, Registry, held_partition
 
 PARTITION = "sweep"
@@ -31,7 +33,7 @@ class SweepTools:
     registry: Registry
     translators: Mapping[Kind, Translator]
     digests: Digests
-    home_of: Callable[[str], str]
+    home_of: Callable[[str, Kind], str]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -51,14 +53,14 @@ class Swept:
 async def sweep(tools: SweepTools) -> Swept:
     """Read every module's changes since the last sweep and mark mailboxes."""
     swept = Swept()
-    for kind in Kind:
+    for kind in tools.translators:
         await _sweep_kind(kind, tools, swept)
     return swept
 
 
-async def begin_cursors(crm: Crm, rows: Rows) -> None:
+async def begin_cursors(crm: Crm, rows: Rows, kinds: Iterable[Kind]) -> None:
     """Before the first run of any mailbox: the sweep reads from now on, what is there already is read by each first fill."""
-    for kind in Kind:
+    for kind in kinds:
         if await rows.get(PARTITION, kind.value) is None:
             await rows.transact(PARTITION, [Put(kind.value, {"cursor": await crm.beginning()})])
 
@@ -67,7 +69,7 @@ async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
     rows = tools.registry.rows
     row = await rows.get(PARTITION, kind.value)
     if row is None:  # nobody ran yet
-        await begin_cursors(tools.crm, rows)
+        await begin_cursors(tools.crm, rows, [kind])
         return
     gone: list[str] = []
     cursor = str(row.data["cursor"])
@@ -97,7 +99,7 @@ async def _mark_items(items: Sequence[Item], kind: Kind, tools: SweepTools, swep
     holders = await tools.registry.holders_near([item.id for item in items])
     marks: dict[str, list[tuple[Kind, str]]] = defaultdict(list)
     for item in items:
-        home = tools.home_of(item.owner)
+        home = tools.home_of(item.owner, kind)
         swept.without_mailbox += not home
         for mailbox in {*holders[item.id], *([home] if home else [])}:
             marks[mailbox].append((kind, item.id))
@@ -132,11 +134,26 @@ async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: S
         held = [crm_id for crm_id in held if crm_id not in answered]
     swept.gone += len(held)
     await tools.registry.saw(dict.fromkeys(held, ""))  # restored from the recycle bin it must not look like an echo
-    if braked(len(held), 0, await tools.crm.count(kind) + len(held), SWEEP_LIMITS):
+    population = await tools.crm.count(kind) + len(held)
+    if braked(len(held), 0, population, SWEEP_LIMITS) and braked(
+        await _things(held, holders, kind, tools), 0, population, SWEEP_LIMITS
+    ):
         swept.held += len(held)
         await _hold(held, kind, tools)
         return
     await _mark_holders(held, kind, tools, swept)
+
+
+async def _things(held: Sequence[str], holders: Mapping[str, Mapping[str, Role]], kind: Kind, tools: SweepTools) -> int:
+    """How many things these records are: a series made or deleted at a stroke is one, however many occurrences it has."""
+    if kind is not Kind.EVENT:
+        return len(held)
+    found: set[str] = set()
+    for crm_id in held:
+        for mailbox in holders[crm_id]:
+            link = await MailboxLedger(tools.registry.rows, mailbox, 0, "", Family.CALENDAR).link_by_crm(crm_id)
+            found.add(series_of(link.item_id) if link else crm_id)
+    return len(found)
 
 
 async def _hold(ids: Sequence[str], kind: Kind, tools: SweepTools) -> None:

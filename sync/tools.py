@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mapping.model import Translator
 from sync.merge import Digests
-from sync.model import Kind, Side
+from sync.model import Family, Kind, Side
 from sync.plan import Context
 from sync.sides.base import Crm, Mailbox
 from sync.store.ledger import MailboxLedger, Pending
@@ -42,6 +42,10 @@ class Tools:
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def family(self) -> Family:
+        return self.ledger.family
 
     def translator(self, kind: Kind) -> Translator:
         return self.context.translators[kind]

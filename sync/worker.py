@@ -6,19 +6,22 @@ records nothing more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
+from sync.model import Family
 from sync.plan import Context
+from sync.policy import CalendarPolicy
 from sync.run import Limits, Outcome, run_mailbox
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
 from sync.store.board import ATTEMPTS, BoardStore, spacing
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MAX_STARTS, Lease, Registry
+from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
 
@@ -33,6 +36,10 @@ class Sides(Protocol):
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         """Opens (or makes) the contact folder. Raises StopMailbox when a folder that was known is gone."""
+        ...
+
+    async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        """The mailbox's default calendar."""
         ...
 
 
@@ -86,22 +93,43 @@ class Worker:
         return None
 
     async def _slice(self, lease: Lease, setup: Setup, generation: int) -> Outcome:
-        row = lease.row
-        ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence)
+        """Each family of kinds in turn, with its share of the time."""
         guard = self._guard(lease, generation)
         await guard()
         crm = await self.sides.crm()
-        await begin_cursors(crm, self.registry.rows)
+        await begin_cursors(crm, self.registry.rows, setup.translators)
+        families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
+        limits = replace(self.limits, slice=self.limits.slice / len(families))
+        counts: Counter[str] = Counter()
+        unfinished = False
+        for family in families:
+            outcome = await self._family(family, lease.row, setup, crm, guard, limits)
+            counts.update(outcome.counts)
+            unfinished |= outcome.unfinished
+        return Outcome(dict(counts), unfinished)
+
+    async def _family(
+        self,
+        family: Family,
+        row: MailboxRow,
+        setup: Setup,
+        crm: Crm,
+        guard: Callable[[], Awaitable[None]],
+        limits: Limits,
+    ) -> Outcome:
+        ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence, family)
         point = await ledger.checkpoint()
-        side = await self.sides.mailbox(row.id, point.folder)
+        if family is Family.CALENDAR:
+            side = await self.sides.calendar(row.id, setup.calendar)
+        else:
+            side = await self.sides.mailbox(row.id, point.folder)
         if side.folder_id != point.folder:
             await ledger.save_checkpoint(replace(point, folder=side.folder_id, cursor=""))
         tombstones = {stone.id: stone.because for stone in await ledger.tombstones()}
-        policy = setup.policy(row.id, row.user)
-        context = Context(policy, setup.translators, self.keys, tombstones)
+        context = Context(setup.policy(row.id, row.user), setup.translators, self.keys, tombstones)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
-        return await run_mailbox(tools, self.limits, row.full or stale)
+        return await run_mailbox(tools, limits, row.full or stale)
 
     def _guard(self, lease: Lease, generation: int) -> Callable[[], Awaitable[None]]:
         """Raises Fenced when the lease is not ours or the board moved; renews the lease in time."""

@@ -9,7 +9,7 @@ import asyncio
 from typing import Any
 
 from emulators.corner import ASGIApp, Clock, Corner, Fault, Receive, Scope, Send
-from emulators.graph import contacts, folders, users
+from emulators.graph import calendar_delta, calendar_view, contacts, events, folders, users
 from emulators.graph.auth import KeySource, TokenCheck
 from emulators.graph.batch import Batch, PartFaults, is_batch
 from emulators.graph.delta import DeltaService
@@ -53,6 +53,9 @@ class GraphEmulator:
         users.routes(self._router, self.world)
         folders.routes(self._router, self.world, self._deltas)
         contacts.routes(self._router, self.world, self._deltas)
+        events.routes(self._router, self.world)
+        calendar_view.routes(self._router, self.world)
+        calendar_delta.routes(self._router, self.world, self._deltas)
         self._batch = Batch(self._operation, self.parts, self._failure)
         self.corner = Corner(self._serve, clock=self.clock, label=label, on_reset=self._reset, extra=self._endpoints())
         self.app: ASGIApp = self.corner
@@ -68,11 +71,14 @@ class GraphEmulator:
         """A new user of the tenant; returns the object id."""
         return self.world.add_user(mail, display_name, licensed).id
 
-    def set_user(self, user: str, *, licensed: bool | None = None, enabled: bool | None = None) -> None:
-        """Give or take the licence (and so the mailbox's reachability), enable or disable the account."""
+    def set_user(
+        self, user: str, *, licensed: bool | None = None, enabled: bool | None = None, time_zone: str | None = None
+    ) -> None:
+        """Give or take the licence (and so the mailbox's reachability), enable or disable the account, set its time zone."""
         found = self.world.users[self.outlook.mailbox(user).owner]
         found.licensed = found.licensed if licensed is None else licensed
         found.enabled = found.enabled if enabled is None else enabled
+        found.time_zone = found.time_zone if time_zone is None else time_zone
 
     def expire_delta(self, user: str) -> None:
         """Every delta token of the mailbox given out so far answers 410."""
@@ -155,6 +161,9 @@ class GraphEmulator:
         applied = ["IdType=ImmutableId"] if call.immutable else []  # BEHAVIOUR 5.2
         if call.page_size is not None and call.method == "GET":
             applied.append(f"odata.maxpagesize={call.page_size}")
+        if len(call.segments) > 2 and call.segments[2].lower() in ("events", "calendarview"):
+            applied += [f'outlook.timezone="{call.timezone}"'] if call.timezone else []
+            applied += [f'outlook.body-content-type="{call.body_type}"'] if call.body_type else []
         if applied:
             answer.headers["Preference-Applied"] = ", ".join(applied)
 

@@ -57,7 +57,7 @@ def accept(body: Json, *, bad_email: str = "kept") -> tuple[dict[str, Any], dict
         elif name == "birthday":
             values[name] = _birthday(value)
         elif name == "singleValueExtendedProperties":
-            extended = _extended(value)
+            extended = accept_extended(value)
         elif name in ("extensions", "multiValueExtendedProperties", "photo"):
             raise GraphError(501, "NotImplemented", f"'{name}' is not supported by this emulator.")
         else:  # the type is closed: a misspelt property is refused
@@ -199,7 +199,7 @@ def _birthday(value: Any) -> str | None:
         raise _wrong_type("birthday", "Edm.DateTimeOffset") from error
 
 
-def _extended(value: Any) -> dict[str, str | None]:
+def accept_extended(value: Any) -> dict[str, str | None]:
     """`[{id, value}]`; a null value removes the property."""
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise _wrong_type("singleValueExtendedProperties", "Collection(singleValueLegacyExtendedProperty)")

@@ -8,6 +8,7 @@ from typing import Any
 from emulators.graph import contact_body, odata
 from emulators.graph.delta import DeltaService, Source
 from emulators.graph.errors import GraphError, conflict, item_not_found, malformed_id, sync_folder_not_found
+from emulators.graph.filters import parse_expand, parse_filter
 from emulators.graph.folders import find_folder
 from emulators.graph.http import Answer, Call, Json, Router
 from emulators.graph.mailbox import ITEM_ID, Contact, Entry, Folder, Mailbox
@@ -76,7 +77,7 @@ class _Contacts:
         folder = self._folder(call, mailbox)
         odata.check_options(call)
         select = odata.selected(call, contact_body.SELECTABLE, _KIND)
-        expand = odata.parse_expand(call.query.get("$expand"))
+        expand = parse_expand(call.query.get("$expand"))
         found: list[Any] = list(folder.contacts.values())
         if "$filter" in call.query:
             found = self._filtered(call.query["$filter"], found)
@@ -94,7 +95,7 @@ class _Contacts:
         return Answer(200, body)
 
     def _filtered(self, text: str, contacts: list[Contact]) -> list[Contact]:
-        predicate = odata.parse_filter(text, frozenset(contact_body.TEXTS), _COLLECTIONS)
+        predicate = parse_filter(text, frozenset(contact_body.TEXTS), _COLLECTIONS)
         lag = self._world.quirks.filter_lag_s
         if lag and "extendedproperties" in text.lower():  # 6: search may lag a moment
             border = self._world.clock.now().timestamp() - lag
@@ -105,7 +106,7 @@ class _Contacts:
         """One contact."""
         contact = self._contact(call, self._world.mailbox(call, *READ))
         odata.check_options(call, frozenset({"$select", "$expand"}))
-        return self._answer(call, 200, contact, odata.parse_expand(call.query.get("$expand")))
+        return self._answer(call, 200, contact, parse_expand(call.query.get("$expand")))
 
     def create(self, call: Call) -> Answer:
         """201; extended properties are stored but not echoed (6)."""
@@ -155,15 +156,15 @@ class _Contacts:
             gone = [each for each in mailbox.changed_since(folder, 0) if each.contact.folder is not folder]
             return gone[-3:] + live
 
-        def render(entry: Entry) -> Json | None:
+        def render(entry: Entry) -> list[Json]:
             contact = entry.contact
             if contact.number not in folder.contacts:
                 removed = contact.immutable_id if call.immutable else entry.default_id
-                return {"@removed": {"reason": "deleted"}, "id": removed}
+                return [{"@removed": {"reason": "deleted"}, "id": removed}]
             if entry.default_id == contact.default_id:
-                return self._item(call, contact)
+                return [self._item(call, contact)]
             # it left and came back: another entry speaks of its present id
-            return None if call.immutable else {"@removed": {"reason": "deleted"}, "id": entry.default_id}
+            return [] if call.immutable else [{"@removed": {"reason": "deleted"}, "id": entry.default_id}]
 
         def changes(seq: int) -> list[Entry]:
             return mailbox.changed_since(folder, seq)

@@ -46,7 +46,8 @@ class Source:
     kind: str
     everything: Callable[[], list[Any]]
     changes: Callable[[int], list[Any]]
-    render: Callable[[Any], Json | None]  # None = nothing to say of it any more
+    render: Callable[[Any], list[Json]]  # empty = nothing to say of it any more; a series is several, never split
+    refused: tuple[str, ...] = REFUSED
 
 
 class DeltaService:
@@ -68,7 +69,7 @@ class DeltaService:
 
     def answer(self, call: Call, source: Source, select: tuple[str, ...] | None) -> Answer:
         """One page: of a new round, of the round after a deltaLink, or further on in one."""
-        refused = [name for name in REFUSED if name in call.query]
+        refused = [name for name in source.refused if name in call.query]
         if refused:
             names = ", ".join(f"'{name}'" for name in refused)
             message = f"The following parameters are not supported with change tracking over the '{source.kind}'"
@@ -104,14 +105,16 @@ class DeltaService:
         size = call.page_size or quirks.delta_page
         left = len(current.entries) - at
         empty = quirks.delta_empty_pages and left > 0 and number % 4 == 2  # empty, yet with a nextLink
-        shown = () if empty else current.entries[at : at + size]
-        items = [item for entry in shown if (item := source.render(entry)) is not None]
+        items: list[Json] = []
+        while not empty and at < len(current.entries) and len(items) < size:
+            items += source.render(current.entries[at])
+            at += 1
+        full = len(items) >= size
         if current.select is not None:
             wanted = {"id", *current.select}
             items = [{k: v for k, v in item.items() if k in wanted or "@" in k} for item in items]
-        at += len(shown)
         # a full last page is followed by one that holds the deltaLink and nothing else
-        more = at < len(current.entries) or (quirks.delta_empty_pages and len(shown) == size)
+        more = at < len(current.entries) or (quirks.delta_empty_pages and full)
         body: Json = {"@odata.context": f"{call.base}/$metadata#Collection({source.kind})", "value": items}
         path = "/".join(quote(part, safe="@=") for part in call.segments)
         if more:
@@ -136,16 +139,14 @@ class DeltaService:
         sealed = hashlib.blake2b(raw, key=_SECRET, digest_size=9).digest() + bytes(b ^ 0xA5 for b in raw)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
+    def scope_of(self, call: Call) -> str | None:
+        """The scope that the token of a link was made for, None without a token; 400 tampered with."""
+        token = call.query.get("$skiptoken") or call.query.get("$deltatoken")
+        return None if token is None else str(_opened(token)["scope"])
+
     def _state(self, token: str, kind: str, source: Source) -> dict[str, Any]:
         """400 tampered with; 410 of another scope, of before a reset, or too many generations ago."""
-        try:
-            sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except ValueError as error:
-            raise badly_formed_token() from error
-        raw = bytes(b ^ 0xA5 for b in sealed[9:])
-        if hashlib.blake2b(raw, key=_SECRET, digest_size=9).digest() != sealed[:9]:
-            raise badly_formed_token()
-        state: dict[str, Any] = json.loads(raw)
+        state = _opened(token)
         if state["kind"] != kind:
             raise badly_formed_token()
         known = (state["scope"], state["owner"], state["e"])
@@ -159,3 +160,16 @@ class DeltaService:
         highest = source.mailbox.generations[source.scope]
         oldest = max(_FIRST_GENERATION, highest - self._world.quirks.generations_kept + 1)
         return sync_state_not_found(generation, list(range(oldest, highest + 1)))
+
+
+def _opened(token: str) -> dict[str, Any]:
+    """What a token says; 400 unless it is one of ours, untouched."""
+    try:
+        sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except ValueError as error:
+        raise badly_formed_token() from error
+    raw = bytes(b ^ 0xA5 for b in sealed[9:])
+    if hashlib.blake2b(raw, key=_SECRET, digest_size=9).digest() != sealed[:9]:
+        raise badly_formed_token()
+    state: dict[str, Any] = json.loads(raw)
+    return state

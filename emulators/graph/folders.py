@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulators.graph import odata
 from emulators.graph.delta import DeltaService, Source
 from emulators.graph.errors import GraphError, invalid_property, item_not_found, malformed_id
+from emulators.graph.filters import parse_filter
 from emulators.graph.http import Answer, Call, Json, Router
 from emulators.graph.mailbox import FOLDER_ID, Folder, Mailbox
 from emulators.graph.world import World
@@ -77,7 +78,7 @@ class _Folders:
         select = odata.selected(call, SELECTABLE, _KIND)
         found = mailbox.children(parent)
         if "$filter" in call.query:
-            predicate = odata.parse_filter(call.query["$filter"], frozenset({"displayName"}))
+            predicate = parse_filter(call.query["$filter"], frozenset({"displayName"}))
             found = [each for each in found if predicate(lambda name, it=each: it.name)]  # type: ignore[misc]
         found = odata.order(found, call, frozenset({"displayName"}), lambda each, name: each.name)
         context = f"users('{call.params['user']}')/contactFolders"
@@ -121,10 +122,10 @@ class _Folders:
         def everything() -> list[Folder]:
             return [each for each in mailbox.contact_folders() if each is not mailbox.default]
 
-        def render(folder: Folder) -> Json:
+        def render(folder: Folder) -> list[Json]:
             if folder.deleted:
-                return {"@removed": {"reason": "deleted"}, "id": folder.id}
-            return self._item(folder)
+                return [{"@removed": {"reason": "deleted"}, "id": folder.id}]
+            return [self._item(folder)]
 
         def changes(seq: int) -> list[Folder]:
             return list(mailbox.folders_since(seq))

@@ -20,6 +20,8 @@ VERSION = "/v1.0"
 MAX_BODY = 4 * 1024 * 1024  # BEHAVIOUR 7.1: request size limit 4 MB
 Json = dict[str, Any]
 _IMMUTABLE = re.compile(r'idtype\s*=\s*"?immutableid"?', re.IGNORECASE)
+_ZONE = re.compile(r'outlook\.timezone\s*=\s*"?([^",;]+)"?', re.IGNORECASE)
+_BODY = re.compile(r'outlook\.body-content-type\s*=\s*"?(text|html)"?', re.IGNORECASE)
 _PAGE_SIZE = re.compile(r"odata\.maxpagesize\s*=\s*(\d+)", re.IGNORECASE)
 
 
@@ -60,6 +62,18 @@ class Call:
         """Prefer: odata.maxpagesize (BEHAVIOUR 2.1, 7.2)."""
         match = _PAGE_SIZE.search(self.headers.get("prefer", ""))
         return max(1, min(int(match[1]), 1000)) if match else None
+
+    @property
+    def timezone(self) -> str | None:
+        """Prefer: outlook.timezone (BEHAVIOUR 8)."""
+        match = _ZONE.search(self.headers.get("prefer", ""))
+        return match[1].strip() if match else None
+
+    @property
+    def body_type(self) -> str | None:
+        """Prefer: outlook.body-content-type (BEHAVIOUR 7.2)."""
+        match = _BODY.search(self.headers.get("prefer", ""))
+        return match[1].lower() if match else None
 
     @property
     def path(self) -> str:

@@ -1,4 +1,4 @@
-"""A mailbox: folders, contacts, ids, change keys and the log that delta queries read.
+"""A mailbox: folders, contacts (and its calendar), ids, change keys and the log that delta queries read.
 
 No HTTP and no OData here. Contacts are never copied as a whole world: a change replaces values of one contact and
 appends one entry to the log of its folder.
@@ -6,13 +6,14 @@ appends one entry to the log of its folder.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from emulators.graph.calendar import Calendar
+from emulators.graph.ids import change_key, opaque
 
 ITEM_ID = re.compile(r"(?:AAMkA|AAkALg)[A-Za-z0-9_-]{20,}={0,2}")
 FOLDER_ID = re.compile(r"AQMkA[A-Za-z0-9_-]{20,}={0,2}")
@@ -62,7 +63,7 @@ class Contact:
 
 
 class Mailbox:
-    """The contacts of one user. Times are ready-made strings: the mailbox reads no clock."""
+    """The contacts and the calendar of one user. Times are ready-made strings: the mailbox reads no clock."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -73,14 +74,11 @@ class Mailbox:
         self._by_immutable: dict[str, Contact] = {}
         self._by_default: dict[str, Contact] = {}
         self._made = 0
+        self.calendar = Calendar(owner, self._next_change)
         self.default = self._new_folder("Contacts", None)
         self.deleted_items = self._new_folder("Deleted Items", None)
 
     # ids -------------------------------------------------------------------------------------------------------
-
-    def _opaque(self, prefix: str, *parts: object) -> str:
-        digest = hashlib.sha256(":".join(map(str, (self.owner, prefix, *parts))).encode()).digest()
-        return prefix + base64.urlsafe_b64encode(digest).decode()
 
     def _next_change(self) -> int:
         self.seq += 1
@@ -90,7 +88,7 @@ class Mailbox:
 
     def _new_folder(self, name: str, parent: Folder | None) -> Folder:
         self._made += 1
-        folder = Folder(self._opaque("AQMkAD", "folder", self._made), name, parent)
+        folder = Folder(opaque(self.owner, "AQMkAD", "folder", self._made), name, parent)
         self.folders[folder.id] = folder
         return folder
 
@@ -137,8 +135,8 @@ class Mailbox:
         contact = Contact(
             number,
             folder,
-            self._opaque("AAkALgAAAA", number),
-            self._opaque("AAMkAD", number, 0),
+            opaque(self.owner, "AAkALgAAAA", number),
+            opaque(self.owner, "AAMkAD", number, 0),
             now,
             values=values,
             extended=extended,
@@ -164,7 +162,7 @@ class Mailbox:
         old.log.append(Entry(self._next_change(), contact, contact.default_id))
         del self._by_default[contact.default_id]
         contact.moves += 1
-        contact.default_id = self._opaque("AAMkAD", contact.number, contact.moves)
+        contact.default_id = opaque(self.owner, "AAMkAD", contact.number, contact.moves)
         self._by_default[contact.default_id] = contact
         contact.folder = folder
         folder.contacts[contact.number] = contact
@@ -180,7 +178,7 @@ class Mailbox:
     def _touch(self, contact: Contact, now: str) -> None:
         seq = self._next_change()
         contact.modified = now
-        contact.change_key = base64.b64encode(b"\x11\0\0\0\x16\0\0\0" + seq.to_bytes(8, "big")).decode()
+        contact.change_key = change_key(seq)
         contact.rendered = None
         contact.folder.log.append(Entry(seq, contact, contact.default_id))
 

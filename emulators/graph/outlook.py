@@ -1,7 +1,7 @@
-"""What a person does in Outlook: create, edit, move, copy, delete, restore, empty the bin, fiddle with folders.
+"""What a person does in Outlook: create, edit, move, copy, delete, restore; empty the bin, fiddle with folders.
 
-For tests, simulator and demo. Users and folders are named by id or address / by id, name or `contacts`; contacts by either
-id. Every method returns immutable ids. A ValueError says that something named is not there.
+The calendar's part is in `outlook_calendar.py`. For tests, simulator and demo. Users are named by id or address, folders by id,
+name or `contacts`, contacts by either id. Every method returns immutable ids. A ValueError says that something named is not there.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from emulators.graph import contact_body
 from emulators.graph.errors import GraphError
 from emulators.graph.http import Json
 from emulators.graph.mailbox import Contact, Folder, Mailbox
-from emulators.graph.world import World
+from emulators.graph.outlook_calendar import CalendarHands
 
 
-class Outlook:
+class Outlook(CalendarHands):
     """Acts on mailboxes directly: no token, no throttling, no request counted."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
 
     def mailbox(self, user: str) -> Mailbox:
         """The mailbox of a user, licensed or not."""
@@ -92,7 +89,10 @@ class Outlook:
         trashed = list(mailbox.deleted_items.contacts.values())
         for contact in trashed:
             mailbox.purge(contact)
-        return len(trashed)
+        events = mailbox.calendar.trashed()
+        for event in events:
+            mailbox.calendar.purge(event)
+        return len(trashed) + len(events)
 
     def create_folder(self, user: str, name: str, parent: str = "contacts") -> str:
         """A new contact folder; returns its id."""
@@ -118,12 +118,13 @@ class Outlook:
         self._folder(mailbox, folder).contact_lists += 1
 
     def dump(self, user: str) -> Json:
-        """What the mailbox holds: folders with their contacts (all properties, immutable id, extended), deleted ones."""
+        """What the mailbox holds: folders with their contacts (all properties, immutable id, extended), deleted ones; events,
+        masters with `exceptions` and `cancelled` dates, with their `place`."""
         mailbox = self.mailbox(user)
         folders = [
             {"id": each.id, "displayName": each.name, "contacts": _contacts(each)} for each in mailbox.contact_folders()
         ]
-        return {"folders": folders, "deleted": _contacts(mailbox.deleted_items)}
+        return {"folders": folders, "deleted": _contacts(mailbox.deleted_items), "events": self._events(user)}
 
 
 def _contacts(folder: Folder) -> list[Json]:

@@ -27,6 +27,15 @@ class Quirks:
     delta_initial_removals: bool = True  # 2.1: "the initial round may hold removed items too"
     filter_lag_s: float = 0.0  # 6: search by extended property may lag behind a create
     bad_email: Literal["kept", "dropped"] = "kept"  # 7.1: a wrong address stays as text or vanishes
+    series_details: bool = True  # 7.2: $select=cancelledOccurrences and $expand=exceptionOccurrences; off: 400
+    range_change: Literal["resets", "keeps_exceptions"] = "resets"  # 7.2: what moving only a series' end does
+    transaction_repeat: Literal["event", "error"] = "event"  # 13.7: 201 with the same event, or 409
+    echo_text_body: bool = True  # docs#8215: answers to writes show a text body as sent, later reads show HTML
+    long_subject: Literal["refused", "cut"] = "refused"  # 7.2: over 255 characters
+    delta_masters: Literal["touched", "always", "never"] = "touched"  # 2.4, 13.4: masters in calendarView/delta
+    delta_exceptions: Literal["inherited_empty", "whole"] = "inherited_empty"  # 2.4: inherited texts arrive empty
+    delta_gone_occurrences: Literal["silent", "removed"] = "silent"  # 2.4: a cancelled one is just missing
+    delta_options: Literal["refused", "ignored"] = "refused"  # 2.4: $select and the like on calendarView/delta
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches by name; an unknown name, type or word is a ValueError and changes nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emulators.graph import odata
 from emulators.graph.errors import request_denied, resource_not_found
+from emulators.graph.filters import parse_filter
 from emulators.graph.http import Answer, Call, Json, Router
 from emulators.graph.world import User, World
 
@@ -18,6 +19,7 @@ DEFAULT = (
     "id", "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
     "preferredLanguage", "surname", "userPrincipalName",
 )  # fmt: skip
+SETTINGS = frozenset({"timeZone", "userPurpose"})
 FILTERABLE = frozenset({"id", "mail", "userPrincipalName", "displayName", "givenName", "surname", "userType"})
 
 
@@ -26,6 +28,7 @@ def routes(router: Router, world: World) -> None:
     users = _Users(world)
     router.add("GET", "users", users.listing)
     router.add("GET", "users/{user}", users.get)
+    router.add("GET", "users/{user}/mailboxSettings", users.settings)
 
 
 class _Users:
@@ -48,7 +51,7 @@ class _Users:
         select = self._select(call)
         found = list(self._world.users.values())
         if "$filter" in call.query:
-            predicate = odata.parse_filter(call.query["$filter"], FILTERABLE | {"accountEnabled"})
+            predicate = parse_filter(call.query["$filter"], FILTERABLE | {"accountEnabled"})
             found = [each for each in found if predicate(each.rendered().get)]
         found = odata.order(found, call, FILTERABLE, lambda user, name: user.rendered().get(name))
         # the directory pages by $skiptoken, 100 at a time (memory); the rest is as everywhere
@@ -70,3 +73,11 @@ class _Users:
             raise resource_not_found(ref)
         body: Json = {"@odata.context": f"{call.base}/$metadata#users/$entity"}
         return Answer(200, body | self._item(user, self._select(call)))
+
+    def settings(self, call: Call) -> Answer:
+        """The mailbox's time zone in the form it was stored in (8), and that it is a person's."""
+        mailbox = self._world.mailbox(call, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
+        context = f"{call.base}/$metadata#users('{call.params['user']}')/mailboxSettings"
+        zone = self._world.users[mailbox.owner].time_zone
+        body: Json = {"@odata.context": context, "timeZone": zone, "userPurpose": "user"}
+        return Answer(200, odata.pick(body, odata.selected(call, SETTINGS, "microsoft.graph.mailboxSettings")))

@@ -24,6 +24,7 @@ class User:
     display_name: str
     licensed: bool = True
     enabled: bool = True
+    time_zone: str = "W. Europe Standard Time"  # mailboxSettings; Windows or IANA, as stored (BEHAVIOUR 8)
     mailbox: Mailbox = field(init=False)
 
     def __post_init__(self) -> None:

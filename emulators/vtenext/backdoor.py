@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
 
+from emulators.vtenext import columns
 from emulators.vtenext.crm import Crm
 from emulators.vtenext.schema import Module, modules
 from emulators.vtenext.seed import load_row
@@ -19,9 +21,14 @@ class Backdoor:
         self._crm = crm
 
     def edit(self, full: str, fields: Mapping[str, Any]) -> dict[str, str]:
-        """A user's own change at the screen: stored like any save, the modification time moves."""
-        module, _ = self._live(full)
+        """A user's own change at the screen: stored like any save, the modification time moves.
+
+        A reminder can be taken off here, with "" or "0": only the web service cannot do that (API.md 7.4).
+        """
+        module, record = self._live(full)
         self._require_fields(module, fields)
+        if columns.text_of(fields.get("reminder_time", "?")) in ("", "0"):
+            record.values["reminder_time"] = ""
         return self._crm.writer.revise({**fields, "id": full}, self._somebody())
 
     def silent_edit(self, full: str, fields: Mapping[str, str]) -> None:
@@ -56,6 +63,23 @@ class Backdoor:
         """Records in bulk, each stored as a create would; rows with an ``id`` are loaded as they are."""
         described = modules()[module]
         return [self._add(described, row) for row in rows]
+
+    def add_series(self, fields: Mapping[str, Any], dates: Iterable[str], recurringtype: str = "Weekly") -> list[str]:
+        """A series made at the screen, whole: see ``save_series``."""
+        return list(self.save_series(fields, dates, recurringtype))
+
+    def save_series(self, fields: Mapping[str, Any], dates: Iterable[str], recurringtype: str) -> Iterator[str]:
+        """A series being saved at the screen, record by record: the caller may look, or let time pass, in between.
+
+        ``fields`` are those of the first occurrence, ``dates`` the days on which they begin. They share ``ical_uuid`` and are
+        counted by ``recurr_idx``; only the first says ``recurringtype`` (API.md 7.6, ws-events-recurring-read).
+        """
+        uid = self._crm.state.new_uid()
+        length = date.fromisoformat(fields["due_date"]) - date.fromisoformat(fields["date_start"])
+        for index, first in enumerate(dates):
+            last = (date.fromisoformat(first) + length).isoformat()
+            days = {"date_start": first, "due_date": last, "recurringtype": "" if index else recurringtype}
+            yield self._add(modules()["Events"], {**fields, **days, "ical_uuid": uid, "recurr_idx": str(index)})
 
     def add_users(self, users: Iterable[Mapping[str, Any]]) -> list[str]:
         """Users with their employees; zone and date format default to the server's and dd-mm-yyyy."""

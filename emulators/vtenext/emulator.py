@@ -70,6 +70,7 @@ class VtenextEmulator:
             ("POST", "restore"): lambda given: self.backdoor.restore(given["id"]),
             ("POST", "recycle-bin/empty"): lambda _: {"erased": self.backdoor.empty_recycle_bin()},
             ("POST", "records"): lambda given: {"ids": self.backdoor.add_records(given["module"], given["records"])},
+            ("POST", "series"): lambda given: {"ids": self.backdoor.add_series(**given)},
             ("POST", "users"): lambda given: {"ids": self.backdoor.add_users(given["users"])},
             ("POST", "groups"): lambda given: {"ids": self.backdoor.add_groups(given["groups"])},
             ("GET", "dump"): lambda _: {"modules": self.backdoor.dump()},

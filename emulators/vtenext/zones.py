@@ -39,14 +39,23 @@ def epoch(stamp: str, name: str) -> int:
 
 
 def shift(date: str, time: str, source: str, target: str) -> tuple[str, str]:
-    """Date and ``hh:mm`` moved between zones; a date without a usable time stays (API.md 8)."""
+    """Date and ``hh:mm`` moved between zones; a date without a usable time stays (API.md 8).
+
+    Of the hour repeated in autumn the second pass is meant: 00:30Z and 01:30Z both come back as 01:30Z (API.md 6).
+    """
     if source == target or not _ISO_DATE.fullmatch(date) or date == _NO_DATE:
         return date, time
     try:
-        moved = convert(f"{date} {time}:00", source, target)
+        moved = _moved(f"{date} {time}:00", source, target)
     except ValueError:  # 25:00 is stored as it is (API.md 6)
         return date, time
     return moved[:10], moved[11:16]
+
+
+@lru_cache(maxsize=4096)
+def _moved(stamp: str, source: str, target: str) -> str:
+    passes = (_parse(stamp, source).replace(fold=fold) for fold in (0, 1))
+    return max(passes, key=datetime.timestamp).astimezone(zone(target)).strftime(_STAMP)
 
 
 def short_time(value: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from sync.errors import Failure
 from sync.model import Item, Kind, Present, Value
@@ -19,12 +21,14 @@ class Page:
     """A part of a listing of changes. `gone` are claims, to be proven with `get`.
 
     `cursor` may be saved when everything up to and including this page is settled; '' = do not save here.
+    `whole`: ids of series of which every occurrence inside the horizon is among `items`: a linked one that is missing there is a claim too.
     """
 
     items: Sequence[Item]
     gone: Sequence[str]
     cursor: str
     last: bool
+    whole: Sequence[str] = ()
 
 
 class CursorLost(Exception):
@@ -111,6 +115,11 @@ class Mailbox(Protocol):
         """
         ...
 
+    def afresh(self, cursor: str) -> str | None:
+        """Where a comparison in full begins: the cursor for `changes` that lists what is in the window again, but not
+        the history that was listed once; None = everything."""
+        ...
+
     def stamped(self) -> AsyncIterator[Sequence[Item]]:
         """The whole folder with each item's stamp, in pages: for looking up open intents and lost links."""
         ...
@@ -139,8 +148,11 @@ class Crm(Protocol):
         """Each record as it is now: Item, Gone with proof, or Unread (broken owner, no permission, in doubt)."""
         ...
 
-    def owned(self, kind: Kind, owner: str) -> AsyncIterator[Sequence[str]]:
-        """Ids of all records of `owner` ('' = of everybody), in pages, by a keyset walk."""
+    def owned(self, kind: Kind, owner: str, ending_after: datetime | None = None) -> AsyncIterator[Sequence[str]]:
+        """Ids of all records of `owner` ('' = of everybody), in pages, by a keyset walk.
+
+        `ending_after`: of events only those that may end after that time; some that ended earlier that day may be among them.
+        """
         ...
 
     async def find(self, keys: Sequence[NaturalKey]) -> list[list[Item]]:
@@ -159,7 +171,18 @@ class Crm(Protocol):
         ...
 
     async def created_since(self, kind: Kind, since: str) -> list[Item]:
-        """Records that our own account created at or after `since` (ISO UTC): where lost creations are looked for."""
+        """Records that our own account created at or after `since` (ISO UTC): where lost creations are looked for.
+
+        Not for events, which do not tell their creator (ValueError): theirs are found `by_uid`.
+        """
+        ...
+
+    async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
+        """Every event that carries one of these uids, occurrences of a series included."""
+        ...
+
+    async def server_zone(self) -> ZoneInfo:
+        """The zone in which the CRM keeps its wall clock, and in which its whole days begin and end."""
         ...
 
     async def count(self, kind: Kind) -> int:

@@ -1,4 +1,4 @@
-"""The ledger of one mailbox: links, intents, pending rows, tombstones, checkpoint, history - one partition, one fence.
+"""The ledger of a family of kinds in one mailbox: links, intents, pending rows, tombstones, checkpoint, history - one partition, one fence.
 
 Every change goes through `commit`, an entity-group transaction that also checks the fence: a worker whose lease was taken over cannot write
 a single row (`Fenced`). Keys of rows begin with what they are:
@@ -7,6 +7,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     k          checkpoint and counters                                 m|item id  points to the link
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
     t|side|id  tombstone: unlinked on purpose                          h|... j|... history and journal
+    b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.
 """
@@ -20,14 +21,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sync.errors import Fenced
-from sync.model import Held, Kind, Link, Reason, Role, Side
+from sync.model import Family, Held, Kind, Link, Reason, Role, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end
 
-FAMILY = "people"
 
-
-def partition_of(mailbox: str) -> str:
-    return f"{mailbox}|{FAMILY}"
+def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
+    return f"{mailbox}|{family.value}"
 
 
 def safe(text: str) -> str:
@@ -90,6 +89,25 @@ class Checkpoint:
     full_at: str = ""  # last comparison in full, ISO UTC
     deletes: Mapping[str, int] = field(default_factory=dict)  # "kind|side|hour" -> deletions: the rolling 24 hours
     compared: str = ""  # crm id up to which a comparison in full that needs several slices has come
+    connected: str = ""  # calendar: when the baseline was taken, ISO UTC
+    imported: bool = False  # calendar: the first synchronisation, which only imports, has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Forming:
+    """A set of records that may be a series: its digest, in how many runs it was seen unchanged, since when (ISO UTC)."""
+
+    members: str = ""
+    seen: int = 0
+    since: str = ""
+
+
+def put_forming(uid: str, forming: Forming) -> Op:
+    return Put(f"u|{safe(uid)}", {"members": forming.members, "seen": forming.seen, "since": forming.since})
+
+
+def drop_forming(uid: str) -> Op:
+    return Drop(f"u|{safe(uid)}")
 
 
 def put_link(link: Link) -> list[Op]:
@@ -105,6 +123,7 @@ def put_link(link: Link) -> list[Op]:
         "item_version": link.item_version,
         "streaks": json.dumps(dict(link.streaks)),
         "flags": " ".join(sorted(link.flags)),
+        "ends": link.ends,
     }
     return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
 
@@ -170,18 +189,18 @@ def _text(data: Data, name: str) -> str:
 
 
 class MailboxLedger:
-    """One worker's view of one mailbox's partition, under a fence."""
+    """One worker's view of a family's partition of one mailbox, under a fence."""
 
-    def __init__(self, rows: Rows, mailbox: str, fence: int, fence_etag: str) -> None:
-        self._rows, self.mailbox, self.fence = rows, mailbox, fence
-        self.partition = partition_of(mailbox)
+    def __init__(self, rows: Rows, mailbox: str, fence: int, fence_etag: str, family: Family = Family.PEOPLE) -> None:
+        self._rows, self.mailbox, self.fence, self.family = rows, mailbox, fence, family
+        self.partition = partition_of(mailbox, family)
         self._fence_etag = fence_etag
         self._turn = asyncio.Lock()  # transactions carry the fence's ETag: one after another
 
     @classmethod
-    async def open(cls, rows: Rows, mailbox: str, fence: int) -> MailboxLedger:
+    async def open(cls, rows: Rows, mailbox: str, fence: int, family: Family = Family.PEOPLE) -> MailboxLedger:
         """Raise the fence to `fence`. Raises Fenced when a newer worker was here."""
-        partition = partition_of(mailbox)
+        partition = partition_of(mailbox, family)
         row = await rows.get(partition, "f")
         if row is not None and int(row.data["fence"]) > fence:
             raise Fenced
@@ -190,7 +209,7 @@ class MailboxLedger:
             (etag,) = await rows.transact(partition, [op])
         except Conflict:
             raise Fenced from None
-        return cls(rows, mailbox, fence, etag)
+        return cls(rows, mailbox, fence, etag, family)
 
     async def commit(self, ops: Sequence[Op]) -> None:
         """Store all or nothing per 99 operations, in order. Raises Fenced when this worker's time is over."""
@@ -230,6 +249,8 @@ class MailboxLedger:
             _text(data, "full_at"),
             deletes,
             _text(data, "compared"),
+            _text(data, "connected"),
+            bool(data.get("imported", False)),
         )
 
     async def save_checkpoint(self, point: Checkpoint) -> None:
@@ -240,6 +261,8 @@ class MailboxLedger:
             "full_at": point.full_at,
             "deletes": json.dumps(dict(point.deletes)),
             "compared": point.compared,
+            "connected": point.connected,
+            "imported": point.imported,
         }
         await self.commit([Put("k", data)])
 
@@ -250,6 +273,15 @@ class MailboxLedger:
     async def link_by_item(self, item_id: str) -> Link | None:
         row = await self._rows.get(self.partition, f"m|{safe(item_id)}")
         return await self.link_by_crm(_text(row.data, "crm")) if row else None
+
+    async def links_of_series(self, series: str) -> list[Link]:
+        """Links of the occurrences of a mailbox's series."""
+        prefix = f"m|{series}|"
+        if safe(prefix) != prefix:
+            return [link async for link in self.links() if link.item_id.startswith(f"{series}|")]
+        crm_ids = [_text(row.data, "crm") async for row in self._rows.query(self.partition, prefix, prefix_end(prefix))]
+        found = await asyncio.gather(*(self.link_by_crm(crm_id) for crm_id in crm_ids))
+        return [link for link in found if link]
 
     async def links(self) -> AsyncIterator[Link]:
         async for row in self._rows.query(self.partition, "c|", prefix_end("c|")):
@@ -269,6 +301,22 @@ class MailboxLedger:
             _text(data, "item_version"),
             json.loads(_text(data, "streaks") or "{}"),
             frozenset(_text(data, "flags").split()),
+            _text(data, "ends"),
+        )
+
+    async def take_baseline(self, digests: Mapping[str, str]) -> None:
+        """Remember what these CRM events were when the mailbox was connected."""
+        await self.commit([Put(f"b|{crm_id}", {"digest": digest}) for crm_id, digest in digests.items()])
+
+    async def baseline(self) -> dict[str, str]:
+        rows = self._rows.query(self.partition, "b|", prefix_end("b|"))
+        return {row.key[2:]: _text(row.data, "digest") async for row in rows}
+
+    async def forming(self, uid: str) -> Forming:
+        """What was last seen of a CRM series that is forming."""
+        row = await self._rows.get(self.partition, f"u|{safe(uid)}")
+        return (
+            Forming(_text(row.data, "members"), int(row.data["seen"]), _text(row.data, "since")) if row else Forming()
         )
 
     async def purge_journal(self, before: str) -> None:

@@ -15,7 +15,7 @@ from sync.errors import Cause, RetryLater, StopMailbox
 from sync.model import Gone, Item, Kind, Left, Proof, Unread
 from sync.sides.base import CursorLost, Done, New, Refused, Remove, Result, Revise, Unclear
 from sync.sides.graph import GraphConnection, GraphMailbox, open_mailbox, resolve_user
-from sync.sides.graph.cards import STAMP
+from sync.sides.graph.stamps import STAMP
 from tests.contract.graph_world import Time, plug
 from tests.contract.mailbox_contract import ANNA, MailboxContract, listed, made, read, walk
 

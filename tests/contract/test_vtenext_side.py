@@ -30,6 +30,11 @@ class TestVtenextCrm(CrmContract):
     def world(self) -> VtenextWorld:
         return VtenextWorld()
 
+    async def test_a_company_carries_our_stamp(self, world: VtenextWorld) -> None:
+        new = New(Kind.COMPANY, {"accountname": "Acme"}, "token-7", world.owners[0])
+        item = item_in((await world.crm.apply([new]))[0])
+        assert (await read(world, Kind.COMPANY, item.id)).stamp == item.stamp == "token-7"
+
 
 class TestChanges:
     async def test_more_records_in_one_second_than_a_page_holds(self, world: VtenextWorld) -> None:

@@ -75,8 +75,8 @@ PLAIN = (
     "wrong-verb",
 )
 NOT_REPLAYED = {
-    "events-invitees": "writing invitees: later issue (events)",
-    "events-invitees-ambiguous": "writing invitees: later issue (events)",
+    "events-invitees": "writing invitees: later issue (meetings)",
+    "events-invitees-ambiguous": "writing invitees: later issue (meetings)",
 }
 REST = "the connector uses webservice.php only; /restapi is not emulated"
 

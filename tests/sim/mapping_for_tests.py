@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import translator
+from sync.events import event_translator
 from sync.model import Kind
 
 DATA = Path(__file__).parent.parent / "data" / "vtenext"
@@ -23,10 +25,14 @@ def catalog(module: str) -> dict[str, Field]:
     return crm_catalog(describe["result"], default_lengths(module))
 
 
+ROME = ZoneInfo("Europe/Rome")
+
+
 @cache
 def translators() -> dict[Kind, Translator]:
-    """The default mapping of both kinds."""
+    """The default mapping of every kind."""
     return {
         Kind.CONTACT: translator(CONTACTS, catalog("Contacts")),
         Kind.COMPANY: translator(COMPANIES, catalog("Accounts")),
+        Kind.EVENT: event_translator(ROME),
     }

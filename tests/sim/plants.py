@@ -60,7 +60,7 @@ PLANTS: Mapping[str, list[Plant]] = {
     ],
     "forget what could not be settled": [(sync.record, "put_pending", _forget_the_pending_row)],
     "drop edits as echoes": [(sync.run, "drop_echoes", _believe_the_delta)],
-    "believe a stamp against the ledger": [(sync.joining, "_learn", _trust_every_stamp)],
+    "believe a stamp against the ledger": [(sync.joining, "learn", _trust_every_stamp)],
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
     "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
 }

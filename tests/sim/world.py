@@ -9,16 +9,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from mapping import kind_of_card
 from mapping.model import Translator, Value
 from sync.errors import RetryLater, StopConnector, StopMailbox
-from sync.model import Kind
-from sync.policy import KindPolicy
+from sync.model import Family, Kind
+from sync.policy import CalendarPolicy, KindPolicy, default_kinds
 from sync.run import Limits
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
-from sync.sides.memory import MemoryCrm, MemoryMailbox
+from sync.sides.memory import MemoryCalendar, MemoryCrm, MemoryMailbox
 from sync.store.board import BoardStore
 from sync.store.memory import MemoryRows
 from sync.store.registry import Registry
@@ -27,6 +28,7 @@ from sync.sweep import SweepTools, sweep
 from sync.worker import Worker
 from tests.sim.mapping_for_tests import translators
 
+ROME = ZoneInfo("Europe/Rome")
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -73,17 +75,24 @@ class Process:
 class World:
     """Two (or more) users with a mailbox each, one CRM. `users`: crm user id -> mailbox id."""
 
-    def __init__(self, users: Mapping[str, str], kinds: Mapping[Kind, KindPolicy] | None = None) -> None:
+    def __init__(
+        self,
+        users: Mapping[str, str],
+        kinds: Mapping[Kind, KindPolicy] | None = None,
+        family: Family = Family.PEOPLE,
+    ) -> None:
         self.time = START
         self.group = "22x3"  # owns records, has no mailbox
         self.users = dict(users)
         self.process = Process()
         self.rows = MemoryRows(before=self._store_before, after=self._store_after)
-        self.translators: Mapping[Kind, Translator] = translators()
+        self.translators: Mapping[Kind, Translator] = {k: t for k, t in translators().items() if k in family.kinds}
         self.crm = MemoryCrm(self.now, self._wire)
         self.mailboxes = {m: MemoryMailbox(m, self.now, self._kind_of, self._wire) for m in users.values()}
+        self.calendars = {m: MemoryCalendar(m, self.now, self._wire) for m in users.values()}
+        self.calendar = CalendarPolicy(ROME)
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
-        self.kinds = dict(kinds or {kind: KindPolicy() for kind in Kind})
+        self.kinds = dict(kinds or default_kinds())
         self.admin_mailbox = ""
         self.ids = 0
         self.limits = Limits(chunk=7, batch=3, workers=2)
@@ -116,13 +125,17 @@ class World:
     # the engine
 
     async def setup(self) -> Setup:
-        return Setup(True, self.translators, self.users, self.admin_mailbox, next(iter(self.users)), self.kinds)
+        admin_user = next(iter(self.users))
+        return Setup(True, self.translators, self.users, self.admin_mailbox, admin_user, self.kinds, self.calendar)
 
     async def crm_side(self) -> Crm:
         return self.crm
 
     async def side(self, mailbox: str, folder: str) -> Mailbox:
         return self.mailboxes[mailbox]
+
+    async def calendar_side(self, mailbox: str) -> Mailbox:
+        return self.calendars[mailbox]
 
     def worker(self) -> Worker:
         return Worker(
@@ -178,7 +191,8 @@ class World:
 
     @property
     def writes(self) -> int:
-        return self.crm.writes + sum(m.writes for m in self.mailboxes.values())
+        boxes = [*self.mailboxes.values(), *self.calendars.values()]
+        return self.crm.writes + sum(box.writes for box in boxes)
 
 
 async def _let_go() -> None:
@@ -198,3 +212,6 @@ class _Sides:
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self.world.side(mailbox, folder)
+
+    async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        return await self.world.calendar_side(mailbox)

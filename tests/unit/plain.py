@@ -42,6 +42,9 @@ class PlainTranslator:
     ) -> Rendered:
         return Rendered({pair.split("~")[1]: value for pair, value in values.items()}, dict(values))
 
+    def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
+        return frozenset()
+
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
         return bool(mailbox_fields.get("name"))
 

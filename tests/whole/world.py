@@ -21,7 +21,8 @@ from mapping.model import Value
 from sync.model import Item, Kind, Side
 from sync.sides.base import Crm, Mailbox
 from sync.sides.graph import GraphConnection, Throttle, connect, open_mailbox
-from sync.sides.graph.cards import STAMP, card_of, item_of
+from sync.sides.graph.cards import card_of, item_of
+from sync.sides.graph.stamps import STAMP
 from sync.sides.memory import Card, Record
 from sync.sides.vtenext import StoreLoginGate, VtenextClient, VtenextCrm
 from sync.store.base import Rows

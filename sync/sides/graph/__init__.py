@@ -1,28 +1,38 @@
-"""Microsoft Graph as a side: contacts and companies of one mailbox, over msgraph-sdk.
+"""Microsoft Graph as a side: the people and the calendar of one mailbox, over msgraph-sdk.
 
     answers      what came back, as data                     throttle   lanes, cap, quota, pauses
     credentials  the application's sign-in                    client     one request (imports the SDK when it is built)
-    batch        many requests in few                         cards      contact <-> item
-    folders      our folder, and where strays are             delta      the changes of a folder
-    contacts     the Mailbox protocol
+    batch        many requests in few                         requests   a mailbox's parts and listings
+    delta        the changes of a folder or a window          stamps     our mark on an item
+    cards        contact <-> item                             folders    our folder, and where strays are
+    contacts     the Mailbox protocol for people
+    events       event <-> item                               window     how far is looked; the cursor
+    occurrences  a series, occurrence by occurrence           masters    series read from their masters
+    events_reading  what became of an event                   event_writes  writes, occurrences one by one
+    calendar     the Mailbox protocol for the calendar
 
 Importing this package imports neither msgraph nor azure.
 """
 
+from sync.sides.graph.calendar import GraphCalendar, open_calendar
 from sync.sides.graph.client import BASE_URL, GraphConnection, connect
 from sync.sides.graph.contacts import GraphMailbox, open_mailbox
 from sync.sides.graph.credentials import Tokens, application_tokens
 from sync.sides.graph.folders import resolve_user
 from sync.sides.graph.throttle import Throttle
+from sync.sides.graph.window import Horizon
 
 __all__ = [
     "BASE_URL",
+    "GraphCalendar",
     "GraphConnection",
     "GraphMailbox",
+    "Horizon",
     "Throttle",
     "Tokens",
     "application_tokens",
     "connect",
+    "open_calendar",
     "open_mailbox",
     "resolve_user",
 ]

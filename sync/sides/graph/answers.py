@@ -94,3 +94,39 @@ def not_sent(error: SyncError, where: str) -> Failure:
     """
     after = error.after if isinstance(error, RetryLater) else None
     return Failure(status=429, code=str(error), retry_after=after, where=where)
+
+
+OF_THE_MAILBOX = frozenset(
+    {
+        "erroraccessdenied",
+        "mailboxnotenabledforrestapi",
+        "resourcenotfound",
+        "errorinvaliduser",
+        "request_resourcenotfound",
+    }
+)
+
+
+def missing(failure: Failure) -> bool:
+    """Is the item not there? Lone 404s come and go (BEHAVIOUR 11.11): it counts when it repeats."""
+    return failure.status == 410 or (failure.status == 404 and failure.code.lower() == "erroritemnotfound")
+
+
+def of_the_mailbox(failure: Failure) -> bool:
+    """Does it say something about the mailbox or the sign-in instead of the item? (BEHAVIOUR 9)"""
+    return failure.status == 401 or failure.code.lower() in OF_THE_MAILBOX
+
+
+def deleted_already(failure: Failure) -> bool:
+    """403 ErrorCannotDeleteObject: it lies in Deleted Items already (BEHAVIOUR 5.1)."""
+    return missing(failure) or (failure.status == 403 and failure.code.lower() == "errorcannotdeleteobject")
+
+
+def conflict(where: str) -> Failure:
+    """What we say ourselves when an item is no longer as it was planned on: as Graph says it (BEHAVIOUR 9)."""
+    return Failure(status=412, code="ErrorIrresolvableConflict", where=where)
+
+
+def seconds(moment: str) -> str:
+    """ISO 8601 UTC with seconds: fractions are cut, so that text order is time order."""
+    return f"{moment[:19]}Z" if len(moment) >= 20 else ""

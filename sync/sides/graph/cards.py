@@ -13,10 +13,8 @@ from typing import Any
 
 from mapping import kind_of_card
 from sync.model import Item, Kind, Side, Value
-from sync.sides.graph.answers import Json
-
-STAMP = "String {9d4c5a52-3c6e-4f1b-8f57-6b1d0c7e2a94} Name CrmId"
-"""The extended property that carries our stamp. Never change it: every card that we made is found by it."""
+from sync.sides.graph.answers import Json, seconds
+from sync.sides.graph.stamps import stamp_of, stamped
 
 TEXTS = (
     "assistantName",
@@ -79,7 +77,7 @@ def item_of(card: Json, mailbox: str, stamp: str | None = None) -> Item:
         fields=fields,
         owner=mailbox,
         stamp=stamp_of(card) if stamp is None else stamp,
-        modified=_seconds(str(card.get("lastModifiedDateTime") or "")),
+        modified=seconds(str(card.get("lastModifiedDateTime") or "")),
     )
 
 
@@ -100,19 +98,11 @@ def fields_of(card: Json) -> dict[str, Value]:
     return fields
 
 
-def stamp_of(card: Json) -> str:
-    """Our stamp, where the answer was expanded with it."""
-    for each in card.get("singleValueExtendedProperties") or ():
-        if str(each.get("id", "")).lower() == STAMP.lower():
-            return str(each.get("value") or "")
-    return ""
-
-
 def card_of(fields: Mapping[str, Value], present: Mapping[str, Value] | None = None, stamp: str = "") -> dict[str, Any]:
     """The body of a POST or PATCH for these fields. `present`: what the contact holds now, to complete what Graph replaces whole."""
     held = present or {}
     card: dict[str, Any] = {}
-    extended = [{"id": STAMP, "value": stamp}] if stamp else []
+    extended = stamped(stamp)
     for name, value in fields.items():
         root, _, part = name.partition(".")
         if name in EXTENDED:
@@ -150,11 +140,6 @@ def _address(root: str, fields: Mapping[str, Value], held: Mapping[str, Value]) 
 def _birthday(text: str) -> str | None:
     """Only the date matters; 11:59Z is what Outlook's own clients store (BEHAVIOUR 7.1), the same day in nearly every zone."""
     return f"{text[:10]}T11:59:00Z" if text else None
-
-
-def _seconds(moment: str) -> str:
-    """ISO 8601 UTC with seconds: fractions are cut, so that text order is time order."""
-    return f"{moment[:19]}Z" if len(moment) >= 20 else ""
 
 
 def _text(value: Value | None) -> str:

@@ -6,32 +6,22 @@ make, and what a card means in the CRM, is decided elsewhere.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
 
-from sync.errors import Failure, SyncError, classify
+from sync.errors import Failure
 from sync.model import Gone, Item, Left, Present, Proof, Unread
 from sync.sides.base import Done, New, Page, Refused, Remove, Result, Revise, Unclear, Write
-from sync.sides.graph.answers import Answer, may_have_happened, not_sent
-from sync.sides.graph.batch import LARGEST, Part, run_parts
-from sync.sides.graph.cards import STAMP, card_of, is_whole, item_of
+from sync.sides.graph.answers import Answer, conflict, deleted_already, may_have_happened, missing
+from sync.sides.graph.batch import Part
+from sync.sides.graph.cards import card_of, is_whole, item_of
 from sync.sides.graph.client import GraphConnection
-from sync.sides.graph.delta import PAGE, PREFER, delta_pages
-from sync.sides.graph.folders import Folder, Place, expect, folder_path, open_folder, places, user_path
+from sync.sides.graph.delta import PAGE, delta_pages
+from sync.sides.graph.folders import Folder, Place, expect, folder_path, open_folder, places
+from sync.sides.graph.requests import MailboxRequests
+from sync.sides.graph.stamps import EXPAND
 
-T = TypeVar("T")
-MAILBOX_CODES = frozenset(
-    {
-        "erroraccessdenied",
-        "mailboxnotenabledforrestapi",
-        "resourcenotfound",
-        "errorinvaliduser",
-        "request_resourcenotfound",
-    }
-)
-EXPAND = f"$expand=singleValueExtendedProperties($filter=id%20eq%20'{quote(STAMP, safe='')}')"
+PREFER = (f"odata.maxpagesize={PAGE}",)
 
 
 async def open_mailbox(
@@ -47,6 +37,7 @@ class GraphMailbox:
     def __init__(self, connection: GraphConnection, user_id: str, folder: Folder) -> None:
         self.id = user_id
         self._connection, self._folder = connection, folder
+        self._requests = MailboxRequests(connection, user_id)
 
     @property
     def folder_id(self) -> str:
@@ -60,7 +51,10 @@ class GraphMailbox:
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         """See `Mailbox.changes`."""
-        async for page in delta_pages(self._connection, self.id, self._folder.id, cursor):
+        first = f"{folder_path(self.id, self._folder.id)}/contacts/delta"
+        async for page in delta_pages(
+            self._connection, self.id, first, cursor, entity="contact", where="contacts.delta", prefer=PREFER
+        ):
             parts = [key for key, card in page.changed.items() if not is_whole(card)]
             read = await self.get(parts) if parts else {}
             items = [item_of(card, self.id) for card in page.changed.values() if is_whole(card)]
@@ -69,14 +63,15 @@ class GraphMailbox:
             unsettled = [key for key, each in read.items() if not isinstance(each, Item)]
             yield Page(items, [*page.gone, *unsettled], page.link, last=bool(page.link))
 
+    def afresh(self, cursor: str) -> str | None:
+        """See `Mailbox.afresh`: a folder has no history apart."""
+        return None
+
     async def stamped(self) -> AsyncIterator[Sequence[Item]]:
         """See `Mailbox.stamped`. A listing, because delta shows no stamps and $filter lags (BEHAVIOUR 2.3, 6)."""
         url = f"{folder_path(self.id, self._folder.id)}/contacts?$top={PAGE}&{EXPAND}"
-        while url:
-            answer = await self._connection.read(url, where="contacts.list", mailbox=self.id, prefer=PREFER)
-            body = expect(answer)
-            yield [item_of(card, self.id) for card in body.get("value") or ()]
-            url = str(body.get("@odata.nextLink") or "")
+        async for cards in self._requests.listing(url, where="contacts.list", prefer=PREFER):
+            yield [item_of(card, self.id) for card in cards]
 
     async def get(self, ids: Sequence[str]) -> dict[str, Present]:
         """See `Mailbox.get`."""
@@ -97,7 +92,7 @@ class GraphMailbox:
                 parts[index] = self._part(write)
             else:
                 results[index] = settled
-        answers = await self._run(list(parts.values()), where="contacts.write")
+        answers = await self._requests.run(list(parts.values()), where="contacts.write")
         for index, answer in zip(parts, answers, strict=True):
             results[index] = self._result(writes[index], answer)
         return [results[index] for index in range(len(writes))]
@@ -107,25 +102,21 @@ class GraphMailbox:
     async def _look(self, ids: Sequence[str]) -> dict[str, Item | Gone | Left | Failure]:
         """What each id is now. A 404 counts when it repeats while our folder answers: lone ones come and go (BEHAVIOUR 11.11)."""
         found: dict[str, Answer | Failure] = await self._cards(list(dict.fromkeys(ids)))
-        missing = [key for key, each in found.items() if isinstance(each, Failure) and each.status in {404, 410}]
-        if missing:
+        absent = [key for key, each in found.items() if isinstance(each, Failure) and each.status in {404, 410}]
+        if absent:
             expect(
                 await self._connection.read(
                     f"{folder_path(self.id, self._folder.id)}?$select=id", where="folder.get", mailbox=self.id
                 )
             )
-            found.update(await self._cards(missing))
+            found.update(await self._cards(absent))
         strays = {key: parent for key, answer in found.items() if (parent := self._stray(answer))}
         where = await places(self._connection, self.id, self._folder.id, strays.values()) if strays else {}
         return {key: self._present(key, answer, where) for key, answer in found.items()}
 
     async def _cards(self, ids: Sequence[str]) -> dict[str, Answer | Failure]:
-        parts = [Part("GET", f"{self._path(key)}?{EXPAND}") for key in ids]
-        answers = await self._run(parts, where="contacts.get", repeatable=True)
-        for answer in answers:
-            if isinstance(answer, Failure) and _of_the_mailbox(answer):
-                raise classify(answer)
-        return dict(zip(ids, answers, strict=True))
+        urls = [f"{self._path(key)}?{EXPAND}" for key in ids]
+        return dict(zip(ids, await self._requests.fetch(urls, where="contacts.get"), strict=True))
 
     def _stray(self, answer: Answer | Failure) -> str:
         """The parent folder of a card that is not in ours."""
@@ -134,7 +125,7 @@ class GraphMailbox:
 
     def _present(self, key: str, answer: Answer | Failure, where: Mapping[str, Place]) -> Item | Gone | Left | Failure:
         if isinstance(answer, Failure):
-            return Gone(key, Proof.NOT_FOUND) if _missing(answer) else answer
+            return Gone(key, Proof.NOT_FOUND) if missing(answer) else answer
         place = where.get(self._stray(answer))
         if place is None:
             return item_of(answer.body, self.id)
@@ -158,7 +149,7 @@ class GraphMailbox:
 
     def _result(self, write: Write, answer: Answer | Failure) -> Result:
         if isinstance(answer, Failure):
-            if isinstance(write, Remove) and _deleted_already(answer):
+            if isinstance(write, Remove) and deleted_already(answer):
                 return Done(None)
             return Unclear(answer) if may_have_happened(answer) else Refused(answer)
         if isinstance(write, Remove):
@@ -171,45 +162,7 @@ class GraphMailbox:
     # both ----------------------------------------------------------------------------------------------------------
 
     def _path(self, item_id: str) -> str:
-        return f"{user_path(self.id)}/contacts/{quote(item_id, safe='')}"
-
-    async def _run(self, parts: Sequence[Part], *, where: str, repeatable: bool = False) -> list[Answer | Failure]:
-        """All parts, in batches of 20 side by side: the throttle lets four of them through at a time."""
-        batches = [parts[start : start + LARGEST] for start in range(0, len(parts), LARGEST)]
-        outcomes = await _all(
-            [run_parts(self._connection, self.id, batch, where=where, repeatable=repeatable) for batch in batches]
-        )
-        errors = [each for each in outcomes if isinstance(each, SyncError)]
-        if errors and len(errors) == len(outcomes):
-            raise errors[0]
-        answers: list[Answer | Failure] = []
-        for batch, outcome in zip(batches, outcomes, strict=True):
-            answers += [not_sent(outcome, where)] * len(batch) if isinstance(outcome, SyncError) else outcome
-        return answers
-
-
-async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T | SyncError]:
-    """Run side by side and wait for all of them, whatever some raise: none may go on writing unseen."""
-    outcomes: list[T | SyncError] = []
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
-            raise outcome
-        outcomes.append(outcome)
-    return outcomes
-
-
-def _missing(failure: Failure) -> bool:
-    return failure.status == 410 or (failure.status == 404 and failure.code.lower() == "erroritemnotfound")
-
-
-def _of_the_mailbox(failure: Failure) -> bool:
-    """Does it say something about the mailbox or the sign-in instead of the item? (BEHAVIOUR 9)"""
-    return failure.status == 401 or failure.code.lower() in MAILBOX_CODES
-
-
-def _deleted_already(failure: Failure) -> bool:
-    """403 ErrorCannotDeleteObject: it lies in Deleted Items already (BEHAVIOUR 5.1)."""
-    return _missing(failure) or (failure.status == 403 and failure.code.lower() == "errorcannotdeleteobject")
+        return self._requests.path(f"contacts/{quote(item_id, safe='')}")
 
 
 def _before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failure]) -> Result | None:
@@ -220,5 +173,5 @@ def _before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failur
     if isinstance(now, Failure):
         return Refused(now)
     if isinstance(now, Left) or now.version != write.expected.version:
-        return Refused(Failure(status=412, code="ErrorIrresolvableConflict", where="contacts.delete"))
+        return Refused(conflict("contacts.delete"))
     return None

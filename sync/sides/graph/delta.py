@@ -1,7 +1,7 @@
-"""The changes of one contact folder, as Graph's delta query tells them.
+"""The changes of one contact folder, or of a window of the calendar, as Graph's delta query tells them.
 
 A round is the initial request (or the stored link), then each nextLink until the deltaLink; pages may be empty (BEHAVIOUR 2.1).
-Removals are claims: a card that was moved away, or only replayed, looks the same. Knows nothing of items.
+Removals are claims: what was moved away, left the window or is only replayed looks the same. Knows nothing of items.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from sync.errors import Cause, Failure, RetryLater, classify
 from sync.sides.base import CursorLost
 from sync.sides.graph.answers import Json
 from sync.sides.graph.client import PASSING, GraphConnection
-from sync.sides.graph.folders import folder_path
 
 PAGE = 200
-PREFER = (f"odata.maxpagesize={PAGE}",)  # to be said on every page: the token does not carry it (BEHAVIOUR 2.1)
 LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired", "fullsyncrequired"})
 
 
@@ -30,19 +28,29 @@ class DeltaPage:
 
 
 async def delta_pages(
-    connection: GraphConnection, user: str, folder_id: str, link: str | None
+    connection: GraphConnection,
+    user: str,
+    first: str,
+    link: str | None,
+    *,
+    entity: str,
+    where: str,
+    prefer: tuple[str, ...],
 ) -> AsyncIterator[DeltaPage]:
-    """All pages of one round. Raises CursorLost when `link`, or a page's link, is not known any more; else classify's errors."""
+    """All pages of one round, from the request `first` or from a stored link; of entities of this type only.
+
+    `prefer` is said on every page: the token does not carry it (BEHAVIOUR 2.1). Raises CursorLost when `link`, or a page's link, is
+    not known any more; else classify's errors.
+    """
     if link is not None and not connection.owns(link):
         raise CursorLost  # of another cloud or address: it must not get our token
-    first = f"{folder_path(user, folder_id)}/contacts/delta"
     url, resumed = (first, False) if link is None else (link, True)
     told: dict[str, str] = {}
     while True:
-        answer = await connection.read(url, where="contacts.delta", mailbox=user, prefer=PREFER, again=PASSING | {404})
+        answer = await connection.read(url, where=where, mailbox=user, prefer=prefer, again=PASSING | {404})
         if isinstance(answer, Failure):
             raise _meaning(answer, resumed)
-        page = _page(answer.body, told)
+        page = _page(answer.body, told, f"#microsoft.graph.{entity}")
         yield page
         if page.link:
             return
@@ -62,7 +70,7 @@ def _meaning(failure: Failure, resumed: bool) -> Exception:
     return classify(failure)
 
 
-def _page(body: Json, told: dict[str, str]) -> DeltaPage:
+def _page(body: Json, told: dict[str, str], type_name: str) -> DeltaPage:
     """`told`: id -> time of the state told last in this round. The same id may come again, the last wins - but an older state
     that comes late is a replay and is dropped."""
     changed: dict[str, Json] = {}
@@ -74,7 +82,7 @@ def _page(body: Json, told: dict[str, str]) -> DeltaPage:
             gone[key] = None
             told.pop(key, None)
             continue
-        if entry.get("@odata.type", "#microsoft.graph.contact").lower() != "#microsoft.graph.contact":
+        if entry.get("@odata.type", type_name).lower() != type_name:
             continue  # distribution lists are not contacts (BEHAVIOUR 2.3)
         modified = str(entry.get("lastModifiedDateTime") or "")
         if not modified or modified >= told.get(key, ""):

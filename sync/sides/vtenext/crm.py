@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sync.model import Item, Kind, Present
 from sync.sides.base import NaturalKey, Page, Result, Write
 from sync.sides.vtenext import changes, presence, search, writes
 from sync.sides.vtenext.client import VtenextClient
 from sync.sides.vtenext.directory import Owners
+from sync.sides.vtenext.events import PLANNED_MEETING, NewEvent
 from sync.sides.vtenext.items import OWNER, Reader
 from sync.sides.vtenext.query import equals
 from sync.sides.vtenext.wire import Denied
 
 
 class VtenextCrm:
-    """Contacts and Accounts of one vtenext. `fields`: the CRM fields that are mapped, by kind.
+    """Contacts, Accounts and Events of one vtenext. `fields`: the CRM fields that are mapped, by kind; of an event all is read anyway.
 
     `account_stamp_field` carries our token on Accounts unless it is mapped; `contact_stamp_field` is a custom field that an admin names
-    for it, '' = contacts carry none.
+    for it, '' = contacts carry none. `new_event`: type and status of the events that we create.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class VtenextCrm:
         fields: Mapping[Kind, Sequence[str]],
         account_stamp_field: str = "external_code",
         contact_stamp_field: str = "",
+        new_event: NewEvent = PLANNED_MEETING,
     ) -> None:
         stamps = {Kind.COMPANY: account_stamp_field, Kind.CONTACT: contact_stamp_field}
         self._client = client
         self._reader = Reader(client, fields, stamps)
         self._owners = Owners(client)
+        self._new_event = new_event
 
     async def changes(self, kind: Kind, cursor: str) -> AsyncIterator[Page]:
         with self._reading():
@@ -51,9 +56,12 @@ class VtenextCrm:
         with self._reading():
             return await presence.present(self._reader, kind, ids)
 
-    async def owned(self, kind: Kind, owner: str) -> AsyncIterator[Sequence[str]]:
+    async def owned(self, kind: Kind, owner: str, ending_after: datetime | None = None) -> AsyncIterator[Sequence[str]]:
         with self._reading():
-            async for ids in self._reader.ids(kind, [equals(OWNER, owner)] if owner else []):
+            wanted = [equals(OWNER, owner)] if owner else []
+            if ending_after:
+                wanted.append(search.ending_after(ending_after, await self._reader.zone()))
+            async for ids in self._reader.ids(kind, [" and ".join(wanted)] if wanted else []):
                 yield ids
 
     async def find(self, keys: Sequence[NaturalKey]) -> list[list[Item]]:
@@ -72,13 +80,21 @@ class VtenextCrm:
         with self._reading():
             return await search.created_since(self._reader, kind, since)
 
+    async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
+        with self._reading():
+            return await search.by_uid(self._reader, kind, uids)
+
+    async def server_zone(self) -> ZoneInfo:
+        with self._reading():
+            return await self._reader.zone()
+
     async def count(self, kind: Kind) -> int:
         with self._reading():
             return await search.count(self._client, kind)
 
     async def apply(self, writes_: Sequence[Write]) -> list[Result]:
         with self._reading():
-            return await writes.apply(self._reader, self._owners, writes_)
+            return await writes.apply(self._reader, self._owners, self._new_event, writes_)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

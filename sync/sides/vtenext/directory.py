@@ -26,7 +26,7 @@ PROBED = (*MODULES.values(), "Users", "Groups")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What 'test connection' found. `modules`: the descriptions of Contacts, Accounts, Users and Groups as the server gives them."""
+    """What 'test connection' found. `modules`: the descriptions of Contacts, Accounts, Events, Users and Groups as the server gives them."""
 
     user_id: str
     zone: str

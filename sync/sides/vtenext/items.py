@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Item, Kind, Side, Value
+from sync.sides.vtenext import events
 from sync.sides.vtenext.client import Row, VtenextClient
 from sync.sides.vtenext.query import chunks, member
 from sync.sides.vtenext.wire import Denied
 from sync.sides.vtenext.zones import iso, to_utc, zone_named
 
-MODULES: Mapping[Kind, str] = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
+MODULES: Mapping[Kind, str] = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts", Kind.EVENT: "Events"}
 OWNER, VERSION, CREATED = "assigned_user_id", "modifiedtime", "createdtime"
 ACCOUNT, ACCOUNT_NAME = "account_id", "account_name"
 """`account_name` is no field of vtenext: we put the name of the linked account beside its id."""
@@ -27,13 +28,19 @@ ACCOUNT, ACCOUNT_NAME = "account_id", "account_name"
 ALWAYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.CONTACT: ("firstname", "lastname", "email", ACCOUNT, CREATED),
     Kind.COMPANY: ("accountname", "email1", "email2", CREATED),
+    Kind.EVENT: events.TEXTS,
 }
-"""Read whether mapped or not: natural keys, the linked account, and when lost creations are looked for."""
+"""Read whether mapped or not: natural keys, the linked account, when lost creations are looked for; the whole of an event."""
+HIDDEN: Mapping[Kind, tuple[str, ...]] = {Kind.EVENT: events.COLUMNS}
+"""Read, and shown by another name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What we read of a kind: `columns` in a query, of which `shown` become the item's fields; `stamp` = field of our token."""
+    """What we read of a kind: `columns` in a query, of which `shown` become the item's fields; `stamp` = field of our token.
+
+    An event carries its stamp in two columns of its own.
+    """
 
     kind: Kind
     module: str
@@ -49,9 +56,11 @@ def form_of(kind: Kind, description: Mapping[str, object], wanted: Sequence[str]
     described = (
         {str(field["name"]) for field in fields if isinstance(field, dict)} if isinstance(fields, list) else set()
     )
-    shown = tuple(dict.fromkeys(name for name in (*wanted, *ALWAYS[kind]) if name in described and name != "id"))
+    hidden = HIDDEN.get(kind, ())
+    names = dict.fromkeys((*wanted, *ALWAYS[kind]))
+    shown = tuple(name for name in names if name in described and name not in {"id", *hidden})
     free = stamp if stamp in described and stamp not in wanted else ""
-    extra = (*((free,) if free else ()), OWNER, VERSION)
+    extra = (*((free,) if free else ()), *hidden, OWNER, VERSION)
     columns = tuple(dict.fromkeys(("id", *shown, *extra)))
     return Form(kind, MODULES[kind], str(description["idPrefix"]), columns, shown, free)
 
@@ -62,6 +71,8 @@ def item_of(form: Form, row: Row, zone: ZoneInfo, names: Mapping[str, str]) -> I
     account = row.get(ACCOUNT, "")
     if form.kind is Kind.CONTACT and (not account or account in names):
         fields[ACCOUNT_NAME] = names.get(account, "")
+    if form.kind is Kind.EVENT:
+        fields |= events.fields_of(row, zone)
     return Item(
         Side.CRM,
         form.kind,
@@ -69,13 +80,13 @@ def item_of(form: Form, row: Row, zone: ZoneInfo, names: Mapping[str, str]) -> I
         row.get(VERSION, ""),
         fields,
         owner=row.get(OWNER, ""),
-        stamp=row.get(form.stamp, ""),
+        stamp=events.stamp_of(row) if form.kind is Kind.EVENT else row.get(form.stamp, ""),
         modified=to_utc(row.get(VERSION, ""), zone),
     )
 
 
 class Reader:
-    """Rows and items of both kinds, over one client. `stamps`: field that carries our token, by kind ('' = none)."""
+    """Rows and items of all kinds, over one client. `stamps`: field that carries our token, by kind ('' = none)."""
 
     def __init__(self, client: VtenextClient, fields: Mapping[Kind, Sequence[str]], stamps: Mapping[Kind, str]) -> None:
         self.client = client

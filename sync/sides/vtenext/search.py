@@ -1,4 +1,4 @@
-"""Finding records by what a person or company is recognised by: addresses, names, accounts, time of creation.
+"""Finding records by what they are recognised by: addresses, names, accounts, time of creation, an event's uid.
 
 Answers are supersets, compared as loosely as the database does; what agrees is decided elsewhere. Never changes anything.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from sync.model import Item, Kind
+from sync.model import Family, Item, Kind
 from sync.sides.base import NaturalKey
 from sync.sides.vtenext.client import VtenextClient
+from sync.sides.vtenext.events import LAST_DAY, UID
 from sync.sides.vtenext.items import ACCOUNT, CREATED, MODULES, Reader
-from sync.sides.vtenext.query import chunks, conditions, equals, folded, member
+from sync.sides.vtenext.query import chunks, conditions, equals, folded, member, quoted
 from sync.sides.vtenext.zones import OVERLAP_AT_CHANGE, moment_of, near_change, to_server
 
 EMAILS: Mapping[Kind, tuple[str, ...]] = {Kind.CONTACT: ("email",), Kind.COMPANY: ("email1", "email2")}
@@ -26,7 +29,7 @@ Token = tuple[str, str]
 async def find(reader: Reader, keys: Sequence[NaturalKey]) -> list[list[Item]]:
     """For each key, in order, the records that share an address or the name."""
     holders: dict[tuple[Kind, Token], dict[str, Item]] = defaultdict(dict)
-    for kind in Kind:
+    for kind in Family.PEOPLE.kinds:
         for item in await _candidates(reader, kind, [key for key in keys if key.kind is kind]):
             for token in _tokens_of_item(item):
                 holders[kind, token][item.id] = item
@@ -108,13 +111,32 @@ async def contacts_of(reader: Reader, account_ids: Sequence[str]) -> list[str]:
 
 
 async def created_since(reader: Reader, kind: Kind, since: str) -> list[Item]:
-    """What our own account created since then, by the server's clock. `creator` is the only field that tells (API.md 3.8)."""
+    """What our own account created since then, by the server's clock. `creator` is the only field that tells (API.md 3.8).
+
+    Events have none (describe-Events): ValueError.
+    """
+    if kind is Kind.EVENT:
+        raise ValueError("events do not tell who created them: look by uid")
     zone = await reader.zone()
     start = moment_of(since)
     if near_change(start, zone):
         start -= OVERLAP_AT_CHANGE
     ours = equals("creator", await reader.client.user_id())
     return await reader.where(kind, [f"{CREATED} >= '{to_server(start, zone)}' and {ours}"])
+
+
+async def by_uid(reader: Reader, kind: Kind, uids: Sequence[str]) -> list[Item]:
+    """Every event with one of these uids, as they are written: the database also answers with what only resembles them."""
+    wanted = {uid for uid in uids if uid.strip()}
+    wheres = [conditions(UID, chunk) for chunk in chunks(sorted(wanted))]
+    answers = await asyncio.gather(*(reader.where(kind, where) for where in wheres))
+    found = {item.id: item for items in answers for item in items if item.fields["uid"] in wanted}
+    return list(found.values())
+
+
+def ending_after(moment: datetime, zone: ZoneInfo) -> str:
+    """The condition for events that end on that day or later, by the server's calendar. Whole days have no better time."""
+    return f"{LAST_DAY} >= {quoted(moment.astimezone(zone).date().isoformat())}"
 
 
 async def count(client: VtenextClient, kind: Kind) -> int:

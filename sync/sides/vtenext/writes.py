@@ -17,9 +17,11 @@ from sync.model import Gone, Item, Kind, Present, Value
 from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear, Write
 from sync.sides.vtenext.client import as_text
 from sync.sides.vtenext.directory import Owners
+from sync.sides.vtenext.events import WHEN, NewEvent, changed, columns_of, identity_of
 from sync.sides.vtenext.items import ACCOUNT, ACCOUNT_NAME, OWNER, Form, Reader, item_of
 from sync.sides.vtenext.presence import present
 from sync.sides.vtenext.wire import Denied, Lost
+from sync.spans import read_span
 
 STORED_ANYWAY = frozenset({"INVALID_ID_ATTRIBUTE", "INTERNAL_SERVER_ERROR", "DATABASE_QUERY_ERROR"})
 """Errors that come after the row was stored: a broken owner certainly (API.md 3.5), a fault in the middle of a save perhaps."""
@@ -30,13 +32,15 @@ _MOVED = 412
 Stop = RetryLater | StopConnector
 
 
-async def apply(reader: Reader, owners: Owners, writes: Sequence[Write]) -> list[Result]:
+async def apply(reader: Reader, owners: Owners, new_event: NewEvent, writes: Sequence[Write]) -> list[Result]:
     """Execute the writes, results in their order.
 
     When the CRM cannot be used any more, nothing further is sent: what was not written is refused with status 0. Raised instead when
-    nothing at all was written.
+    nothing at all was written. A write that can never be right is a ValueError, before anything is sent.
     """
-    writer = _Writer(reader, await owners.known({_owner_given(write) for write in writes}))
+    for write in writes:
+        _check_event(write)
+    writer = _Writer(reader, await owners.known({_owner_given(write) for write in writes}), new_event)
     outcomes: list[Result | Stop] = []
     stopped: Stop | None = None
     for group in _groups(writes, reader.client.sessions):
@@ -60,6 +64,15 @@ def _groups(writes: Sequence[Write], size: int) -> Iterator[list[Write]]:
         ids |= {record} - {""}
     if group:
         yield group
+
+
+def _check_event(write: Write) -> None:
+    if _kind(write) is not Kind.EVENT or isinstance(write, Remove):
+        return
+    if isinstance(write, New):
+        identity_of(write.stamp)
+    if isinstance(write, New) or WHEN in write.fields:
+        read_span(_text(write.fields.get(WHEN, "")))
 
 
 def _owner_given(write: Write) -> str:
@@ -97,8 +110,8 @@ def differs(expected: Item, now: Item) -> bool:
 class _Writer:
     """One `apply`. `owners`: ids that may own records. Account names are learned before writing, so that no answer needs a further read."""
 
-    def __init__(self, reader: Reader, owners: frozenset[str]) -> None:
-        self._reader, self._client, self._owners = reader, reader.client, owners
+    def __init__(self, reader: Reader, owners: frozenset[str], new_event: NewEvent) -> None:
+        self._reader, self._client, self._owners, self._new_event = reader, reader.client, owners, new_event
         self._names: dict[str, str] = {}
 
     async def group(self, writes: Sequence[Write]) -> list[Result | Stop]:
@@ -140,9 +153,11 @@ class _Writer:
     async def _create(self, write: New, form: Form, zone: ZoneInfo) -> Result:
         if write.owner not in self._owners:
             return Refused(Failure(400, "OWNER_UNKNOWN", where="create"))
-        element = {name: _text(value) for name, value in write.fields.items() if name != ACCOUNT_NAME}
+        element = _element(write.kind, write.fields, zone)
         element[OWNER] = write.owner
-        if form.stamp and write.stamp:
+        if form.kind is Kind.EVENT:
+            element |= self._new_event.columns() | identity_of(write.stamp)
+        elif form.stamp and write.stamp:
             element[form.stamp] = write.stamp
         return await self._stored("create", form, zone, element, elementType=form.module)
 
@@ -151,11 +166,7 @@ class _Writer:
             return Refused(Failure(_MOVED, "GONE" if isinstance(now, Gone) else "UNREADABLE", where="revise"))
         if differs(write.expected, now):
             return Refused(Failure(_MOVED, "CHANGED", where="revise"))
-        element = {
-            name: _text(value)
-            for name, value in write.fields.items()
-            if name != ACCOUNT_NAME and now.fields.get(name) != value
-        }
+        element = _element(now.kind, changed(write.fields, now.fields, zone), zone)
         if not element:
             return Done(now)
         if element.get(OWNER, now.owner) not in self._owners | {now.owner}:
@@ -187,6 +198,12 @@ class _Writer:
             return Unclear(Failure(200, "NOT_VTENEXT", where=operation))
         row = {name: as_text(value) for name, value in answer.items()}
         return Done(item_of(form, row, zone, {"": "", **self._names}))
+
+
+def _element(kind: Kind, fields: Mapping[str, Value], zone: ZoneInfo) -> dict[str, str]:
+    """Fields as the server takes them."""
+    texts = {name: _text(value) for name, value in fields.items() if name != ACCOUNT_NAME}
+    return columns_of(texts, zone) if kind is Kind.EVENT else texts
 
 
 def _kind(write: Write) -> Kind:

@@ -71,7 +71,7 @@ class Servers:
             world.registry,
             world.translators,
             world.keys,
-            lambda owner: homes.get(owner, ""),
+            lambda owner, kind: homes.get(owner, ""),
             world.now,
             world.new_id,
         )

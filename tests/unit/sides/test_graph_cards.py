@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.model import Kind, Side
-from sync.sides.graph.cards import ADDRESSES, LISTS, PARTS, STAMP, TEXTS, card_of, fields_of, is_whole, item_of
+from sync.sides.graph.cards import ADDRESSES, LISTS, PARTS, TEXTS, card_of, fields_of, is_whole, item_of
+from sync.sides.graph.stamps import STAMP
 
 CARD: dict[str, Any] = {
     "@odata.etag": 'W/"abc"',

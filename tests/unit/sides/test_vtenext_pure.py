@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sync.errors import Cause, StopConnector
 from sync.model import Kind
+from sync.sides.vtenext import events
 from sync.sides.vtenext.items import form_of
 from sync.sides.vtenext.query import chunks, conditions, equals, folded, quoted, select
 from sync.sides.vtenext.search import name_conditions
@@ -153,6 +154,40 @@ def test_only_before_the_connection_stands_nothing_was_sent(error: httpx.Transpo
     assert (answer.sent, answer.failure.code, answer.failure.status) == (sent, code, 0)
 
 
+def test_an_event_in_columns_and_back() -> None:
+    fields = {"subject": "S", "when": "2026-12-15T09:00Z/2026-12-15T10:30Z", "reminder_time": "15"}
+    columns = events.columns_of(fields, ROME)
+    assert columns == {
+        "subject": "S",
+        "reminder_time": "900",
+        "is_all_day_event": "0",
+        "date_start": "2026-12-15",
+        "time_start": "10:00",
+        "due_date": "2026-12-15",
+        "time_end": "11:30",
+    }
+    row = {**columns, **events.identity_of("a|b|7"), "createdtime": "2026-10-25 02:30:00"}
+    assert events.stamp_of(row) == "a|b|7"
+    assert events.fields_of(row, ROME) == {
+        "when": fields["when"],
+        "uid": "a|b",
+        "slot": "7",
+        "created": "2026-10-25T00:30:00Z",
+        "recurring": "",
+    }
+
+
+@pytest.mark.parametrize("fields", [{}, {"reminder_time": ""}, {"reminder_time": "0"}])
+def test_no_reminder_is_never_sent(fields: dict[str, str]) -> None:
+    assert events.columns_of(fields, ROME) == {}
+
+
+def test_the_first_pass_of_the_hour_that_comes_twice_is_held_as_the_second() -> None:
+    held = {"when": "2026-10-25T01:30Z/2026-10-25T02:00Z", "subject": "S"}
+    assert events.changed({"when": "2026-10-25T00:30Z/2026-10-25T02:00Z", "subject": "S"}, held, ROME) == {}
+    assert events.changed({"when": "2026-10-25/2026-10-25", "subject": "S"}, held, ROME).keys() == {"when"}
+
+
 def test_the_form_of_a_kind_follows_the_description() -> None:
     description = json.loads((DATA / "describe-Accounts.json").read_text(encoding="utf-8"))
     description = description.get("result", description)
@@ -162,3 +197,13 @@ def test_the_form_of_a_kind_follows_the_description() -> None:
     assert {"id", "phone", "external_code", "assigned_user_id", "modifiedtime", "createdtime"} <= set(form.columns)
     assert "external_code" not in form.shown
     assert form_of(Kind.COMPANY, description, ("external_code",), "external_code").stamp == ""
+
+
+def test_the_form_of_an_event_is_the_whole_event() -> None:
+    description = json.loads((DATA / "describe-Events.json").read_text(encoding="utf-8"))
+    form = form_of(Kind.EVENT, description.get("result", description), ("subject", "when", "eventstatus"), "")
+    assert (form.module, form.prefix, form.stamp) == ("Events", "18", "")
+    assert form.shown == ("subject", "eventstatus", *events.TEXTS[1:])
+    assert {"date_start", "time_start", "due_date", "time_end", "is_all_day_event"} <= set(form.columns)
+    assert {"ical_uuid", "recurr_idx", "createdtime", "id", "assigned_user_id", "modifiedtime"} <= set(form.columns)
+    assert len(form.columns) == len(set(form.columns))

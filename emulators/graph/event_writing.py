@@ -1,0 +1,138 @@
+"""Creating, changing and deleting events, occurrences and series: the rules that HTTP and Outlook's hands share.
+
+Errors are `GraphError`s. Nothing is rendered here; invitations to attendees are not sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+
+from emulators.graph import event_body, series
+from emulators.graph.calendar import Calendar, Event
+from emulators.graph.errors import GraphError, invalid_property, item_not_found, malformed_id
+from emulators.graph.event_times import Times, combined
+from emulators.graph.http import Json
+from emulators.graph.ids import opaque
+from emulators.graph.mailbox import ITEM_ID
+from emulators.graph.recurrence import Rule
+from emulators.graph.world import World
+
+_TIMES = ("start", "end", "isAllDay")
+
+
+def locate(calendar: Calendar, item_id: str, *, deleted_visible: bool) -> tuple[Event, date | None]:
+    """The event or occurrence of an id. 400 malformed; 404 unknown, cancelled, of a deleted series, or deleted itself unless
+    `deleted_visible` (BEHAVIOUR 5.1)."""
+    if not ITEM_ID.fullmatch(item_id):
+        raise malformed_id()
+    found = calendar.find(item_id)
+    if found is None:
+        raise item_not_found()
+    event, slot = found
+    if event.trashed and (slot is not None or not deleted_visible):
+        raise item_not_found()
+    if slot is not None and not series.takes_place(event, slot):
+        raise item_not_found()
+    return event, slot
+
+
+def create(world: World, calendar: Calendar, body: Json) -> Event:
+    """A new event; a repeated transactionId answers the event it made, or 409 (BEHAVIOUR 6, 13.7)."""
+    sent, extended = event_body.accept(body, long_subject=world.quirks.long_subject)
+    transaction = sent.get("transactionId")
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    if transaction in calendar.transactions:
+        event, made_from = calendar.transactions[transaction]
+        alive = event.number in calendar.events and not event.trashed
+        if not alive or made_from != digest or world.quirks.transaction_repeat == "error":
+            message = "The transaction id has already been used to create a different event."
+            raise GraphError(409, "ErrorDuplicateTransactionId", message)
+        return event
+    times = combined(None, sent)
+    rule: Rule | None = sent.pop("recurrence", None)
+    if rule is not None:
+        times, rule = series.aligned(times, rule)
+    values = _plain(sent)
+    _meet(calendar, {}, values)
+    kept = {name: value for name, value in extended.items() if value is not None}
+    event = calendar.create(values, times, rule, kept, world.now())
+    if transaction:
+        calendar.transactions[transaction] = (event, digest)
+    return event
+
+
+def patch(world: World, calendar: Calendar, event: Event, slot: date | None, body: Json) -> None:
+    """Change what is sent: of a single, of a master (inherited by occurrences that did not override it), or of one occurrence,
+    which becomes an exception."""
+    sent, extended = event_body.accept(body, long_subject=world.quirks.long_subject)
+    if slot is not None:
+        _patch_occurrence(world, calendar, event, slot, sent, extended)
+        return
+    if sent.get("transactionId", event.values.get("transactionId")) != event.values.get("transactionId"):
+        raise invalid_property("The property 'transactionId' cannot be changed after the event was created.")  # 6
+    times, rule = _times(event.times, sent), sent.pop("recurrence", event.rule)
+    if rule is not None:
+        times, rule = series.aligned(times, rule)
+    plain = _plain(sent)
+    _meet(calendar, event.values, plain)
+    held = {name: value for name, value in {**event.extended, **extended}.items() if value is not None}
+    keep = world.quirks.range_change == "keeps_exceptions"
+    calendar.change(event, {**event.values, **plain}, times, rule, held, world.now(), keep_on_range=keep)
+
+
+def _patch_occurrence(
+    world: World, calendar: Calendar, event: Event, slot: date, sent: Json, extended: dict[str, str | None]
+) -> None:
+    if sent.pop("recurrence", None) is not None:
+        raise invalid_property("The recurrence of an occurrence cannot be set: change the series master.")
+    sent.pop("transactionId", None)
+    override = series.override_of(event, slot)
+    if any(name in sent for name in _TIMES):
+        override.times = _times(series.times_of(event, slot), sent)
+        series.check_boundary(event, slot, override.times)
+    plain = _plain(sent)
+    _meet(calendar, {**event.values, **override.values}, plain)
+    override.values |= plain
+    held = {**override.extended, **extended}
+    override.extended = {name: value for name, value in held.items() if value is not None}
+    calendar.change_occurrence(event, slot, override, world.now())
+
+
+def delete(world: World, calendar: Calendar, event: Event, slot: date | None) -> None:
+    """An occurrence is cancelled; a single or a series moves to Deleted Items, from where it cannot be deleted again
+    (BEHAVIOUR 5.1)."""
+    if slot is not None:
+        calendar.cancel(event, slot, world.now())
+        return
+    if event.trashed:
+        raise GraphError(403, "ErrorCannotDeleteObject", "Object cannot be deleted.")
+    calendar.trash(event, world.now())
+
+
+def _times(old: Times, sent: Json) -> Times:
+    return combined(old, sent) if any(name in sent for name in _TIMES) else old
+
+
+def _plain(sent: Json) -> Json:
+    return {name: value for name, value in sent.items() if name not in _TIMES}
+
+
+def _meet(calendar: Calendar, old: Json, new: Json) -> None:
+    """Online meetings: made once, with a block in the body; cannot be undone, but a body without the block breaks it (7.2)."""
+    meeting = old.get("onlineMeeting")
+    if meeting:
+        new.pop("isOnlineMeeting", None)
+        new.pop("onlineMeetingProvider", None)
+        if "body" in new and meeting["joinUrl"] not in new["body"]:
+            new |= {"isOnlineMeeting": False, "onlineMeeting": None, "onlineMeetingProvider": "unknown"}
+    elif new.get("isOnlineMeeting"):
+        key = opaque(calendar.owner, "", "meeting", len(calendar.log)).rstrip("=")
+        url = f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{key}%40thread.v2/0"
+        block = f'<div class="me-email-text"><a href="{url}">Join the meeting now</a></div>'
+        body = str(new.get("body", old.get("body", "")))
+        end = body.lower().rfind("</body>")
+        new["body"] = f"{body[:end]}{block}{body[end:]}" if end >= 0 else f"<html><body>{block}</body></html>"
+        new["onlineMeeting"] = {"joinUrl": url}
+        new["onlineMeetingProvider"] = "teamsForBusiness"

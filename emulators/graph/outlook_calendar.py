@@ -1,0 +1,152 @@
+"""What a person does in Outlook's calendar: create, edit, copy, delete, restore; one occurrence, the whole series, its rule.
+
+For tests, simulator and demo. Events are named by either id, occurrences by the id of their master and the date of the slot
+(`YYYY-MM-DD`, the local date of the original start); `fields` are written as for Graph. A ValueError says what is not there or
+is refused. Every method returns immutable ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from emulators.graph import event_writing, recurrence, series
+from emulators.graph.calendar import Calendar, Event
+from emulators.graph.errors import GraphError
+from emulators.graph.event_view import View, extended_of
+from emulators.graph.http import Json
+from emulators.graph.world import World
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """The service's refusals as sentences."""
+    try:
+        yield
+    except GraphError as error:
+        raise ValueError(f"{error.code}: {error.message}") from error
+
+
+class CalendarHands:
+    """Acts on calendars directly: no token, no throttling, no request counted."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def _calendar(self, user: str) -> Calendar:
+        with _spoken():
+            return self._world.user(user).mailbox.calendar
+
+    def _event(self, user: str, ref: str) -> tuple[Calendar, Event]:
+        calendar = self._calendar(user)
+        found = calendar.find(ref)
+        if found is None or found[1] is not None:
+            raise ValueError(f"no event {ref!r}")
+        return calendar, found[0]
+
+    def _occurrence(self, user: str, ref: str, slot: str) -> tuple[Calendar, Event, date]:
+        calendar, event = self._event(user, ref)
+        day = date.fromisoformat(slot)
+        if event.trashed or not series.takes_place(event, day):
+            raise ValueError(f"no occurrence of {ref!r} on {slot}")
+        return calendar, event, day
+
+    def create_event(
+        self, user: str, fields: Json, *, organizer: Json | None = None, uid: str = "", cancelled: bool = False
+    ) -> str:
+        """A new single event or series; with `organizer` {name, address} it is an invitation that somebody else sent."""
+        calendar = self._calendar(user)
+        with _spoken():
+            event = event_writing.create(self._world, calendar, fields)
+        if organizer is not None:
+            event.values["organizer"] = {"emailAddress": organizer}
+        if uid:
+            event.values["iCalUId"] = uid
+        if cancelled:
+            event.values["isCancelled"] = True
+        return event.immutable_id
+
+    def edit_event(self, user: str, event: str, fields: Json) -> None:
+        """Change a single event or a whole series, as PATCH would."""
+        calendar, found = self._event(user, event)
+        with _spoken():
+            event_writing.patch(self._world, calendar, found, None, fields)
+
+    def edit_occurrence(self, user: str, event: str, slot: str, fields: Json) -> str:
+        """Change one occurrence, which becomes an exception; returns its id."""
+        calendar, found, day = self._occurrence(user, event, slot)
+        with _spoken():
+            event_writing.patch(self._world, calendar, found, day, fields)
+        return calendar.item_id(found, day, True)
+
+    def delete_occurrence(self, user: str, event: str, slot: str) -> None:
+        """Take one occurrence out of the series."""
+        event_writing.delete(self._world, *self._occurrence(user, event, slot))
+
+    def change_rule(self, user: str, event: str, rule: Json | None, fields: Json | None = None) -> None:
+        """Another rule (and perhaps `start` and `end`) for a series or a single event; None makes a single event of it."""
+        self.edit_event(user, event, {**(fields or {}), "recurrence": rule})
+
+    def truncate(self, user: str, event: str, last: str) -> None:
+        """End a series: no occurrence after that date."""
+        _, found = self._event(user, event)
+        if found.rule is None:
+            raise ValueError(f"{event!r} is no series")
+        rule = recurrence.render(found.rule, found.times.start_zone)
+        rule["range"] |= {"type": "endDate", "endDate": last, "numberOfOccurrences": 0}
+        self.edit_event(user, event, {"recurrence": rule})
+
+    def cancel_meeting(self, user: str, event: str) -> None:
+        """The organizer elsewhere called it off: the copy stays, marked (BEHAVIOUR 7.2)."""
+        calendar, found = self._event(user, event)
+        values = {**found.values, "isCancelled": True}
+        calendar.change(found, values, found.times, found.rule, found.extended, self._world.now())
+
+    def delete_event(self, user: str, event: str) -> None:
+        """A single event or a whole series to Deleted Items (BEHAVIOUR 5.1)."""
+        calendar, found = self._event(user, event)
+        with _spoken():
+            event_writing.delete(self._world, calendar, found, None)
+
+    def restore_event(self, user: str, event: str) -> None:
+        """Out of Deleted Items."""
+        calendar, found = self._event(user, event)
+        if not found.trashed:
+            raise ValueError(f"{event!r} is not deleted")
+        calendar.restore(found, self._world.now())
+
+    def copy_event(self, user: str, event: str) -> str:
+        """A duplicate: the extended properties travel with it, the transactionId does not (BEHAVIOUR 6)."""
+        calendar, found = self._event(user, event)
+        values = {name: value for name, value in found.values.items() if name not in ("transactionId", "iCalUId")}
+        return calendar.create(values, found.times, found.rule, dict(found.extended), self._world.now()).immutable_id
+
+    def show_event(self, user: str, event: str) -> Json:
+        """One event whole, as in `dump`."""
+        calendar, found = self._event(user, event)
+        return _whole(self._view(user, calendar), found)
+
+    def _events(self, user: str) -> list[Json]:
+        """Every event whole, also those in Deleted Items."""
+        calendar = self._calendar(user)
+        view = self._view(user, calendar)
+        return [_whole(view, each) for each in calendar.events.values()]
+
+    def _view(self, user: str, calendar: Calendar) -> View:
+        owner = self._world.user(user)
+        return View(calendar, {"emailAddress": {"name": owner.display_name, "address": owner.mail}}, immutable=True)
+
+
+def _whole(view: View, event: Event) -> Json:
+    """All properties in UTC, extended properties, place; of a series its exceptions (with `slot`) and cancelled dates."""
+    item: dict[str, Any] = {**view.item(event), "extended": dict(event.extended)}
+    item["place"] = "deleted" if event.trashed else "calendar"
+    if event.rule is not None:
+        item["exceptions"] = [
+            {**view.item(event, slot), "slot": slot.isoformat(), "extended": extended_of(event, slot)}
+            for slot in sorted(event.exceptions)
+        ]
+        item["cancelled"] = [slot.isoformat() for slot in sorted(event.cancelled)]
+    return item

@@ -1,0 +1,269 @@
+"""How an event translates: the eight fields of SPEC 2.1, fixed, shown read-only in the panel.
+
+Seven field pairs, because start and end travel as one value (`when`, a text that says both) and cannot be torn apart. What vtenext cannot hold
+(emoji, long text, no subject, some reminders, the first of two equal hours in autumn) is given up here, on the way there, and said with a flag
+if somebody may miss it. It never comes back, because images are compared.
+
+Never does: reading a clock, knowing a zone (it is handed what the CRM can hold of a span), deciding who sees a private event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mapping.event_fields import (
+    BODY_WAY,
+    HIDDEN,
+    IMPORTANCE_WAY,
+    REMINDER_WAY,
+    SENSITIVITY_WAY,
+    Way,
+    plain_text,
+    sensitivity,
+)
+from mapping.fields import default_lengths
+from mapping.html_text import HTML_TEXT_VERSION, rich, to_text
+from mapping.model import Anchor, FieldPair, FieldType, Rendered, Value
+from mapping.normalise import NORMALISER_VERSION, image, kept
+
+CALENDAR_VERSION = "1"
+
+WHEN = FieldPair("when", "when")
+SUBJECT = FieldPair("subject", "subject")
+LOCATION = FieldPair("location", "location")
+BODY = FieldPair("description", "body")
+SENSITIVITY = FieldPair("visibility", "sensitivity")
+IMPORTANCE = FieldPair("taskpriority", "importance")
+REMINDER = FieldPair("reminder_time", "reminder")
+
+MASKED = "masked"
+"""Field of a mailbox item whose content is hidden from the CRM: '1'."""
+NO_SUBJECT = "(senza oggetto)"
+"""What an event without a subject is called in vtenext, which demands one. Never reaches Exchange."""
+BUSY = "(occupato)"
+"""What a hidden event is called in vtenext, unless the caller has a better name. Never reaches Exchange either."""
+
+# values of sync.model.Flag, which mapping does not import; more of them in event_fields.py
+TIME_ROUNDED = "time_rounded"
+REMINDER_KEPT, BODY_KEPT = "reminder_kept", "body_kept"
+CRM_PRIVATE = "crm_private"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One of the eight rows that the panel shows: names of the fields on both sides, and what people call them."""
+
+    crm: tuple[str, ...]
+    mailbox: tuple[str, ...]
+    label: str
+    label_it: str
+
+
+# fmt: off
+SHOWN = (  # labels: the predecessor's manual
+    Shown(("date_start", "time_start", "is_all_day_event"), ("start", "isAllDay"),                          "Start date",  "Data inizio"),
+    Shown(("due_date", "time_end", "is_all_day_event"),     ("end", "isAllDay"),                            "Due date",    "Data fine"),
+    Shown(("subject",),                                     ("subject",),                                   "Subject",     "Soggetto"),
+    Shown(("location",),                                    ("location",),                                  "Location",    "Luogo"),
+    Shown(("description",),                                 ("body",),                                      "Body",        "Descrizione"),
+    Shown(("visibility",),                                  ("sensitivity",),                               "Sensitivity", "Visibilità"),
+    Shown(("taskpriority",),                                ("importance",),                                "Importance",  "Importanza"),
+    Shown(("reminder_time",),                               ("isReminderOn", "reminderMinutesBeforeStart"), "Reminder",    "Invia promemoria"),
+)
+# fmt: on
+
+
+def is_private(fields: Mapping[str, Value]) -> bool:
+    """Private or confidential (`personal` is not), as Exchange says it. A sensitivity that we do not know is taken for private."""
+    return sensitivity(_text(fields, "sensitivity")) in HIDDEN
+
+
+def masked(fields: Mapping[str, Value], busy: str = BUSY) -> dict[str, Value]:
+    """The mailbox item's fields as the CRM may see them: a busy block that keeps its time, reminder, importance and sensitivity.
+
+    `busy`: its subject; the same as the translator knows, or it may be taken for a title.
+    """
+    return {**fields, SUBJECT.mailbox: busy, LOCATION.mailbox: "", BODY.mailbox: "", MASKED: "1"}
+
+
+class EventTranslator:
+    """`mapping.model.Translator` for events. Immutable.
+
+    `holds`: a span text -> the span as the CRM can hold it, ValueError for what is none. `busy`: the name of hidden events (see `masked`).
+    """
+
+    def __init__(self, holds: Callable[[str], str], busy: str = BUSY) -> None:
+        self.kind = "event"
+        self.version = f"e{CALENDAR_VERSION}-{NORMALISER_VERSION}-{HTML_TEXT_VERSION}"
+        self._holds, self._busy = holds, busy
+        limits = default_lengths("Events")
+        self._subject_limit = limits[SUBJECT.crm]
+        self._names = frozenset(kept(name, self._subject_limit).strip() for name in (NO_SUBJECT, BUSY, busy)) | {""}
+        ways = (
+            (WHEN, Way(self._when, self._when, self._held_span, self._held_span, str, self._moved)),
+            (SUBJECT, self._subject()),
+            (LOCATION, plain_text(limits[LOCATION.crm])),
+            (BODY, BODY_WAY),
+            (SENSITIVITY, SENSITIVITY_WAY),
+            (IMPORTANCE, IMPORTANCE_WAY),
+            (REMINDER, REMINDER_WAY),
+        )
+        self.pairs: Sequence[FieldPair] = tuple(pair for pair, _ in ways)
+        self._ways = {pair.id: (pair, way) for pair, way in ways}
+
+    # reading
+
+    def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
+        """Field pair id -> normalised value that the CRM item holds. What was not read, or is unreadable, is left out."""
+        values: dict[str, str] = {}
+        for pair, way in self._ways.values():
+            value = way.from_crm(_text(fields, pair.crm)) if pair.crm in fields else None
+            if value is not None:
+                values[pair.id] = value
+        return values
+
+    def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
+        """Field pair id -> normalised value that the mailbox item holds. What was not read, or is unreadable, is left out.
+
+        Of an item marked as masked: what the CRM may see of it.
+        """
+        if _text(fields, MASKED) == "1":
+            fields = masked(fields, self._busy)
+        values: dict[str, str] = {}
+        for pair, way in self._ways.values():
+            if pair.mailbox not in fields:
+                continue
+            text = _text(fields, pair.mailbox)
+            value = to_text(text) if pair is BODY and _is_html(fields) else way.from_mailbox(text)
+            if value is not None:
+                values[pair.id] = value
+        return values
+
+    def image(self, pair: str, value: str) -> str:
+        """The value as the poorer side can hold it. A pair of another mapping: its plain normalised text."""
+        known = self._ways.get(pair)
+        return known[1].image(value) if known else image(FieldType.TEXT, value, None)
+
+    def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
+        """Field pair ids that travel mailbox -> crm only: what is masked, and a body that holds what text cannot."""
+        if _text(mailbox_fields, MASKED) == "1":
+            return frozenset({SUBJECT.id, LOCATION.id, BODY.id, SENSITIVITY.id})  # nobody unmasks it in the CRM
+        online = _text(mailbox_fields, "online") == "1"
+        held = _is_html(mailbox_fields) and rich(_text(mailbox_fields, BODY.mailbox))
+        return frozenset({BODY.id}) if online or held else frozenset()
+
+    def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
+        """Does it take place, at a time that can be read?"""
+        there = _text(mailbox_fields, "cancelled") != "1"
+        return there and self._when(_text(mailbox_fields, WHEN.mailbox)) is not None
+
+    # writing
+
+    def render_crm(
+        self,
+        values: Mapping[str, str],
+        current: Mapping[str, Value] | None,
+        accounts: Mapping[str, tuple[str, ...]],
+    ) -> Rendered:
+        """CRM fields to write for these pair values. `current` None = a new item, which always gets a subject.
+
+        A reminder cannot be removed there (API.md 7.4): it is kept, and `held` says so, so that both bases are renewed and it stays at that.
+        """
+        now = self.crm_values(current) if current is not None else {}
+        fields: dict[str, Value] = {}
+        held: dict[str, str] = {}
+        flags: set[str] = set()
+        for pair, way, value in self._known(values):
+            id_ = pair.id
+            if id_ in now and way.image(value) == way.image(now[id_]):
+                held[id_] = now[id_]
+            elif pair in (WHEN, REMINDER) and not way.image(value):
+                held[id_] = now.get(id_, "")
+                flags |= {REMINDER_KEPT} if held[id_] and pair is REMINDER else set()
+            elif value or current is not None:
+                fields[pair.crm] = sent = way.to_crm(value)
+                held[id_] = way.from_crm(sent) or ""
+                flags |= way.lost(value)
+            else:
+                held[id_] = ""
+        if current is None and SUBJECT.crm not in fields:
+            fields[SUBJECT.crm], held[SUBJECT.id] = NO_SUBJECT, ""
+        return Rendered(fields, held, frozenset(flags))
+
+    def render_mailbox(
+        self, values: Mapping[str, str], current: Mapping[str, Value] | None, anchor: Anchor | None = None
+    ) -> Rendered:
+        """Mailbox fields to write. The body only when its text is another one, and never what is `inbound`.
+
+        A new item says that it has no reminder, because Exchange would give it one of its own (BEHAVIOUR 7.2).
+        """
+        now = self.mailbox_values(current) if current is not None else {}
+        closed = self.inbound(current) if current is not None else frozenset()
+        fields: dict[str, Value] = {}
+        held: dict[str, str] = {}
+        flags: set[str] = set()
+        for pair, way, value in self._known(values):
+            id_ = pair.id
+            if id_ in now and way.image(value) == way.image(now[id_]):
+                held[id_] = now[id_]
+            elif id_ in closed or (pair is WHEN and not way.image(value)):
+                held[id_] = now.get(id_, "")
+                flags |= {BODY_KEPT} if closed == {id_} else set()
+            elif value or current is not None:
+                fields[pair.mailbox] = held[id_] = way.to_mailbox(value)
+            else:
+                held[id_] = ""
+        if current is None and REMINDER.mailbox not in fields:
+            fields[REMINDER.mailbox] = held[REMINDER.id] = ""
+        if fields.get(SENSITIVITY.mailbox) == "private":
+            flags.add(CRM_PRIVATE)
+        return Rendered(fields, held, frozenset(flags))
+
+    def _known(self, values: Mapping[str, str]) -> list[tuple[FieldPair, Way, str]]:
+        return [(*self._ways[id_], value) for id_, value in values.items() if id_ in self._ways]
+
+    # time and subject, which need to know more
+
+    def _when(self, text: str) -> str | None:
+        """A span text, None when it is none: no usable time says nothing, least of all that the time was cleared."""
+        span = text.strip()
+        return span if self._held_span(span) else None
+
+    def _held_span(self, span: str) -> str:
+        try:
+            return self._holds(span) if span else ""
+        except ValueError:
+            return ""
+
+    def _moved(self, span: str) -> frozenset[str]:
+        return frozenset({TIME_ROUNDED} if self._held_span(span) != span else ())
+
+    def _subject(self) -> Way:
+        """A text that is never empty in the CRM: our own names for that say nothing, wherever they stand."""
+        limit = self._subject_limit
+        text = plain_text(limit)
+
+        def stays(value: str) -> str:
+            return "" if kept(value, limit).strip() in self._names else text.image(value)
+
+        def from_crm(written: str) -> str:
+            value = text.from_crm(written) or ""
+            return value if stays(value) else ""
+
+        def to_crm(value: str) -> str:  # a hidden event keeps its name
+            return text.to_crm(value) if kept(value, limit).strip() else NO_SUBJECT
+
+        def to_mailbox(value: str) -> str:
+            return value if stays(value) else ""
+
+        return Way(from_crm, text.from_mailbox, stays, to_crm, to_mailbox, text.lost)
+
+
+def _text(fields: Mapping[str, Value], name: str) -> str:
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def _is_html(fields: Mapping[str, Value]) -> bool:
+    return _text(fields, "bodyType").strip().lower() == "html"

@@ -1,0 +1,150 @@
+"""What a run of a calendar gathers besides the common steps: the baseline of a new mailbox, vanished occurrences, partners by iCalUId. I/O.
+
+Decides nothing about events: that is `sync.events`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
+from sync.gather import Joined, Links, Work
+from sync.joining import by_stamp, learn
+from sync.model import Item, Kind, Reason
+from sync.spans import ends_at
+from sync.store.base import Op
+from sync.store.ledger import Checkpoint, drop_link, put_link
+from sync.tools import Tools
+
+LOOKED_BACK = timedelta(days=31)
+"""How far back a comparison in full looks; a day more than the listing's window."""
+CHUNK = 200
+
+
+async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Checkpoint:
+    """The start of a calendar's run: before anything is imported, a new mailbox's baseline is taken (SPEC 2.11)."""
+    if point.imported:
+        return point
+    rules = replace(tools.context.policy.calendar, import_only=True)
+    tools.context = replace(tools.context, policy=replace(tools.context.policy, calendar=rules))
+    if point.connected:
+        return point
+    since = tools.at()
+    for owner in owners:
+        async for ids in tools.crm.owned(Kind.EVENT, owner, ending_after=tools.now()):
+            for start in range(0, len(ids), CHUNK):
+                await _take(ids[start : start + CHUNK], since, tools)
+    point = replace(point, connected=since)
+    await tools.ledger.save_checkpoint(point)
+    return point
+
+
+async def _take(ids: Sequence[str], since: str, tools: Tools) -> None:
+    """Digests of the coming events among these; what was made after the connection is no part of it."""
+    translator, zone = tools.translator(Kind.EVENT), tools.context.policy.calendar.zone
+    await tools.guard()
+    found = await tools.crm.get(Kind.EVENT, ids)
+    coming = [
+        item
+        for item in found.values()
+        if isinstance(item, Item)
+        and item.fields.get("when")
+        and ends_at(str(item.fields["when"]), zone) > tools.now()
+        and not _later(str(item.fields.get("created", "")), since)
+    ]
+    await tools.ledger.take_baseline({item.id: baseline_of(item, translator, tools.keys) for item in coming})
+
+
+def _later(created: str, since: str) -> bool:
+    return bool(created) and datetime.fromisoformat(created) > datetime.fromisoformat(since)
+
+
+def looked_back(tools: Tools) -> str:
+    """Events that were over by then are out of every listing: not looked for."""
+    return (tools.now() - LOOKED_BACK).isoformat(timespec="seconds")
+
+
+async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
+    """Linked occurrences that their series does not show any more, and removals of ids that no link knows.
+
+    An unknown id may be an event outside the listing's window, which is no removal at all (BEHAVIOUR 2.4), or an occurrence: whose, only
+    its series tells, so all of them are looked at.
+    """
+    unknown = sorted(work.gone - links.by_item.keys())
+    once = () if work.full else (i for i in work.cards if i not in links.by_item and not is_occurrence(i))
+    series = {*work.whole, *unknown, *once}  # a single event may have been a series
+    for each in sorted(series):
+        for link in await tools.ledger.links_of_series(each):
+            if link.ends > tools.at() and link.item_id not in work.cards:
+                links.add(link)
+                work.gone.add(link.item_id)
+    told = {item_id.partition("|")[0] for item_id in links.by_item if is_occurrence(item_id)}
+    rest = [item_id for item_id in unknown if item_id not in told]
+    lost = False
+    for item_id, present in (await tools.mailbox.get(rest)).items() if rest else ():
+        work.gone.discard(item_id)
+        if isinstance(present, Item) and "rule" not in present.fields:
+            work.cards[item_id] = present
+        lost |= not isinstance(present, Item)
+    if lost and not work.full:
+        await _claim_all(work, links, tools)
+
+
+async def _claim_all(work: Work, links: Links, tools: Tools) -> None:
+    async for link in tools.ledger.links():
+        if is_occurrence(link.item_id) and link.ends > tools.at() and link.item_id not in work.cards:
+            links.add(link)
+            work.gone.add(link.item_id)
+
+
+async def join_events(work: Work, links: Links, tools: Tools) -> None:
+    """Find the records of events without a link: by our stamp when the ledger may have been lost, then by iCalUId and occurrence."""
+    await learn(links, [joined.crm_id for joined in work.joined.values()], tools.ledger)
+    work.joined = {i: j for i, j in work.joined.items() if j.crm_id not in links.by_crm}
+    cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
+    if work.full:
+        await by_stamp(cards, work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
+    tombstones = tools.context.tombstones
+    stamps = {i: crm_stamp(item) for i, item in cards.items() if i not in work.joined and i not in tombstones}
+    uids = sorted({stamp.rpartition("|")[0] for stamp in stamps.values()} - {""})
+    records: dict[str, list[Item]] = {}
+    for start in range(0, len(uids), CHUNK):
+        for item in await tools.crm.by_uid(Kind.EVENT, uids[start : start + CHUNK]):
+            records.setdefault(_whole(item.stamp), []).append(item)
+    await learn(links, [item.id for items in records.values() for item in items], tools.ledger)
+    await _moved_along({i: records.get(stamp, []) for i, stamp in stamps.items()}, work, links, tools)
+    stamps = {i: stamp for i, stamp in stamps.items() if i not in links.by_item}
+    taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
+    for item_id, stamp in stamps.items():
+        free = [r for r in records.get(stamp, ()) if r.id not in taken and not tools.context.buried(r.id)]
+        mine = [r for r in free if tools.context.is_home(r)] or free
+        if len(mine) == 1:
+            work.joined[item_id] = Joined(mine[0].id, Reason.MATCHED)
+            work.records.setdefault(mine[0].id, Kind.EVENT)
+            taken |= {mine[0].id}
+        elif mine and item_id not in work.allowed:
+            work.unsure[item_id] = tuple(sorted(r.id for r in mine))
+
+
+async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: Links, tools: Tools) -> None:
+    """A series that was shifted or got another rule: occurrences keep their records where the count of days from the start is the same."""
+    groups: list[list[Op]] = []
+    for item_id, records in found.items():
+        for record in records:
+            link = links.by_crm.get(record.id)
+            if link is None or item_id in links.by_item or series_of(link.item_id) != series_of(item_id):
+                continue
+            if (link.item_id in work.gone or link.item_id == series_of(item_id)) and link.ends > tools.at():
+                groups.append([*drop_link(link)[1:], *put_link(replace(link, item_id=item_id))])
+                work.gone.discard(link.item_id)
+                links.by_item.pop(link.item_id, None)
+                links.add(replace(link, item_id=item_id))
+    await tools.ledger.commit_groups(groups)
+
+
+def _whole(stamp: str) -> str:
+    """A record that never got an index is the first of its series."""
+    uid, _, index = stamp.rpartition("|")
+    return f"{uid}|{index or '0'}"

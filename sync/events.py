@@ -1,0 +1,216 @@
+"""What to do about one event: the table of `plan`, and what calendars add to it. Pure.
+
+- What is over is not written to a mailbox; an occurrence that is over is not touched on either side (SPEC 2.3, 2.11).
+- The first synchronisation only imports; afterwards records that are as they were when the mailbox was connected stay where they are.
+- A private event shows itself in the CRM as a busy block, or not at all (SPEC 2.10).
+- A meeting with attendees is not written to the mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from mapping.calendar import MASKED, SENSITIVITY, EventTranslator, is_private, masked
+from mapping.model import Translator, Value
+from sync.merge import Digests
+from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Side, Update, Wait
+from sync.plan import Context, plan_pair
+from sync.policy import PrivateEvents
+from sync.settle import record_digest
+from sync.spans import ends_at, server_holds
+
+UID_LENGTH = 127  # of vtenext's ical_uuid (API.md 7.7)
+
+
+def plan_event(pair: Pair, context: Context) -> Action | None:
+    """The one action for this pair of events now, None when there is nothing to do."""
+    pair = _masked(pair, context)
+    if pair.link and is_occurrence(pair.link.item_id) and _over(pair, context):
+        return None  # frozen
+    left = _left_alone(pair, context)
+    if left is not None:
+        return left
+    closed = _closed(pair, context)
+    action = plan_pair(pair, _without_mailbox_writes(context) if closed else context)
+    if isinstance(action, Update):
+        return _finished(action, closed, context)
+    return action
+
+
+def is_occurrence(item_id: str) -> bool:
+    """Is it one occurrence of a series in a mailbox (`master|slot`)?"""
+    return "|" in item_id
+
+
+def series_of(item_id: str) -> str:
+    """The series of an occurrence, the event itself otherwise: what counts as one thing for the delete brake."""
+    return item_id.partition("|")[0]
+
+
+def over_at(items: Iterable[object], link: Link | None, context: Context) -> str:
+    """When the latest of these is over, ISO UTC, '' = unknown."""
+    zone = context.policy.calendar.zone
+    times = [str(item.fields["when"]) for item in items if isinstance(item, Item) and item.fields.get("when")]
+    known = [ends_at(text, zone).isoformat(timespec="seconds") for text in times]
+    return max([*known, *([link.ends] if link and link.ends else [])], default="")
+
+
+def _over(pair: Pair, context: Context) -> bool:
+    ends = over_at((pair.crm, pair.mailbox), pair.link, context)
+    return bool(ends) and datetime.fromisoformat(ends) <= context.now
+
+
+def _closed(pair: Pair, context: Context) -> bool:
+    """May the mailbox not be written now?"""
+    card = pair.mailbox
+    meeting = isinstance(card, Item) and bool(card.fields.get("attendees"))
+    return meeting or context.policy.calendar.import_only or _over(pair, context)
+
+
+def _without_mailbox_writes(context: Context) -> Context:
+    kinds = dict(context.policy.kinds)
+    kinds[Kind.EVENT] = replace(kinds[Kind.EVENT], to_mailbox=False, delete_in_mailbox=False)
+    return replace(context, policy=replace(context.policy, kinds=kinds))
+
+
+def _left_alone(pair: Pair, context: Context) -> Leave | Wait | None:
+    """An event without a link that is not brought to the other side, and why."""
+    if pair.link is not None:
+        return None
+    crm, card = pair.crm, pair.mailbox
+    if isinstance(card, Item) and not isinstance(crm, Item):
+        because = _not_imported(card, context)
+        return Leave(Side.MAILBOX, card.id, because) if because else None
+    if isinstance(crm, Item) and not isinstance(card, Item):
+        because = _not_exported(crm, context)
+        if because is None and context.is_home(crm) and context.policy.calendar.import_only:
+            return Wait(Side.CRM, crm.id, Reason.FIRST_IMPORT)
+        return Leave(Side.CRM, crm.id, because) if because else None
+    return None
+
+
+def _not_imported(card: Item, context: Context) -> Reason | None:
+    rules = context.policy.calendar
+    if card.fields.get("cancelled"):
+        return Reason.CANCELLED
+    if not card.fields.get("when"):
+        return Reason.NO_TIME
+    if card.fields.get("attendees"):
+        return Reason.MEETING
+    start = datetime.combine(rules.since, time(), rules.zone)
+    if ends_at(str(card.fields["when"]), rules.zone) < start.astimezone(UTC):
+        return Reason.BEFORE_START
+    hidden = rules.private is PrivateEvents.NONE and bool(card.fields.get(MASKED))
+    return Reason.PRIVATE if hidden else None
+
+
+def _not_exported(crm: Item, context: Context) -> Reason | None:
+    if not context.is_home(crm) or context.buried(crm.id):
+        return None  # said by the common table
+    if not crm.fields.get("when"):
+        return Reason.NO_TIME
+    if ends_at(str(crm.fields["when"]), context.policy.calendar.zone) <= context.now:
+        return Reason.ENDED
+    return Reason.BASELINE if _as_connected(crm, context) else None
+
+
+def _as_connected(crm: Item, context: Context) -> bool:
+    """Is the record as it was when the mailbox was connected? A digest that cannot be compared any more counts as the same."""
+    stored = context.baseline.get(crm.id)
+    return stored is not None and same_record(stored, crm, context.translators[Kind.EVENT], context.digests)
+
+
+def same_record(stored: str, item: Item, translator: Translator, digests: Digests) -> bool:
+    """Does a stored digest of a record (`settle.record_digest`) speak of what it holds now, as far as that can be told?"""
+    version, _, digest = stored.partition("\n")
+    return version != translator.version or digest == record_digest(item, translator, digests)
+
+
+def baseline_of(item: Item, translator: Translator, digests: Digests) -> str:
+    """What `same_record` compares with."""
+    return f"{translator.version}\n{record_digest(item, translator, digests)}"
+
+
+def _masked(pair: Pair, context: Context) -> Pair:
+    """A private event as the CRM may see it. What the user made private in the CRM stays readable there."""
+    card = pair.mailbox
+    if not isinstance(card, Item) or not is_private(card.fields) or _open_in_crm(pair, context):
+        return pair
+    if context.policy.calendar.private is PrivateEvents.FULL:
+        return pair
+    return replace(pair, mailbox=replace(card, fields={**card.fields, MASKED: "1"}))
+
+
+def _open_in_crm(pair: Pair, context: Context) -> bool:
+    if pair.link is None:
+        return (
+            pair.because is Reason.STAMP
+            and isinstance(pair.crm, Item)
+            and pair.crm.fields.get("visibility") == "Private"
+        )
+    return Flag.CRM_PRIVATE in pair.link.flags and not _made_private_in_mailbox(pair, pair.link, context)
+
+
+def _made_private_in_mailbox(pair: Pair, link: Link, context: Context) -> bool:
+    """Did somebody set the sensitivity in the mailbox since both sides last agreed?"""
+    if not isinstance(pair.mailbox, Item):
+        return False
+    value = context.translators[Kind.EVENT].mailbox_values(pair.mailbox.fields).get(SENSITIVITY.id, "")
+    return context.sealed(link).unchanged(Side.MAILBOX, SENSITIVITY.id, value) is False
+
+
+def _finished(action: Update, closed: bool, context: Context) -> Action:
+    """An update of events: what cannot be written now is agreed as it is when a link begins; masked values leave no trace."""
+    pair, translator = action.pair, context.translators[Kind.EVENT]
+    card = pair.mailbox
+    if not isinstance(card, Item):
+        return action
+    if pair.link is None and closed:
+        rest = frozenset(each.id for each in translator.pairs) - action.to_crm.keys()
+        action = replace(action, agreed=rest)
+    if pair.link and Flag.CRM_PRIVATE in pair.link.flags and _made_private_in_mailbox(pair, pair.link, context):
+        action = replace(action, dropped=frozenset({Flag.CRM_PRIVATE}))
+    if pair.link is None and _open_in_crm(pair, context):
+        action = replace(action, flags=action.flags | {Flag.CRM_PRIVATE})
+    if not card.fields.get(MASKED):
+        return action
+    hidden = translator.inbound(card.fields)
+    action = replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
+    if context.policy.calendar.private is PrivateEvents.NONE and pair.link and not (hidden & action.to_crm.keys()):
+        return _taken_out(action, pair, pair.link)
+    return action
+
+
+def _taken_out(action: Update, pair: Pair, link: Link) -> Action:
+    """The user keeps private events out of the CRM: the record, masked by an earlier update, goes."""
+    return Delete(Side.CRM, pair.crm, link, Reason.PRIVATE, moved=True) if isinstance(pair.crm, Item) else action
+
+
+# What an event is called in vtenext --------------------------------------------------------------------------------------
+
+
+def crm_stamp(card: Item) -> str:
+    """`ical_uuid|recurr_idx` of the record of a mailbox's event: the same whichever mailbox its copy is found in."""
+    return f"{record_uid(str(card.fields.get('uid', '')))}|{card.fields.get('slot') or '0'}"
+
+
+def record_uid(uid: str) -> str:
+    """The iCalUId as vtenext can hold it: an Exchange GlobalObjectId without the occurrence's date (its bytes 16-19, hex 33-40), hashed
+    when it is too long for the column."""
+    if len(uid) >= 40 and uid[:32].upper().startswith("040000008200E00074C5B7101A82E008"):
+        uid = f"{uid[:32]}00000000{uid[40:]}"
+    return uid if len(uid) <= UID_LENGTH else sha256(uid.encode()).hexdigest()
+
+
+def shown_fields(item: Item) -> Mapping[str, Value]:
+    """The fields of an item that may be kept in the journal: of a masked one what the CRM may see."""
+    return masked(item.fields) if item.fields.get(MASKED) else item.fields
+
+
+def event_translator(zone: ZoneInfo) -> EventTranslator:
+    """The fixed mapping of events, for a CRM that keeps wall clocks of `zone`."""
+    return EventTranslator(lambda text: server_holds(text, zone))

@@ -1,0 +1,319 @@
+"""One mailbox's calendar in memory, for the simulator: what Exchange does with events and series, and no protocol.
+
+Expands series with python-dateutil on its own, not with `sync.series`, and keeps its quirks: text becomes HTML, a change of rule or time throws
+exceptions away, events outside the window show up as removed, a cancelled occurrence cannot be brought back.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrulestr
+
+from sync.errors import Cause, Failure, RetryLater
+from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
+from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Write
+from sync.sides.memory_wire import Wire, quiet, written
+
+BACK, AHEAD = timedelta(days=30), timedelta(days=90)
+WINDOW = timedelta(days=365)
+ROME = ZoneInfo("Europe/Rome")
+BLANK = {
+    "subject": "",
+    "location": "",
+    "body": "",
+    "bodyType": "text",
+    "sensitivity": "normal",
+    "importance": "normal",
+    "reminder": "",
+    "attendees": "",
+}
+
+
+@dataclass(slots=True)
+class Event:
+    """A single event, or a series when it has a rule (RFC 5545 text). `changed`: slot -> fields of its exception."""
+
+    id: str
+    uid: str
+    fields: dict[str, str]
+    zone: ZoneInfo
+    stamp: str = ""
+    rule: str = ""
+    changed: dict[str, dict[str, str]] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    etag: str = ""
+    modified: str = ""
+    deleted: bool = False
+
+
+def _times(when: str) -> tuple[datetime, datetime] | None:
+    """Start and end of an instant span; None for whole days."""
+    first, _, last = when.partition("/")
+    if "T" not in first:
+        return None
+    return datetime.fromisoformat(first.replace("Z", "+00:00")), datetime.fromisoformat(last.replace("Z", "+00:00"))
+
+
+def first_day(when: str, zone: ZoneInfo) -> date:
+    times = _times(when)
+    return times[0].astimezone(zone).date() if times else date.fromisoformat(when.partition("/")[0])
+
+
+def span_on(when: str, day: date, zone: ZoneInfo) -> str:
+    """The same event on another day: by the clock on the wall."""
+    times = _times(when)
+    if times is None:
+        first, last = (date.fromisoformat(part) for part in when.split("/"))
+        return f"{day.isoformat()}/{(day + (last - first)).isoformat()}"
+    local = times[0].astimezone(zone)
+    start = datetime.combine(day, local.time(), zone).astimezone(UTC)
+    end = start + (times[1] - times[0])
+    return "/".join(f"{moment.strftime('%Y-%m-%dT%H:%M')}Z" for moment in (start, end))
+
+
+def over(when: str, zone: ZoneInfo) -> datetime:
+    times = _times(when)
+    if times:
+        return times[1]
+    last = date.fromisoformat(when.partition("/")[2]) + timedelta(days=1)
+    return datetime.combine(last, time(), zone).astimezone(UTC)
+
+
+@dataclass(slots=True)
+class MemoryCalendar:
+    """One mailbox's calendar. `log`: ids in the order of their changes; a cursor is a position in it and the window's first day."""
+
+    id: str
+    now: Callable[[], datetime]
+    wire: Wire = quiet
+    zone: ZoneInfo = ROME
+    folder_id: str = ""
+    events: dict[str, Event] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    number: int = 0
+    writes: int = 0
+    forgotten: int = 0
+
+    # what users do
+
+    def add(self, fields: Mapping[str, str], *, rule: str = "", stamp: str = "", zone: ZoneInfo | None = None) -> Event:
+        self.number += 1
+        event = Event(
+            f"{self.id}-event{self.number}", f"uid-{self.id}-{self.number}", {**BLANK, **fields}, zone or self.zone
+        )
+        event.rule, event.stamp = rule, stamp
+        self.events[event.id] = event
+        self.touch(event)
+        return event
+
+    def touch(self, event: Event) -> None:
+        self.number += 1
+        event.etag = f"e{self.number}"
+        event.modified = self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.log.append(event.id)
+
+    def edit(self, event_id: str, **fields: str) -> None:
+        """A single event, or what a series says of all its occurrences; a new time throws exceptions away."""
+        event = self.events[event_id]
+        if event.rule and fields.get("when", event.fields["when"]) != event.fields["when"]:
+            event.changed.clear()
+            event.cancelled.clear()
+        event.fields.update(fields)
+        self.touch(event)
+
+    def edit_occurrence(self, event_id: str, slot: str, **fields: str) -> None:
+        event = self.events[event_id]
+        event.changed.setdefault(slot, {}).update(fields)
+        self.touch(event)
+
+    def cancel(self, event_id: str, slot: str) -> None:
+        event = self.events[event_id]
+        event.cancelled.add(slot)
+        event.changed.pop(slot, None)
+        self.touch(event)
+
+    def set_rule(self, event_id: str, rule: str) -> None:
+        event = self.events[event_id]
+        event.rule = rule
+        event.changed.clear()
+        event.cancelled.clear()
+        self.touch(event)
+
+    def delete(self, event_id: str) -> None:
+        self.events[event_id].deleted = True
+        self.touch(self.events[event_id])
+
+    # what there is
+
+    def slots(self, event: Event, last: date) -> Iterator[str]:
+        """Original days of a series' occurrences up to a day, cancelled ones left out."""
+        start = first_day(event.fields["when"], event.zone)
+        until = datetime.combine(last, time())
+        for moment in rrulestr(f"RRULE:{event.rule}", dtstart=datetime.combine(start, time())):
+            if moment > until:
+                return
+            if (day := moment.date().isoformat()) not in event.cancelled:
+                yield day
+
+    def occurrence(self, event: Event, slot: str) -> dict[str, str]:
+        """Fields of one occurrence, its exception laid over the series."""
+        when = span_on(event.fields["when"], date.fromisoformat(slot), event.zone)
+        return {**event.fields, "when": when, **event.changed.get(slot, {})}
+
+    def shown(self) -> Iterator[Item]:
+        """Everything that a person sees inside the horizon."""
+        for event in self.events.values():
+            if not event.deleted:
+                yield from self._items(event)
+
+    def _items(self, event: Event) -> list[Item]:
+        if not event.rule:
+            return [self._item(event)]
+        now = self.now()
+        found = [self._slot(event, slot) for slot in self.slots(event, (now + WINDOW).date())]
+        return [
+            item
+            for item in found
+            if over(str(item.fields["when"]), event.zone) > now - BACK
+            and over(str(item.fields["when"]), event.zone) < now + AHEAD
+        ]
+
+    def _item(self, event: Event, *, stamped: bool = False) -> Item:
+        fields: dict[str, Value] = {
+            **event.fields,
+            "zone": event.zone.key,
+            "uid": event.uid,
+            "slot": "0",
+            "organizer": "1",
+        }
+        if event.rule:
+            fields["rule"] = event.rule
+        stamp = event.stamp if stamped else ""
+        return Item(Side.MAILBOX, Kind.EVENT, event.id, event.etag, fields, self.id, stamp, event.modified)
+
+    def _slot(self, event: Event, slot: str) -> Item:
+        start = first_day(event.fields["when"], event.zone)
+        fields: dict[str, Value] = {
+            **self.occurrence(event, slot),
+            "zone": event.zone.key,
+            "uid": event.uid,
+            "organizer": "1",
+        }
+        fields["slot"] = str((date.fromisoformat(slot) - start).days)
+        version = f"{event.etag};x" if slot in event.changed else event.etag
+        id_ = f"{event.id}|{slot}"
+        return Item(Side.MAILBOX, Kind.EVENT, id_, version, fields, self.id, "", event.modified, event.id)
+
+    # the protocol
+
+    async def _before(self, operation: str) -> None:
+        if await self.wire("before", f"calendar {operation}"):
+            raise RetryLater(Cause.GRAPH_UNREACHABLE, 30.0)
+
+    def afresh(self, cursor: str) -> str | None:
+        return json.dumps({"at": -1, "window": ""})
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        await self._before("changes")
+        state: dict[str, Any] = json.loads(cursor) if cursor else {"at": -1, "window": ""}
+        fresh = int(state["at"]) < 0
+        at = max(int(state["at"]), 0)
+        if not fresh and at < self.forgotten:
+            raise CursorLost
+        window = state["window"] or (self.now() - BACK).date().isoformat()
+        moved = bool(state["window"]) and date.fromisoformat(window) + BACK + WINDOW / 3 < self.now().date()
+        touched = set(self.log[at:])
+        ids = list(dict.fromkeys([*self.log[at:], *(self.events if moved else ())]))
+        window = (self.now() - BACK).date().isoformat() if moved else window
+        end = json.dumps({"at": len(self.log), "window": window})
+        for start in range(0, max(len(ids), 1), 3):
+            part = [self.events[i] for i in ids[start : start + 3]]
+            outside = [e for e in part if not e.rule and self._outside(e, window)]
+            hidden = outside if cursor else []  # removed, says the delta; history, says a first listing
+            live = [e for e in part if not e.deleted and e not in hidden]
+            last = start + 3 >= len(ids)
+            gone = [e.id for e in part if e.deleted or (e in hidden and not fresh and e.id in touched)]
+            items = [item for event in live for item in self._items(event)]
+            yield Page(items, gone, end if last else "", last, [e.id for e in live if e.rule])
+
+    def _outside(self, event: Event, window: str) -> bool:
+        first = date.fromisoformat(window)
+        return not first <= first_day(event.fields["when"], event.zone) <= first + BACK + WINDOW
+
+    async def stamped(self) -> AsyncIterator[Sequence[Item]]:
+        await self._before("stamped")
+        yield [self._item(event, stamped=True) for event in self.events.values() if not event.deleted]
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Present]:
+        await self._before("get")
+        return {item_id: self._present(item_id) for item_id in ids}
+
+    def _present(self, item_id: str) -> Present:
+        series, _, slot = item_id.partition("|")
+        event = self.events.get(series)
+        if event is None or event.deleted:
+            return Gone(item_id, Proof.NOT_FOUND)
+        if not slot:
+            return self._item(event, stamped=True)
+        covered = event.rule and slot in set(self.slots(event, date.fromisoformat(slot)))
+        return self._slot(event, slot) if covered else Gone(item_id, Proof.NOT_FOUND)
+
+    async def apply(self, writes: Sequence[Write]) -> list[Result]:
+        return [await written(self.wire, f"calendar {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
+
+    def _write(self, write: Write) -> Result:
+        self.writes += 1
+        if isinstance(write, New):
+            return self._created(write)
+        present = self._present(write.expected.id)
+        if not isinstance(present, Item):
+            return Done(None) if isinstance(write, Remove) else Refused(Failure(404, "ErrorItemNotFound"))
+        series, _, slot = write.expected.id.partition("|")
+        event = self.events[series]
+        same = all(present.fields.get(name) == value for name, value in write.expected.fields.items() if name in BLANK)
+        if (not slot and present.version != write.expected.version) or not same:
+            return Refused(Failure(412, "ErrorIrresolvableConflict"))
+        if isinstance(write, Remove):
+            if slot:
+                self.cancel(series, slot)
+            else:
+                self.delete(series)
+            return Done(None)
+        fields = _as_exchange({name: str(value) for name, value in write.fields.items()})
+        if "until" in fields:
+            self.set_rule(series, _ending(event.rule, fields["until"]))
+        elif slot:
+            self.edit_occurrence(series, slot, **fields)
+        else:
+            self.edit(series, **fields)
+        return Done(self._present(write.expected.id))  # type: ignore[arg-type]
+
+    def _created(self, write: New) -> Result:
+        again = next((e for e in self.events.values() if e.stamp == write.stamp and not e.deleted), None)
+        if again is not None:  # the same transactionId
+            return Done(self._item(again, stamped=True))
+        fields = _as_exchange({name: str(value) for name, value in write.fields.items()})
+        rule, zone = fields.pop("rule", ""), fields.pop("zone", "")
+        event = self.add(fields, rule=rule, stamp=write.stamp, zone=ZoneInfo(zone) if zone else None)
+        return Done(self._item(event, stamped=True))
+
+
+def _as_exchange(fields: dict[str, str]) -> dict[str, str]:
+    """A body of text is kept as HTML."""
+    if "body" in fields:
+        lines = "<br>\r\n".join(html.escape(line, quote=False) for line in fields["body"].split("\n"))
+        fields["body"] = f'<html><head></head><body><div class="PlainText">{lines}</div></body></html>'
+        fields["bodyType"] = "html"
+    return fields
+
+
+def _ending(rule: str, until: str) -> str:
+    parts = [part for part in rule.split(";") if not part.startswith(("UNTIL=", "COUNT="))]
+    return ";".join([*parts, f"UNTIL={until.replace('-', '')}"])

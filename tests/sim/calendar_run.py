@@ -1,0 +1,53 @@
+"""One calendar story per seed: see tests/sim/run.py, which plays them after the stories of people."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from sync.model import Family
+from tests.sim.calendar_properties import calendar_violations
+from tests.sim.calendar_story import CalendarStory
+from tests.sim.world import Accident, World
+
+ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
+USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
+ROUNDS = 2
+
+
+async def play_calendar(seed: int, world: World | None = None) -> list[str]:
+    """One story; what is wrong at the end."""
+    dice = random.Random(seed)
+    world = world or World(USERS, family=Family.CALENDAR)
+    story = CalendarStory(world, dice)
+    await world.connect()
+    story.act(dice.randrange(0, 10))
+    await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    for _ in range(ROUNDS):
+        await world.settle(4)
+        story.settled()
+        story.act(dice.randrange(1, 8))
+        if dice.random() < 0.1:
+            for calendar in world.calendars.values():
+                calendar.forgotten = len(calendar.log) + 1
+        await world.attempt(_accident(dice, 90))
+        if dice.random() < 0.3:
+            story.act(dice.randrange(1, 4))
+            await world.attempt(_accident(dice, 60))
+    last = await world.settle(8)
+    return await calendar_violations(story, last)
+
+
+def _accident(dice: random.Random, operations: int) -> Accident:
+    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
+
+
+def dumped(world: World) -> str:
+    """Everything there is, for a person who looks into a seed."""
+    records = {r.id: [r.owner, r.deleted, r.fields] for r in world.crm.records.values()}
+    events = {
+        e.id: [e.rule, e.deleted, e.fields, e.changed, sorted(e.cancelled)]
+        for c in world.calendars.values()
+        for e in c.events.values()
+    }
+    return json.dumps({"crm": records, "events": events}, indent=1)
