@@ -17,5 +17,8 @@ What makes it safe:
 - A checkpoint moves only when every item before it is settled or has a pending row.
 - A worker writes only while its lease's fence number is the newest, and no longer than its lease.
 
+A run takes the families of kinds in turn, each with its own listing and ledger: people (contacts, companies), then the calendar, where `events` says
+what is special about events, `calendar` gathers what they need, and `recurring` treats a series of the CRM as a whole.
+
 Where to read next: `model` (the nouns), `plan` (the decisions; everybody must read it), `merge`, `tests/unit/test_plan.py`, `run`.
 """

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from mapping.calendar import MASKED, SENSITIVITY, EventTranslator, is_private, masked
 from mapping.model import Translator, Value
 from sync.merge import Digests
-from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Side, Update, Wait
+from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Side, Unlink, Update, Wait
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
 from sync.settle import record_digest
@@ -30,15 +30,48 @@ def plan_event(pair: Pair, context: Context) -> Action | None:
     """The one action for this pair of events now, None when there is nothing to do."""
     pair = _masked(pair, context)
     if pair.link and is_occurrence(pair.link.item_id) and _over(pair, context):
-        return None  # frozen
+        return _frozen(pair, context)
     left = _left_alone(pair, context)
     if left is not None:
         return left
     closed = _closed(pair, context)
     action = plan_pair(pair, _without_mailbox_writes(context) if closed else context)
     if isinstance(action, Update):
-        return _finished(action, closed, context)
+        action = _finished(action, closed, context)
+    if taken_out := _taken_out(pair, action, context):
+        return taken_out
+    if isinstance(action, Delete) and action.because is Reason.REASSIGNED and _only_here(action.item, context):
+        return Unlink(action.link, Reason.REASSIGNED, tombstone=True)
     return action
+
+
+def _taken_out(pair: Pair, action: Action | None, context: Context) -> Delete | None:
+    """The user keeps private events out of the CRM: a record that shows a busy block only goes. (Its text went by an earlier update.)"""
+    crm, card = pair.crm, pair.mailbox
+    if context.policy.calendar.private is not PrivateEvents.NONE or pair.link is None:
+        return None
+    if not isinstance(crm, Item) or not isinstance(card, Item) or not card.fields.get(MASKED):
+        return None
+    hidden = context.translators[Kind.EVENT].inbound(card.fields)
+    if isinstance(action, Update) and hidden & action.to_crm.keys():
+        return None
+    return Delete(Side.CRM, crm, pair.link, Reason.PRIVATE, moved=True)
+
+
+def _only_here(card: Item, context: Context) -> bool:
+    """Does the mailbox's event hold what the CRM does not have (masked text, pictures)? Then our copy does not follow its record."""
+    return card.side is Side.MAILBOX and bool(context.translators[Kind.EVENT].inbound(card.fields))
+
+
+def _frozen(pair: Pair, context: Context) -> Update | None:
+    """The past of a series is not touched, but what turned private in the mailbox is hidden in the CRM all the same."""
+    card = pair.mailbox
+    if not isinstance(card, Item) or not isinstance(pair.crm, Item) or not card.fields.get(MASKED):
+        return None
+    action = plan_pair(pair, _without_mailbox_writes(context))
+    hidden = context.translators[Kind.EVENT].inbound(card.fields)
+    scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden} if isinstance(action, Update) else {}
+    return Update(pair, scrubbed, {}, frozenset(), Reason.PRIVATE) if scrubbed else None
 
 
 def is_occurrence(item_id: str) -> bool:
@@ -163,7 +196,7 @@ def _made_private_in_mailbox(pair: Pair, link: Link, context: Context) -> bool:
     return context.sealed(link).unchanged(Side.MAILBOX, SENSITIVITY.id, value) is False
 
 
-def _finished(action: Update, closed: bool, context: Context) -> Action:
+def _finished(action: Update, closed: bool, context: Context) -> Update:
     """An update of events: what cannot be written now is agreed as it is when a link begins; masked values leave no trace."""
     pair, translator = action.pair, context.translators[Kind.EVENT]
     card = pair.mailbox
@@ -179,15 +212,7 @@ def _finished(action: Update, closed: bool, context: Context) -> Action:
     if not card.fields.get(MASKED):
         return action
     hidden = translator.inbound(card.fields)
-    action = replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
-    if context.policy.calendar.private is PrivateEvents.NONE and pair.link and not (hidden & action.to_crm.keys()):
-        return _taken_out(action, pair, pair.link)
-    return action
-
-
-def _taken_out(action: Update, pair: Pair, link: Link) -> Action:
-    """The user keeps private events out of the CRM: the record, masked by an earlier update, goes."""
-    return Delete(Side.CRM, pair.crm, link, Reason.PRIVATE, moved=True) if isinstance(pair.crm, Item) else action
+    return replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
 
 
 # What an event is called in vtenext --------------------------------------------------------------------------------------

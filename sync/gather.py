@@ -67,8 +67,7 @@ async def read_changes(mailbox: Mailbox, cursor: str, work: Work) -> None:
         work.gone.clear()
         work.whole.clear()
         work.full = True
-        afresh = mailbox.afresh(cursor) or ""
-        await read_changes(mailbox, afresh if afresh != cursor else "", work)
+        await read_changes(mailbox, "", work)  # everything: what is outside a calendar's window may have changed too
 
 
 async def read_everything(crm: Crm, owners: Sequence[str], work: Work, now: datetime) -> None:

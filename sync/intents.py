@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sync.events import over_at
 from sync.gather import Joined, Work
 from sync.match import KeyFields
 from sync.model import Item, Kind, Link, Present, Reason, Side
@@ -162,6 +164,8 @@ async def _link(intent: Intent, crm_id: str, item_id: str, present: Sequence[obj
         if value is not None:
             agreed[pair] = value
     await tools.registry.hold_records(mailbox, {crm_id: link.role})
+    if intent.kind is Kind.EVENT:
+        link = replace(link, ends=over_at(items, None, tools.context))
     linked = renewed(link, tools.context.sealed(link), agreed, agreed)
     await tools.ledger.commit([*put_link(linked), drop_intent(intent.side, intent.id)])
 

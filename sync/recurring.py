@@ -86,7 +86,9 @@ async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Pl
         crm_id = pair.crm.id if pair.crm else ""
         if crm_id in held:
             action = Wait(Side.CRM, crm_id, held[crm_id])
-        if crm_id not in done or not isinstance(action, Create):  # linked by an earlier part of this run
+        if (
+            pair.link or crm_id not in done or not isinstance(action, Create)
+        ):  # else linked by an earlier part of this run
             kept.append((pair, action))
     return kept, found
 

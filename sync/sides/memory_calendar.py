@@ -19,6 +19,7 @@ from dateutil.rrule import rrulestr
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
 from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Write
+from sync.sides.memory_events import over, times_of
 from sync.sides.memory_wire import Wire, quiet, written
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
@@ -53,22 +54,14 @@ class Event:
     deleted: bool = False
 
 
-def _times(when: str) -> tuple[datetime, datetime] | None:
-    """Start and end of an instant span; None for whole days."""
-    first, _, last = when.partition("/")
-    if "T" not in first:
-        return None
-    return datetime.fromisoformat(first.replace("Z", "+00:00")), datetime.fromisoformat(last.replace("Z", "+00:00"))
-
-
 def first_day(when: str, zone: ZoneInfo) -> date:
-    times = _times(when)
+    times = times_of(when)
     return times[0].astimezone(zone).date() if times else date.fromisoformat(when.partition("/")[0])
 
 
 def span_on(when: str, day: date, zone: ZoneInfo) -> str:
     """The same event on another day: by the clock on the wall."""
-    times = _times(when)
+    times = times_of(when)
     if times is None:
         first, last = (date.fromisoformat(part) for part in when.split("/"))
         return f"{day.isoformat()}/{(day + (last - first)).isoformat()}"
@@ -76,14 +69,6 @@ def span_on(when: str, day: date, zone: ZoneInfo) -> str:
     start = datetime.combine(day, local.time(), zone).astimezone(UTC)
     end = start + (times[1] - times[0])
     return "/".join(f"{moment.strftime('%Y-%m-%dT%H:%M')}Z" for moment in (start, end))
-
-
-def over(when: str, zone: ZoneInfo) -> datetime:
-    times = _times(when)
-    if times:
-        return times[1]
-    last = date.fromisoformat(when.partition("/")[2]) + timedelta(days=1)
-    return datetime.combine(last, time(), zone).astimezone(UTC)
 
 
 @dataclass(slots=True)
@@ -100,6 +85,7 @@ class MemoryCalendar:
     number: int = 0
     writes: int = 0
     forgotten: int = 0
+    past: list[str] = field(default_factory=list)  # what was written although it was over
 
     # what users do
 
@@ -280,6 +266,10 @@ class MemoryCalendar:
         same = all(present.fields.get(name) == value for name, value in write.expected.fields.items() if name in BLANK)
         if (not slot and present.version != write.expected.version) or not same:
             return Refused(Failure(412, "ErrorIrresolvableConflict"))
+        after = "" if isinstance(write, Remove) else str(write.fields.get("when", ""))
+        if all(over(when, event.zone) <= self.now() for when in (str(present.fields["when"]), after) if when):
+            gap = isinstance(write, Remove) and slot and event.stamp  # of a series that we made ourselves
+            self.past += [write.expected.id] if (slot or not event.rule) and not gap else []
         if isinstance(write, Remove):
             if slot:
                 self.cancel(series, slot)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Unread, Value
 from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Write
-from sync.sides.memory_events import check, held_reminder, held_span, last_day, taken_apart
+from sync.sides.memory_events import check, held_reminder, held_span, last_day, over, taken_apart
 from sync.sides.memory_wire import Wire, quiet, written
 
 ROME = ZoneInfo("Europe/Rome")
@@ -70,6 +70,7 @@ class MemoryCrm:
     number: int = 100
     writes: int = 0
     workflow: Callable[[Record], None] | None = None
+    past: list[str] = field(default_factory=list)  # events that were written although they were over
 
     def second(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -238,6 +239,10 @@ class MemoryCrm:
             return Done(None) if isinstance(write, Remove) else Refused(Failure(412, "GONE"))
         if self._item(record).fields != write.expected.fields or record.owner != write.expected.owner:
             return Refused(Failure(412, "CHANGED"))
+        if record.kind is Kind.EVENT and record.fields["when"]:
+            after = "" if isinstance(write, Remove) else str(write.fields.get("when", ""))
+            times = [over(when, self.zone) for when in (record.fields["when"], after) if when]
+            self.past += [record.id] if max(times) <= self.now() else []
         if isinstance(write, Remove):
             self.delete(record.id)
             return Done(None)

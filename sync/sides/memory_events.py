@@ -6,7 +6,7 @@ Knows nothing of `sync.spans` or `mapping`: a mistake there must not be made her
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sync.sides.base import New, Revise, Write
@@ -58,3 +58,19 @@ def taken_apart(stamp: str) -> dict[str, str]:
     if not 0 < len(uid) <= UID_LENGTH or not slot.isdecimal():
         raise ValueError("the stamp of an event is `uid|slot`, with a uid of 1 to 127 characters")
     return {"uid": uid, "slot": slot}
+
+
+def times_of(when: str) -> tuple[datetime, datetime] | None:
+    """Start and end of an instant span; None for whole days."""
+    first, _, last = when.partition("/")
+    if "T" not in first:
+        return None
+    return datetime.fromisoformat(first.replace("Z", "+00:00")), datetime.fromisoformat(last.replace("Z", "+00:00"))
+
+
+def over(when: str, zone: ZoneInfo) -> datetime:
+    times = times_of(when)
+    if times:
+        return times[1]
+    last = date.fromisoformat(when.partition("/")[2]) + timedelta(days=1)
+    return datetime.combine(last, time(), zone).astimezone(UTC)

@@ -10,7 +10,7 @@ from mapping.calendar import MASKED, is_private
 from sync.events import is_occurrence
 from sync.model import Family, Flag, Item, Kind, Link, Role, Side
 from sync.sides.memory import Record
-from sync.sides.memory_calendar import over
+from sync.sides.memory_events import over
 from sync.store.ledger import MailboxLedger
 from sync.store.memory import MemoryRows
 from tests.sim.calendar_story import CalendarStory, serial_of
@@ -36,6 +36,8 @@ async def calendar_violations(story: CalendarStory, last_writes: int) -> list[st
     found += _lost(story)
     found += _edits(story, books)
     found += _private(story, books)
+    found += _exported(story, books)
+    found += _past(story, books)
     found += _clear_text(world)
     return found
 
@@ -153,7 +155,8 @@ def _edits(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
             record, item = _present(world, mailbox, link)
             if record is None or item is None or (Side.CRM, link.crm_id) in book.pending:
                 continue
-            if serial_of(str(item.fields["subject"])) in story.gone | story.copies | story.private:
+            serials = {serial_of(str(item.fields["subject"])), serial_of(story._title_of(record))}
+            if serials & (story.gone | story.copies | story.private):
                 continue
             if link.ends and datetime.fromisoformat(link.ends) <= world.now():
                 continue
@@ -179,6 +182,24 @@ def _edits(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
                     found.append(
                         f"edit lost: {link.crm_id}-{link.item_id} {pair.id}: {value!r} is {shown.get(pair.id)!r}"
                     )
+    return found
+
+
+def _exported(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
+    """What was in the CRM before the connection, and that nobody touched, is in no mailbox because of us."""
+    links = (link for book in books.values() for link in book.by_crm.values())
+    return [f"exported although old: {x.crm_id}" for x in links if x.crm_id in story.old and x.origin is Side.CRM]
+
+
+def _past(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
+    """What is over is not written to a mailbox; a series' past is not written to the CRM either, but to hide what turned private."""
+    world = story.world
+    found = [f"written to {c.id} although over: {id_}" for c in world.calendars.values() for id_ in c.past]
+    links = (link for book in books.values() for link in book.by_crm.values())
+    occurrences = {link.crm_id for link in links if is_occurrence(link.item_id)}
+    for record in (world.crm.records[crm_id] for crm_id in world.crm.past):
+        if record.id in occurrences and not record.fields["subject"].startswith("(occupato)"):
+            found.append(f"the past was written in the CRM: {record.id}")
     return found
 
 

@@ -22,7 +22,9 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
     story = CalendarStory(world, dice)
     await world.connect()
     story.act(dice.randrange(0, 10))
+    story.connected()
     await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    found = [f"the first run wrote to {c.id}" for c in world.calendars.values() if c.writes]
     for _ in range(ROUNDS):
         await world.settle(4)
         story.settled()
@@ -35,7 +37,7 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
             story.act(dice.randrange(1, 4))
             await world.attempt(_accident(dice, 60))
     last = await world.settle(8)
-    return await calendar_violations(story, last)
+    return found + await calendar_violations(story, last)
 
 
 def _accident(dice: random.Random, operations: int) -> Accident:

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from types import ModuleType
 
 import sync.apply
+import sync.calendar
+import sync.events
 import sync.joining
 import sync.record
+import sync.recurring
 import sync.run
 import sync.sweep
+from mapping.calendar import EventTranslator
 from mapping.translate import CardTranslator
 from sync.store.ledger import drop_intent, drop_pending
 
@@ -52,6 +56,18 @@ async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-u
     return None
 
 
+async def _claim_nothing(work, links, tools):  # type: ignore[no-untyped-def]
+    return None
+
+
+def _never(*anything):  # type: ignore[no-untyped-def]
+    return False
+
+
+async def _begin_without_baseline(point, owners, tools):  # type: ignore[no-untyped-def]
+    return point
+
+
 PLANTS: Mapping[str, list[Plant]] = {
     "skip the intent": [(sync.apply, "put_intent", _skip_the_intent)],
     "digest the raw value": [
@@ -63,4 +79,18 @@ PLANTS: Mapping[str, list[Plant]] = {
     "believe a stamp against the ledger": [(sync.joining, "learn", _trust_every_stamp)],
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
     "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
+}
+
+CALENDAR_PLANTS: Mapping[str, list[Plant]] = {
+    "skip the intent of a series": [(sync.recurring, "put_intent", _skip_the_intent)],
+    "skip the intent of an event": [(sync.apply, "put_intent", _skip_the_intent)],
+    "touch the past": [(sync.events, "_over", _never)],
+    "show private events": [(sync.events, "is_private", _never)],
+    "export what was there before": [(sync.calendar, "begin", _begin_without_baseline)],
+    "miss vanished occurrences": [(sync.calendar, "claim_occurrences", _claim_nothing)],
+    "take the sent text for held": [
+        (sync.record, "answered", _take_the_sent_value_for_held),
+        (EventTranslator, "image", _raw),
+    ],
+    "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
 }

@@ -1,6 +1,7 @@
 """The seeded simulator: `python -m tests.sim.run --seeds 5000 [--first N] [--workers 2]`.
 
-Each seed is a story: a first fill, people acting on both sides, one accident (a crash at a random operation, a refused call, a lost answer, a busy
+Each seed is two stories, of people and of calendars:
+a first fill, people acting on both sides, one accident (a crash at a random operation, a refused call, a lost answer, a busy
 server, a forgotten delta cursor), quiet ticks, then the properties. Prints every violation with its seed; exit code 1 if there is one.
 """
 
@@ -13,7 +14,9 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.sim.points import SCENARIOS, Act, every_point
+from tests.sim.calendar_points import CALENDAR_SCENARIOS, every_calendar_point
+from tests.sim.calendar_run import play_calendar
+from tests.sim.points import SCENARIOS, every_point
 from tests.sim.properties import violations
 from tests.sim.story import Story
 from tests.sim.world import Accident, World
@@ -54,22 +57,27 @@ def _forget_cursors(world: World) -> None:
         mailbox.forgotten = len(mailbox.log) + 1
 
 
-def play_many(seeds: range) -> list[tuple[int, list[str]]]:
-    """Violations by seed, of a range of seeds."""
+def play_many(seeds: range) -> list[tuple[str, list[str]]]:
+    """Violations by seed, of a range of seeds: a story of people and a story of calendars each."""
     found = []
     for seed in seeds:
-        try:
-            wrong = asyncio.run(play(seed))
-        except Exception as error:
-            wrong = [f"{type(error).__name__}: {error}"]
-        if wrong:
-            found.append((seed, wrong))
+        for name, tell in (("people", play), ("calendar", play_calendar)):
+            try:
+                wrong = asyncio.run(tell(seed))
+            except Exception as error:
+                wrong = [f"{type(error).__name__}: {error}"]
+            if wrong:
+                found.append((f"{name} {seed}", wrong))
     return found
 
 
-def play_points(act: Act) -> tuple[str, list[str]]:
+def play_points(number: int) -> tuple[str, list[str]]:
     """Every crash point of one fixed scenario."""
-    return act.__name__, asyncio.run(every_point(act))
+    if number < len(SCENARIOS):
+        act = SCENARIOS[number]
+        return act.__name__, asyncio.run(every_point(act))
+    event = CALENDAR_SCENARIOS[number - len(SCENARIOS)]
+    return f"{event.__name__} (calendar)", asyncio.run(every_calendar_point(event))
 
 
 def main() -> int:
@@ -79,27 +87,24 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     started = time.monotonic()
-    ranges = [
-        range(s, min(s + 50, options.first + options.seeds))
-        for s in range(options.first, options.first + options.seeds, 50)
-    ]
+    last = options.first + options.seeds
+    ranges = [range(first, min(first + 50, last)) for first in range(options.first, last, 50)]
+    scenarios = len(SCENARIOS) + len(CALENDAR_SCENARIOS)
     wrong = 0
     with ProcessPoolExecutor(options.workers) as pool:
         for number, found in enumerate(pool.map(play_many, ranges), 1):
             for seed, messages in found:
                 wrong += 1
-                print(f"seed {seed}:", *messages[:6], sep="\n  ", flush=True)
+                print(f"{seed}:", *messages[:6], sep="\n  ", flush=True)
             if number % 10 == 0:
-                print(
-                    f"{number * 50} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s", file=sys.stderr
-                )
-        print(f"{options.seeds} seeds, {wrong} with violations, {time.monotonic() - started:.0f} s", flush=True)
-        for name, messages in pool.map(play_points, SCENARIOS):
+                seconds = time.monotonic() - started
+                print(f"{number * 50} seeds, {wrong} with violations, {seconds:.0f} s", file=sys.stderr)
+        told = f"{options.seeds} seeds of people and of calendars"
+        print(f"{told}, {wrong} with violations, {time.monotonic() - started:.0f} s", flush=True)
+        for name, messages in pool.map(play_points, range(scenarios)):
             wrong += len(messages)
             print(f"every crash point of {name}: {len(messages)} violations", *messages[:6], sep="\n  ", flush=True)
-    print(
-        f"{options.seeds} seeds and {len(SCENARIOS)} scenarios at every crash point: {wrong} violations of the properties"
-    )
+    print(f"{told} and {scenarios} scenarios at every crash point: {wrong} violations of the properties")
     return 1 if wrong else 0
 
 

@@ -36,7 +36,7 @@ CALLS = {
 }
 PURE_CORE = (
     "sync.model", "sync.errors", "sync.policy", "sync.plan", "sync.merge", "sync.match", "sync.brakes", "sync.settle",
-    "sync.spans", "sync.rules", "sync.series", "sync.inference",
+    "sync.spans", "sync.rules", "sync.series", "sync.inference", "sync.events",
 )
 # fmt: on
 
