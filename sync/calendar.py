@@ -13,6 +13,7 @@ from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.model import Item, Kind, Reason
+from sync.relinking import relink
 from sync.spans import ends_at
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, drop_link, put_link
@@ -106,6 +107,7 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
     if work.full:
         await by_stamp(cards, work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
+        await relink(work, links, tools)
     tombstones = tools.context.tombstones
     stamps = {i: crm_stamp(item) for i, item in cards.items() if i not in work.joined and i not in tombstones}
     uids = sorted({stamp.rpartition("|")[0] for stamp in stamps.values()} - {""})

@@ -1,0 +1,90 @@
+"""Calendars: what the stories could not see, each once, in the smallest world that shows it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sync.model import Family, Kind
+from sync.sides.memory import Record
+from sync.sides.memory_calendar import span_on
+from sync.store.base import Drop
+from tests.sim.world import ROME, World
+
+USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
+MORNING = "2026-11-26T09:00Z/2026-11-26T10:00Z"
+
+
+async def connected() -> World:
+    world = World(USERS, family=Family.CALENDAR)
+    await world.connect()
+    await world.settle(2)
+    return world
+
+
+def living(world: World) -> list[Record]:
+    return [record for record in world.crm.records.values() if not record.deleted]
+
+
+async def lose_the_ledger(world: World, mailbox: str) -> None:
+    """Every row of its calendar is gone."""
+    partition = f"{mailbox}|calendar"
+    for key in [row.key async for row in world.rows.query(partition) if row.key != "f"]:
+        await world.rows.transact(partition, [Drop(key)])
+
+
+async def test_a_lost_ledger_doubles_nothing() -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    calendar.add({"subject": "e2 Riunione", "when": MORNING}, rule="FREQ=WEEKLY;INTERVAL=1;BYDAY=TH;WKST=MO;COUNT=6")
+    world.crm.add(Kind.EVENT, "19x1", {"subject": "e3 Visita", "when": MORNING})
+    days = [date(2026, 11, 27) + timedelta(days=7 * n) for n in range(12) if n != 5]
+    spans = [span_on("2026-11-27T15:00Z/2026-11-27T16:00Z", day, ROME) for day in days]
+    spans[2] = "2026-12-12T15:00Z/2026-12-12T16:30Z"
+    world.crm.add_series("19x1", {"subject": "e4 Visita"}, spans)
+    assert await world.settle(8) == 0
+    before = (len(living(world)), [e.id for e in calendar.events.values() if not e.deleted])
+    assert before[0] == 1 + 6 + 1 + 11
+    assert len(before[1]) == 4
+    await lose_the_ledger(world, "mailbox-a")
+    assert await world.settle(6) == 0
+    assert (len(living(world)), [e.id for e in calendar.events.values() if not e.deleted]) == before
+    moved = next(record for record in living(world) if record.fields["when"].startswith("2026-12-12"))
+    world.crm.edit(moved.id, location="Torino")
+    await world.settle(3)
+    series = next(event for event in calendar.events.values() if event.stamp.startswith("~"))
+    assert calendar.occurrence(series, "2026-12-11")["location"] == "Torino", "the moved one is still the same"
+
+
+async def test_a_single_event_that_becomes_a_series_keeps_its_record_and_back() -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    await world.settle(2)
+    (first,) = living(world)
+    calendar.set_rule(event.id, "FREQ=WEEKLY;INTERVAL=1;BYDAY=TH;WKST=MO;COUNT=4")
+    assert await world.settle(4) == 0
+    assert len(living(world)) == 4
+    assert first.id in {record.id for record in living(world)}
+    calendar.set_rule(event.id, "")
+    assert await world.settle(4) == 0
+    assert [record.id for record in living(world)] == [first.id]
+
+
+async def test_the_horizon_rolls() -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Riunione", "when": MORNING}, rule="FREQ=WEEKLY;INTERVAL=1;BYDAY=TH;WKST=MO")
+    calendar.cancel(event.id, "2027-03-11")
+    calendar.edit_occurrence(event.id, "2027-04-08", location="Torino")
+    for _ in range(30):
+        world.time += timedelta(days=6)
+        await world.settle(1)
+        days = sorted(record.fields["when"][:10] for record in living(world))
+        assert len(days) == len(set(days))
+        assert "2027-03-11" not in days
+    assert await world.settle(2) == 0
+    there = {record.fields["when"][:10]: record.fields["location"] for record in living(world)}
+    assert there["2027-04-08"] == "Torino"
+    assert min(there) == "2026-11-26"
+    assert max(there) > (world.time + timedelta(days=80)).date().isoformat()
