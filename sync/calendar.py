@@ -82,6 +82,7 @@ async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
                 links.add(link)
                 work.gone.add(link.item_id)
     told = {item_id.partition("|")[0] for item_id in links.by_item if is_occurrence(item_id)}
+    work.gone -= told  # a series is looked at by its occurrences
     rest = [item_id for item_id in unknown if item_id not in told]
     lost = False
     for item_id, present in (await tools.mailbox.get(rest)).items() if rest else ():

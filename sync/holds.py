@@ -66,8 +66,9 @@ async def reconsider(row: Pending, work: Work, tools: Tools) -> None:
 
 
 async def tidy(tools: Tools) -> None:
-    """Remove questions of this mailbox that no item asks any more."""
+    """Remove questions about this family of kinds in this mailbox that no item asks any more."""
     asked = {row.hold for row in tools.pending.values() if row.hold}
     for hold in await tools.registry.holds():
-        if hold.mailbox == tools.context.policy.mailbox and hold.id not in asked:
+        mine = hold.mailbox == tools.context.policy.mailbox and hold.kind in tools.family.kinds
+        if mine and hold.id not in asked:
             await tools.registry.drop_hold(hold.id)

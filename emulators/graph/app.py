@@ -9,7 +9,7 @@ import asyncio
 from typing import Any
 
 from emulators.corner import ASGIApp, Clock, Corner, Fault, Receive, Scope, Send
-from emulators.graph import calendar_delta, calendar_view, contacts, events, folders, users
+from emulators.graph import calendar_delta, calendar_view, calendars, contacts, events, folders, users
 from emulators.graph.auth import KeySource, TokenCheck
 from emulators.graph.batch import Batch, PartFaults, is_batch
 from emulators.graph.delta import DeltaService
@@ -53,6 +53,7 @@ class GraphEmulator:
         users.routes(self._router, self.world)
         folders.routes(self._router, self.world, self._deltas)
         contacts.routes(self._router, self.world, self._deltas)
+        calendars.routes(self._router, self.world)
         events.routes(self._router, self.world)
         calendar_view.routes(self._router, self.world)
         calendar_delta.routes(self._router, self.world, self._deltas)
@@ -161,7 +162,7 @@ class GraphEmulator:
         applied = ["IdType=ImmutableId"] if call.immutable else []  # BEHAVIOUR 5.2
         if call.page_size is not None and call.method == "GET":
             applied.append(f"odata.maxpagesize={call.page_size}")
-        if len(call.segments) > 2 and call.segments[2].lower() in ("events", "calendarview"):
+        if len(call.segments) > 2 and {"events", "calendarview"} & {each.lower() for each in call.segments[2:]}:
             applied += [f'outlook.timezone="{call.timezone}"'] if call.timezone else []
             applied += [f'outlook.body-content-type="{call.body_type}"'] if call.body_type else []
         if applied:

@@ -1,4 +1,4 @@
-"""The calendar of a mailbox: events, series with their exceptions, ids, and the log that delta queries read.
+"""The calendars of a mailbox: events, series with their exceptions, ids, and the log that delta queries read.
 
 No HTTP and no OData here. A series is one item: its occurrences are computed, an exception holds only what it does not
 inherit. Times of saving are ready-made strings: the calendar reads no clock.
@@ -38,10 +38,22 @@ class Pattern:
 
 
 @dataclass(slots=True, eq=False)
+class CalendarFolder:
+    """One calendar. `read_only`: somebody else's that may be looked at only."""
+
+    id: str
+    name: str
+    seq: int
+    color: str = "auto"
+    read_only: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Event:
     """A single event, or a series (`rule`) with what happened to its slots (local dates of original starts)."""
 
     number: int
+    folder: CalendarFolder
     immutable_id: str
     default_id: str
     created: str
@@ -64,15 +76,16 @@ class Event:
 
 
 class Entry(NamedTuple):
-    """One line of the log: this event changed, came or went."""
+    """One line of the log: this event changed in, came to or left this calendar."""
 
     seq: int
     event: Event
     default_id: str  # at that moment: a move changes it (BEHAVIOUR 5.2)
+    folder: CalendarFolder
 
 
 class Calendar:
-    """The default calendar and the events in Deleted Items."""
+    """All events of a mailbox, in its default calendar, in others and in Deleted Items."""
 
     def __init__(self, owner: str, next_change: Callable[[], int]) -> None:
         self.owner = owner
@@ -82,10 +95,20 @@ class Calendar:
         self._next_change = next_change
         self._by_id: dict[str, tuple[Event, date | None]] = {}
         self._made = 0
+        self.folders: dict[str, CalendarFolder] = {}
+        self.default = self.add_folder("Calendar")
 
-    def live(self) -> list[Event]:
-        """Singles and series that are in the calendar."""
-        return [each for each in self.events.values() if not each.trashed]
+    def add_folder(self, name: str, color: str = "auto", *, read_only: bool = False) -> CalendarFolder:
+        """One more calendar; the first is the default one."""
+        made = opaque(self.owner, "AQMkAD", "calendar", len(self.folders))
+        folder = CalendarFolder(made, name, self._next_change(), color, read_only)
+        self.folders[folder.id] = folder
+        return folder
+
+    def live(self, folder: CalendarFolder | None = None) -> list[Event]:
+        """Singles and series that are in this calendar, by default in the default one."""
+        folder = folder or self.default
+        return [each for each in self.events.values() if not each.trashed and each.folder is folder]
 
     def trashed(self) -> list[Event]:
         """Those in Deleted Items."""
@@ -109,13 +132,19 @@ class Calendar:
     # changes ---------------------------------------------------------------------------------------------------
 
     def create(
-        self, values: dict[str, Any], times: Times, rule: Rule | None, extended: dict[str, str], now: str
+        self,
+        values: dict[str, Any],
+        times: Times,
+        rule: Rule | None,
+        extended: dict[str, str],
+        now: str,
+        folder: CalendarFolder | None = None,
     ) -> Event:
-        """A new single event or series."""
+        """A new single event or series, by default in the default calendar."""
         self._made += 1
         number = self._made
         ids = opaque(self.owner, "AAkALgAAAA", "event", number), opaque(self.owner, "AAMkAD", "event", number, 0)
-        event = Event(number, *ids, now, times, rule, values, extended)
+        event = Event(number, folder or self.default, *ids, now, times, rule, values, extended)
         self.events[number] = event
         self._by_id[ids[0]] = self._by_id[ids[1]] = (event, None)
         self._save(event, now)
@@ -156,15 +185,27 @@ class Calendar:
         event.cancelled.add(slot)
         self._save(event, now)
 
+    def move(self, event: Event, folder: CalendarFolder, now: str) -> None:
+        """To another calendar, a series whole: the immutable id stays, the default one does not (BEHAVIOUR 5.2)."""
+        if folder is event.folder:
+            return
+        self._leave(event, now)
+        event.folder = folder
+        self._save(event, now)
+
     def trash(self, event: Event, now: str) -> None:
         """To Deleted Items, a series whole: nobody who looks at the calendar hears of its new default id."""
+        self._leave(event, now)
+        event.trashed = True
+
+    def _leave(self, event: Event, now: str) -> None:
         self._remember(event)
-        event.trashed, event.modified, event.seq = True, now, self._next_change()
-        self.log.append(Entry(event.seq, event, event.default_id))
+        event.modified, event.seq = now, self._next_change()
+        self.log.append(Entry(event.seq, event, event.default_id, event.folder))
         self._renamed(event)
 
     def restore(self, event: Event, now: str) -> None:
-        """Back from Deleted Items."""
+        """Back from Deleted Items, into the calendar that it was in."""
         event.trashed = False
         self._renamed(event)
         self._save(event, now)
@@ -175,7 +216,7 @@ class Calendar:
         self._by_id = {key: held for key, held in self._by_id.items() if held[0] is not event}
 
     def _renamed(self, event: Event) -> None:
-        """Between calendar and Deleted Items the default id changes, the immutable one does not (BEHAVIOUR 5.1, 5.2)."""
+        """Between calendars and Deleted Items the default id changes, the immutable one does not (BEHAVIOUR 5.1, 5.2)."""
         self._by_id.pop(event.default_id, None)
         event.moves += 1
         event.default_id = opaque(self.owner, "AAMkAD", "event", event.number, event.moves)
@@ -188,10 +229,10 @@ class Calendar:
     def _save(self, event: Event, now: str) -> None:
         event.seq = self._next_change()
         event.modified = now
-        self.log.append(Entry(event.seq, event, event.default_id))
+        self.log.append(Entry(event.seq, event, event.default_id, event.folder))
 
     def changed_since(self, seq: int) -> list[Entry]:
-        """The log after `seq`, the last line of each default id only, in order."""
+        """The log of the default calendar after `seq`, the last line of each default id only, in order."""
         start = bisect_right(self.log, seq, key=lambda entry: entry.seq)
-        last = {entry.default_id: entry for entry in self.log[start:]}
+        last = {entry.default_id: entry for entry in self.log[start:] if entry.folder is self.default}
         return sorted(last.values(), key=lambda entry: entry.seq)

@@ -1,7 +1,7 @@
 """calendarView/delta (BEHAVIOUR 2.4): a window frozen in the token, stubs for occurrences, removals that are none.
 
 A round tells of whole events: a series, once touched, is told anew with all its occurrences in the window, on one page.
-What happened outside the window is told as a removal, as documented.
+What happened outside the window is told as a removal, as documented. Of the default calendar only: what moves to another one is removed.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class _Teller:
         self._start, self._end = start, end
 
     def everything(self) -> list[Told]:
-        """The first round: what lies in the window, and perhaps what was deleted of late (2.1)."""
+        """The first round: what lies in the window, and perhaps what was deleted or moved away of late (2.1)."""
         here: list[Told] = [
-            (Entry(0, each, each.default_id), None) for each in self._calendar.live() if self._shown(each)
+            (Entry(0, each, each.default_id, each.folder), None) for each in self._calendar.live() if self._shown(each)
         ]
         if not self._quirks.delta_initial_removals:
             return here
@@ -135,7 +135,8 @@ class _Teller:
         return _removed(self._calendar.item_id(event, slot, self._view.immutable))
 
     def _is_here(self, event: Event) -> bool:
-        return not event.trashed and event.number in self._calendar.events
+        here = event.folder is self._calendar.default
+        return here and not event.trashed and event.number in self._calendar.events
 
     def _shown(self, event: Event) -> bool:
         if not self._is_here(event):

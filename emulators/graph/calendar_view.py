@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from emulators.graph import event_query, event_writing, odata, series
-from emulators.graph.calendar import Calendar
+from emulators.graph.calendar import Calendar, CalendarFolder
 from emulators.graph.errors import GraphError, bad_request
 from emulators.graph.event_query import Pair
 from emulators.graph.events import READ
@@ -21,6 +21,7 @@ def routes(router: Router, world: World) -> None:
     """Add the routes of windows."""
     views = _Views(world)
     router.add("GET", "users/{user}/calendarView", views.view)
+    router.add("GET", "users/{user}/calendars/{calendar}/calendarView", views.view)
     router.add("GET", "users/{user}/events/{event}/instances", views.instances)
 
 
@@ -37,10 +38,10 @@ def window(call: Call) -> tuple[datetime, datetime]:
     return start, end
 
 
-def pairs_in(calendar: Calendar, start: datetime, end: datetime) -> list[Pair]:
+def pairs_in(calendar: Calendar, folder: CalendarFolder, start: datetime, end: datetime) -> list[Pair]:
     """Singles, occurrences and exceptions of the window, by start."""
     pairs: list[Pair] = []
-    for event in calendar.live():
+    for event in calendar.live(folder):
         if event.rule is not None:
             pairs += [(event, slot) for slot in series.in_window(event, start, end)]
         elif event.times.overlaps(start, end):
@@ -53,13 +54,15 @@ class _Views:
         self._world = world
 
     def view(self, call: Call) -> Answer:
-        """A page of the calendar; at most 1825 days (2.4)."""
+        """A page of the default calendar or of the one that is named; at most 1825 days (2.4)."""
         calendar = self._world.mailbox(call, *READ).calendar
+        folder = event_writing.locate_calendar(calendar, call.params.get("calendar"))
         start, end = window(call)
         if end - start > timedelta(days=MAX_DAYS):
             message = "The range between the start and end dates is greater than the allowed range. "
             raise bad_request(f"{message}Maximum number of days: {MAX_DAYS}", "ErrorInvalidRequest")
-        return self._page(call, calendar, pairs_in(calendar, start, end), "calendarView")
+        name = "calendarView" if folder is calendar.default else f"calendars('{folder.id}')/calendarView"
+        return self._page(call, calendar, pairs_in(calendar, folder, start, end), name)
 
     def instances(self, call: Call) -> Answer:
         """Occurrences and exceptions of a series, cancelled ones not among them (7.2)."""

@@ -10,12 +10,12 @@ import json
 from datetime import date
 
 from emulators.graph import event_body, series
-from emulators.graph.calendar import Calendar, Event
-from emulators.graph.errors import GraphError, invalid_property, item_not_found, malformed_id
+from emulators.graph.calendar import Calendar, CalendarFolder, Event
+from emulators.graph.errors import GraphError, access_denied, invalid_property, item_not_found, malformed_id
 from emulators.graph.event_times import Times, combined
 from emulators.graph.http import Json
 from emulators.graph.ids import opaque
-from emulators.graph.mailbox import ITEM_ID
+from emulators.graph.mailbox import FOLDER_ID, ITEM_ID
 from emulators.graph.recurrence import Rule
 from emulators.graph.world import World
 
@@ -38,8 +38,21 @@ def locate(calendar: Calendar, item_id: str, *, deleted_visible: bool) -> tuple[
     return event, slot
 
 
-def create(world: World, calendar: Calendar, body: Json) -> Event:
+def locate_calendar(calendar: Calendar, item_id: str | None) -> CalendarFolder:
+    """The calendar of an id, the default one for None. 400 malformed; 404 unknown."""
+    if item_id is None:
+        return calendar.default
+    if not FOLDER_ID.fullmatch(item_id):
+        raise malformed_id()
+    if item_id not in calendar.folders:
+        raise item_not_found()
+    return calendar.folders[item_id]
+
+
+def create(world: World, calendar: Calendar, body: Json, folder: CalendarFolder | None = None) -> Event:
     """A new event; a repeated transactionId answers the event it made, or 409 (BEHAVIOUR 6, 13.7)."""
+    if folder is not None and folder.read_only:
+        raise access_denied()  # memory
     sent, extended = event_body.accept(body, long_subject=world.quirks.long_subject)
     transaction = sent.get("transactionId")
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -57,7 +70,7 @@ def create(world: World, calendar: Calendar, body: Json) -> Event:
     values = _plain(sent)
     _meet(calendar, {}, values)
     kept = {name: value for name, value in extended.items() if value is not None}
-    event = calendar.create(values, times, rule, kept, world.now())
+    event = calendar.create(values, times, rule, kept, world.now(), folder)
     if transaction:
         calendar.transactions[transaction] = (event, digest)
     return event

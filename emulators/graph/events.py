@@ -23,6 +23,9 @@ def routes(router: Router, world: World) -> None:
     router.add("GET", f"{base}/delta", events.delta)
     router.add("GET", base, events.listing)
     router.add("POST", base, events.create)
+    for calendar in ("users/{user}/calendar", "users/{user}/calendars/{calendar}"):  # the first is not in our schema
+        router.add("GET", f"{calendar}/events", events.listing)
+        router.add("POST", f"{calendar}/events", events.create)
     router.add("GET", f"{base}/{{event}}", events.get)
     router.add("PATCH", f"{base}/{{event}}", events.patch)
     router.add("DELETE", f"{base}/{{event}}", events.delete)
@@ -48,11 +51,15 @@ class _Events:
         return Answer(status, {"@odata.context": context, **item}, {"ETag": item["@odata.etag"]})
 
     def listing(self, call: Call) -> Answer:
-        """Singles and masters only (7.2)."""
+        """Singles and masters only (7.2), of the default calendar or of the one that is named."""
         calendar = self._world.mailbox(call, *READ).calendar
+        folder = event_writing.locate_calendar(calendar, call.params.get("calendar"))
         odata.check_options(call)
         view, shape = event_query.view_of(call, self._world, calendar), event_query.shape_of(call, self._world)
-        pairs: list[Pair] = [(each, None) for each in calendar.live()]
+        folders = [folder]
+        if call.segments[2:] == ("events",) and self._world.quirks.events_listing == "mailbox":
+            folders = list(calendar.folders.values())
+        pairs: list[Pair] = [(each, None) for some in folders for each in calendar.live(some)]
         pairs = event_query.ordered(call, view, event_query.filtered(call, self._world, view, pairs))
         context = f"users('{call.params['user']}')/events"
         return Answer(200, odata.page(call, pairs, lambda pair: shape.of(view, *pair), context))
@@ -65,8 +72,9 @@ class _Events:
     def create(self, call: Call) -> Answer:
         """201, also for a repeat with the same transactionId (6)."""
         calendar = self._world.mailbox(call, *WRITE).calendar
+        folder = event_writing.locate_calendar(calendar, call.params.get("calendar"))
         sent = call.json()
-        event = event_writing.create(self._world, calendar, sent)
+        event = event_writing.create(self._world, calendar, sent, folder)
         answer = self._answer(call, 201, (calendar, event, None), sent)
         answer.headers["Location"] = f"{call.base}/users/{call.params['user']}/events/{(answer.body or {})['id']}"
         return answer

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from emulators.graph import event_writing, recurrence, series
-from emulators.graph.calendar import Calendar, Event
+from emulators.graph.calendar import Calendar, CalendarFolder, Event
 from emulators.graph.errors import GraphError
 from emulators.graph.event_view import View, extended_of
 from emulators.graph.http import Json
@@ -53,13 +53,44 @@ class CalendarHands:
             raise ValueError(f"no occurrence of {ref!r} on {slot}")
         return calendar, event, day
 
+    def _named(self, calendar: Calendar, ref: str) -> CalendarFolder:
+        if ref in ("", "calendar"):
+            return calendar.default
+        for folder in calendar.folders.values():
+            if ref == folder.id or ref.casefold() == folder.name.casefold():
+                return folder
+        raise ValueError(f"no calendar {ref!r}")
+
+    def create_calendar(self, user: str, name: str, *, read_only: bool = False) -> str:
+        """One more calendar of the user's; `read_only` as holidays or a colleague's are. Returns its id."""
+        calendar = self._calendar(user)
+        if any(each.name.casefold() == name.casefold() for each in calendar.folders.values()):
+            raise ValueError(f"a calendar {name!r} is there already")
+        return calendar.add_folder(name, read_only=read_only).id
+
+    def move_event(self, user: str, event: str, calendar: str = "calendar") -> str:
+        """Drag a single event or a whole series into another calendar, by id, name or `calendar` (the default one)."""
+        store, found = self._event(user, event)
+        folder = self._named(store, calendar)
+        if found.trashed or folder.read_only:
+            raise ValueError(f"{event!r} cannot be moved into {calendar!r}")
+        store.move(found, folder, self._world.now())
+        return found.immutable_id
+
     def create_event(
-        self, user: str, fields: Json, *, organizer: Json | None = None, uid: str = "", cancelled: bool = False
+        self,
+        user: str,
+        fields: Json,
+        *,
+        organizer: Json | None = None,
+        uid: str = "",
+        cancelled: bool = False,
+        calendar: str = "calendar",
     ) -> str:
         """A new single event or series; with `organizer` {name, address} it is an invitation that somebody else sent."""
-        calendar = self._calendar(user)
+        store = self._calendar(user)
         with _spoken():
-            event = event_writing.create(self._world, calendar, fields)
+            event = event_writing.create(self._world, store, fields, self._named(store, calendar))
         if organizer is not None:
             event.values["organizer"] = {"emailAddress": organizer}
         if uid:
@@ -121,28 +152,31 @@ class CalendarHands:
         """A duplicate: the extended properties travel with it, the transactionId does not (BEHAVIOUR 6)."""
         calendar, found = self._event(user, event)
         values = {name: value for name, value in found.values.items() if name not in ("transactionId", "iCalUId")}
-        return calendar.create(values, found.times, found.rule, dict(found.extended), self._world.now()).immutable_id
+        extended, now = dict(found.extended), self._world.now()
+        return calendar.create(values, found.times, found.rule, extended, now, found.folder).immutable_id
 
     def show_event(self, user: str, event: str) -> Json:
         """One event whole, as in `dump`."""
         calendar, found = self._event(user, event)
-        return _whole(self._view(user, calendar), found)
+        return _whole(self._view(user, calendar), found, calendar)
 
     def _events(self, user: str) -> list[Json]:
         """Every event whole, also those in Deleted Items."""
         calendar = self._calendar(user)
         view = self._view(user, calendar)
-        return [_whole(view, each) for each in calendar.events.values()]
+        return [_whole(view, each, calendar) for each in calendar.events.values()]
 
     def _view(self, user: str, calendar: Calendar) -> View:
         owner = self._world.user(user)
         return View(calendar, {"emailAddress": {"name": owner.display_name, "address": owner.mail}}, immutable=True)
 
 
-def _whole(view: View, event: Event) -> Json:
-    """All properties in UTC, extended properties, place; of a series its exceptions (with `slot`) and cancelled dates."""
+def _whole(view: View, event: Event, store: Calendar) -> Json:
+    """All properties in UTC, extended properties, place, name of its calendar; of a series its exceptions (with `slot`) and
+    cancelled dates. Place: deleted, calendar (the default one), another_calendar."""
     item: dict[str, Any] = {**view.item(event), "extended": dict(event.extended)}
-    item["place"] = "deleted" if event.trashed else "calendar"
+    live = "calendar" if event.folder is store.default else "another_calendar"
+    item |= {"place": "deleted" if event.trashed else live, "calendar": event.folder.name}
     if event.rule is not None:
         item["exceptions"] = [
             {**view.item(event, slot), "slot": slot.isoformat(), "extended": extended_of(event, slot)}

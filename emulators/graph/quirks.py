@@ -32,6 +32,7 @@ class Quirks:
     transaction_repeat: Literal["event", "error"] = "event"  # 13.7: 201 with the same event, or 409
     echo_text_body: bool = True  # docs#8215: answers to writes show a text body as sent, later reads show HTML
     long_subject: Literal["refused", "cut"] = "refused"  # 7.2: over 255 characters
+    events_listing: Literal["mailbox", "default"] = "mailbox"  # memory: what /events lists
     delta_masters: Literal["touched", "always", "never"] = "touched"  # 2.4, 13.4: masters in calendarView/delta
     delta_exceptions: Literal["inherited_empty", "whole"] = "inherited_empty"  # 2.4: inherited texts arrive empty
     delta_gone_occurrences: Literal["silent", "removed"] = "silent"  # 2.4: a cancelled one is just missing

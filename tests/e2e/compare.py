@@ -27,7 +27,11 @@ COMPANY_LENGTHS = {
 }  # fmt: skip
 SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.")
 UNCASED = ("email", "email 2", "website")
-COMMON = ("country", "city", "zip", "state", "salutation", "department", "job", "where")  # say little about who it is
+# These say little about who or what it is.
+COMMON = (
+    "country", "city", "zip", "state", "salutation", "department", "job", "where",
+    "visibility", "importance", "reminder", "location",
+)  # fmt: skip
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -208,19 +212,20 @@ def _difference(
 ) -> str:
     """The first record without an equal, against the remaining card that is most like it."""
     if not only_crm:
-        return f"card {only_mailbox[0]} ({_called(cards[only_mailbox[0]])}) has no record" if only_mailbox else ""
+        return f"{only_mailbox[0]} ({_called(cards[only_mailbox[0]])}) has no record" if only_mailbox else ""
     record = dict(records[only_crm[0]])
     rest = [dict(cards[id_]) for id_ in only_mailbox]
     nearest = max(rest, key=lambda card: _alike(record, card), default=None)
     if nearest is None or not _alike(record, nearest):
-        return f"record {only_crm[0]} ({_called(records[only_crm[0]])}) has no card"
+        return f"record {only_crm[0]} ({_called(records[only_crm[0]])}) is in no mailbox"
     name = next(name for name in record if record[name] != nearest[name])
     return f"record {only_crm[0]}: {name} is {record[name][:60]!r} in the CRM and {nearest[name][:60]!r} in the mailbox"
 
 
 def _called(values: Values) -> str:
     named = dict(values)
-    return named.get("name") or f"{named['given']} {named['family']}".strip()
+    name = named["name"] if "name" in named else f"{named['given']} {named['family']}".strip()
+    return f"{name}, {named['when']}" if "when" in named else name
 
 
 def _alike(one: Mapping[str, str], other: Mapping[str, str]) -> int:

@@ -14,14 +14,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.e2e.calendars import Calendars
+from tests.e2e.compare import Verdict
 from tests.e2e.connector import Connector, NotSettled, wait_for
-from tests.e2e.hands import Admin, CrmScreen, Outlook, Refused
+from tests.e2e.hands import Admin, CalendarPage, CrmScreen, Outlook, Refused
 from tests.e2e.office import Office, View
 from tests.e2e.serve import print_addresses
 from tests.e2e.stack import Stack, StackError, stop_on_signals
 from tests.e2e.story import Story
+from tests.e2e.story_events import EventStory
+from tests.e2e.story_series import FORMING, SeriesStory, end_of_evening, save_series
 
-KINDS = ("contacts", "companies")
+KINDS = ("contacts", "companies", "events")
 CRASH_AFTER = 15
 """Writes of the second synchronisation after which the host is killed: some have arrived, most have not."""
 SETTINGS = {"VTENEXT_TIME_LIMIT_SECONDS": "10"}
@@ -37,6 +41,7 @@ class Demo:
 
     stack: Stack
     office: Office
+    calendars: Calendars
     connector: Connector
     began: float = field(default_factory=time.monotonic)
     scenes: list[tuple[str, int]] = field(default_factory=list)
@@ -46,11 +51,18 @@ class Demo:
         """Everybody takes a seat."""
         crm, outlook = CrmScreen(stack.urls["vtenext"]), Outlook(stack.urls["graph"])
         admin = Admin(stack.urls["host"], stack.token)
-        return cls(stack, Office(crm, outlook), Connector(admin, lambda: crm.writes() + outlook.writes()))
+        office = Office(crm, outlook)
+        calendars = Calendars(office, CalendarPage(stack.urls["graph"], stack.urls["entra"]))
+        office.look = calendars.look
+        return cls(stack, office, calendars, Connector(admin, lambda: crm.writes() + outlook.writes()))
 
     def show(self) -> None:
         """Everything, in order. Raises Wrong."""
         self._first_fill()
+        saved = save_series(self.calendars)
+        self._say(
+            f"in the evening {saved} records of three series are saved in the CRM: not written before they are quiet"
+        )
         self._answer_a_question()
         self._second_day()
         self._crash()
@@ -65,22 +77,36 @@ class Demo:
     def _first_fill(self) -> None:
         office = self.office
         office.found()
-        cards = sum(len(cards) for cards in office.view().cards.values())
+        self.calendars.found()
+        view = office.view()
+        cards = sum(len(cards) for cards in view.cards.values())
         self._say(f"60 companies and 300 contacts in the CRM, {cards} cards in the folders of 3 mailboxes")
+        events = len(view.events) + len(view.masters)
+        self._say(
+            f"{len(view.records)} events in the CRM, {events} in the calendars ({len(view.masters)} of them series)"
+        )
         for owner, mailbox in zip(office.owners, office.mailboxes, strict=True):
             self.connector.pair(owner, mailbox)
         self._say("the three users are paired with their mailboxes")
         self.connector.settle()
         self._say(f"first fill done, {self.connector.writes()} writes")
+        written = office.outlook.writes("/events")
+        if written:
+            raise Wrong(f"the first fill wrote {written} times to the calendars, where it only reads")
         self._compare("after the first fill")
 
     def _compare(self, when: str) -> None:
         view = self.office.view()
         for kind in KINDS:
-            verdict = self.office.judge(view, kind)
+            verdict = self._judge(view, kind)
             if verdict.difference:
                 raise Wrong(f"{when}: {verdict.difference} ({verdict.equal} of {verdict.total} {kind} are equal)")
             self._say(f"{when}: {kind} equal on both sides: {verdict.equal} of {verdict.total}")
+        if self.calendars.revealed():
+            raise Wrong(f"{when}: the CRM shows private text: {self.calendars.revealed()}")
+
+    def _judge(self, view: View, kind: str) -> Verdict:
+        return self.calendars.judge(view) if kind == "events" else self.office.judge(view, kind)
 
     def _answer_a_question(self) -> None:
         """One of the two open questions is answered through the API: this card is the first of the two Luca Ferrari."""
@@ -93,15 +119,16 @@ class Demo:
         self.connector.answer(holds[card], "approve", choice=first)
         self.connector.answer(holds[second], "approve", choice="new")
         office.decided(card, first, second)
-        self.connector.settle()
+        self.connector.settle(leaving={FORMING})
         self._compare("after an administrator said which of two namesakes a card is")
 
     def _second_day(self) -> None:
         view = self.office.view()
-        pairs: dict[str, str] = {}
-        for kind in KINDS:
-            pairs |= self.office.judge(view, kind).pairs
-        self.scenes = Story(self.office, view, pairs).happen()
+        pairs = {kind: self._judge(view, kind).pairs for kind in KINDS}
+        end_of_evening(self.calendars)
+        self.scenes = Story(self.office, view, {**pairs["contacts"], **pairs["companies"]}).happen()
+        for story in (EventStory, SeriesStory):
+            self.scenes += story(self.calendars, view, pairs["events"]).happen()
         self._say(f"{sum(number for _, number in self.scenes)} changes were made on both sides")
 
     def _crash(self) -> None:
@@ -125,19 +152,23 @@ class Demo:
             raise Wrong(f"the host was killed too late to show anything: only {left} writes were left to do")
 
     def _report(self, view: View, last_writes: int) -> None:
-        """Tables, then the verdict; the last three lines are the promise of the demo. Raises Wrong."""
-        office = self.office
+        """Tables, then the verdict; the last four lines are the promise of the demo. Raises Wrong."""
+        office, calendars = self.office, self.calendars
         _table("what people did", self.scenes)
         _table("what the connector did, by reason (runs that ended)", sorted(self.connector.reasons.items()))
         _table("not placed, by reason", sorted(office.not_placed(view).items()))
-        verdicts = {kind: office.judge(view, kind) for kind in KINDS}
-        broken, doubles = office.broken(view), office.duplicates(view)
-        held = {hold["items"][0] for hold in self.connector.holds()}
+        _table("events not placed, by reason", sorted(calendars.not_placed(view).items()))
+        verdicts = {kind: self._judge(view, kind) for kind in KINDS}
+        broken, doubles = office.broken(view), office.duplicates(view) + calendars.duplicates(view)
+        holds = self.connector.holds()
+        held = {hold["items"][0] for hold in holds}
         unasked = sorted(office.questions(view) - held)
         problems = [f"{kind}: {verdict.difference}" for kind, verdict in verdicts.items() if verdict.difference]
         problems += broken
         if doubles:
             problems.append(f"{doubles} things are there twice")
+        problems += [f"the CRM shows private text: {word}" for word in calendars.revealed()]
+        problems += [f"an admin was asked about events: {hold}" for hold in holds if hold["kind"] == "event"]
         problems += [f"nobody was asked about {id_}, which may be several others" for id_ in unasked]
         if last_writes:
             problems.append(f"the last run wrote {last_writes} times")

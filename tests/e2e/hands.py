@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_urlsafe
 from typing import Any
 
 import httpx
 
 Json = dict[str, Any]
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
+MODULES = ("Contacts", "Accounts", "Events")
+VIEWER = "33333333-4444-4555-8666-777777777777"
+"""The client with which people look at their calendar: not the connector's, whose requests are counted and throttled apart."""
 
 
 class Corner:
@@ -58,6 +63,11 @@ class CrmScreen(Corner):
     def records(self, module: str, records: Sequence[Json]) -> list[str]:
         return list(self.ask("POST", "records", {"module": module, "records": records})["ids"])
 
+    def series(self, fields: Json, dates: Sequence[str], recurringtype: str = "Weekly") -> list[str]:
+        """A series as the screen saves it: a record for each date."""
+        given = {"fields": fields, "dates": list(dates), "recurringtype": recurringtype}
+        return list(self.ask("POST", "series", given)["ids"])
+
     def edit(self, id_: str, **fields: str) -> None:
         self.ask("POST", "edit", {"id": id_, "fields": fields})
 
@@ -72,9 +82,13 @@ class CrmScreen(Corner):
         return dict(self.ask("GET", "logins"))
 
     def living(self) -> dict[str, list[Json]]:
-        """Contacts and Accounts that are not in the recycle bin."""
-        modules = self.ask("GET", "dump")["modules"]
-        return {name: [r for r in modules.get(name, []) if not r["deleted"]] for name in ("Contacts", "Accounts")}
+        """Contacts, Accounts and Events that are not in the recycle bin."""
+        modules = self.everything()
+        return {name: [r for r in modules.get(name, []) if not r["deleted"]] for name in MODULES}
+
+    def everything(self) -> dict[str, list[Json]]:
+        """All rows of all modules, the recycle bin included."""
+        return dict(self.ask("GET", "dump")["modules"])
 
     def writes(self) -> int:
         """Creates, revises and deletes that reached the server."""
@@ -105,11 +119,47 @@ class Outlook(Corner):
         folders = self.mailbox(user)["folders"]
         return [card for each in folders if each["displayName"] == folder for card in each["contacts"]]
 
-    def writes(self) -> int:
-        """Writes that reached the server: single requests and parts of batches (a batch itself may only read)."""
+    def writes(self, about: str = "") -> int:
+        """Writes that reached the server: single requests and parts of batches (a batch itself may only read).
+
+        `about`: only those with this in their path, for instance `/events`.
+        """
         whole = [(label, n) for label, n in self.requests().items() if not label.lower().endswith("/$batch")]
         parts = list(self.ask("GET", "parts")["by"].items())
-        return sum(n for label, n in whole + parts if label.split()[0] in WRITES)
+        return sum(n for label, n in whole + parts if label.split()[0] in WRITES and about in label)
+
+
+class CalendarPage:
+    """Outlook's calendar as its owner looks at it: Graph's own listing and view, which expands the series. Reads only."""
+
+    def __init__(self, graph: str, entra: str) -> None:
+        tenant, secret = Entra(entra), token_urlsafe(24)
+        tenant.ask("POST", "apps", {"client_id": VIEWER, "roles": ["Calendars.Read"], "secrets": [{"value": secret}]})
+        form = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
+        form |= {"client_id": VIEWER, "client_secret": secret}
+        url = f"{entra}/{tenant.ask('GET', 'tenant')['id']}/oauth2/v2.0/token"
+        token = httpx.post(url, data=form, trust_env=False).raise_for_status().json()["access_token"]
+        prefer = 'IdType="ImmutableId", odata.maxpagesize=200, outlook.body-content-type="text"'
+        headers = {"authorization": f"Bearer {token}", "prefer": prefer}
+        self._http = httpx.Client(base_url=f"{graph}/v1.0/", headers=headers, timeout=60, trust_env=False)
+
+    def events(self, user: str) -> list[Json]:
+        """Single events and the masters of series, times in UTC."""
+        return self._pages(f"users/{user}/events?$top=200")
+
+    def occurrences(self, user: str, start: datetime, end: datetime) -> list[Json]:
+        """What takes place between two moments and belongs to a series."""
+        days = "&".join(f"{n}={m:%Y-%m-%dT%H:%M:%SZ}" for n, m in (("startDateTime", start), ("endDateTime", end)))
+        view = self._pages(f"users/{user}/calendarView?{days}&$top=200")
+        return [event for event in view if event["seriesMasterId"]]
+
+    def _pages(self, url: str) -> list[Json]:
+        found: list[Json] = []
+        while url:
+            page = self._http.get(url).raise_for_status().json()
+            found += page["value"]
+            url = page.get("@odata.nextLink", "")
+        return found
 
 
 class Entra(Corner):

@@ -7,7 +7,7 @@ the plan may not place (an owner without mailbox, a question that is open) is kn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +29,9 @@ class View:
     accounts: Mapping[str, Json]
     cards: Mapping[str, Mapping[str, Json]]  # mailbox -> card id -> card, of the connector's folder
     private: Mapping[str, list[Json]]  # mailbox -> cards of the default folder
+    records: Mapping[str, Json] = field(default_factory=dict)  # crm id -> row of Events
+    events: Mapping[str, Json] = field(default_factory=dict)  # id -> single event or occurrence, with its `mailbox`
+    masters: Mapping[str, Json] = field(default_factory=dict)  # id -> series
 
     def rows(self) -> dict[str, Json]:
         return {**self.contacts, **self.accounts}
@@ -54,6 +57,7 @@ class Office:
 
     crm: CrmScreen
     outlook: Outlook
+    look: Callable[[str], Iterable[Json]] = lambda mailbox: ()  # at a mailbox's calendar
     owners: list[str] = field(default_factory=list)
     mailboxes: list[str] = field(default_factory=list)
     group: str = ""
@@ -102,6 +106,7 @@ class Office:
         """Look at both sides."""
         living = self.crm.living()
         boxes = {mailbox: self.outlook.mailbox(mailbox)["folders"] for mailbox in self.mailboxes}
+        events = {e["id"]: {**e, "mailbox": m} for m in self.mailboxes for e in self.look(m)}
         return View(
             {row["id"]: row for row in living["Contacts"]},
             {row["id"]: row for row in living["Accounts"]},
@@ -110,6 +115,9 @@ class Office:
                 for m, folders in boxes.items()
             },
             {m: folders[0]["contacts"] for m, folders in boxes.items()},
+            {row["id"]: row for row in living["Events"]},
+            {id_: event for id_, event in events.items() if event["type"] != "seriesMaster"},
+            {id_: event for id_, event in events.items() if event["type"] == "seriesMaster"},
         )
 
     def judge(self, view: View, kind: str) -> Verdict:

@@ -8,6 +8,7 @@ from sync.model import Family, Kind
 from sync.sides.memory import Record
 from sync.sides.memory_calendar import span_on
 from sync.store.base import Drop
+from tests.sim.mapping_for_tests import translators
 from tests.sim.world import ROME, World
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -88,3 +89,18 @@ async def test_the_horizon_rolls() -> None:
     assert there["2027-04-08"] == "Torino"
     assert min(there) == "2026-11-26"
     assert max(there) > (world.time + timedelta(days=80)).date().isoformat()
+
+
+async def test_a_question_about_people_survives_the_calendar_s_run() -> None:
+    world = World(USERS)
+    world.translators = translators()
+    await world.connect()
+    for number in range(2):
+        world.crm.add(
+            Kind.CONTACT,
+            "19x1",
+            {"firstname": "Luca", "lastname": "Ferrari", "email": "l@x.example", "phone": str(number)},
+        )
+    world.mailboxes["mailbox-a"].add({"givenName": "Luca", "surname": "Ferrari", "emailAddresses": ("l@x.example",)})
+    await world.settle(3)
+    assert await world.registry.holds(), "nobody was asked which of two namesakes the card is"

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from sync.store.tables import TableRows
+from tests.sim.calendar_run import play_calendar
 from tests.sim.plants import PLANTS
 from tests.sim.run import play
+from tests.whole.calendar_world import CalendarWholeWorld
 from tests.whole.world import WholeWorld
 
 BLOCK = 20
@@ -35,3 +37,19 @@ def test_a_planted_bug_is_found_here_too(name: str, monkeypatch: pytest.MonkeyPa
     for where, attribute, bug in PLANTS[name]:
         monkeypatch.setattr(where, attribute, bug)
     assert any(asyncio.run(play(seed, WholeWorld())) for seed in range(200))
+
+
+@pytest.mark.parametrize("first", range(0, 120, BLOCK))
+def test_calendar_seeds(first: int) -> None:
+    seeds = range(first, first + BLOCK)
+    wrong = {s: found for s in seeds if (found := asyncio.run(play_calendar(s, CalendarWholeWorld())))}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("seed", range(1000, 1004))
+async def test_calendar_seeds_on_table_storage(seed: int, azurite: str) -> None:
+    rows = TableRows.connect(azurite, table=f"calendar{seed}")
+    try:
+        assert await play_calendar(seed, CalendarWholeWorld(rows)) == []
+    finally:
+        await rows.aclose()

@@ -7,7 +7,7 @@ of vtenext and Outlook. Accidents happen to HTTP requests and to the store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -18,7 +18,7 @@ from emulators.graph import GraphEmulator
 from emulators.inprocess import InProcessTransport
 from emulators.vtenext import VtenextEmulator, access_key
 from mapping.model import Value
-from sync.model import Item, Kind, Side
+from sync.model import Family, Item, Kind, Side
 from sync.sides.base import Crm, Mailbox
 from sync.sides.graph import GraphConnection, Throttle, connect, open_mailbox
 from sync.sides.graph.cards import card_of, item_of
@@ -30,9 +30,10 @@ from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from tests.contract.graph_world import BASE, Badge
 from tests.sim.mapping_for_tests import translators
-from tests.sim.world import Accident, Process, World
+from tests.sim.world import START, Accident, Process, World
 
 MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
+NAMES = ("anna", "bruno")
 
 
 class Accidents(httpx.AsyncBaseTransport):
@@ -151,26 +152,27 @@ class EmulatedMailbox:
     @property
     def writes(self) -> int:
         counts = self._emulator.parts.counts
-        return sum(n for label, n in counts.items() if not label.startswith("GET") and self.id in label)
+        mine = (n for label, n in counts.items() if self.id in label and "/events" not in label and label[:3] != "GET")
+        return sum(mine)
 
 
 class WholeWorld(World):
     """`World`, with the adapters of the product between the engine and the emulators. Processes get adapters of their own."""
 
-    def __init__(self, rows: Rows | None = None) -> None:
-        clock = Clock(None)
+    def __init__(self, rows: Rows | None = None, family: Family = Family.PEOPLE, users: int = 2) -> None:
+        self.clock = clock = Clock(START)
         self.vtenext = VtenextEmulator(clock=clock, zone="Europe/Rome")
         people = [
             {"user_name": name, "first_name": name, "last_name": name, "email1": f"{name}@x.example"}
             | {"date_format": "yyyy-mm-dd"}
-            for name in ("anna", "bruno")
+            for name in NAMES[:users]
         ]
         owners = self.vtenext.backdoor.add_users(people)
         (group,) = self.vtenext.backdoor.add_groups([{"groupname": "Vendite"}])
         self.graph = GraphEmulator(clock=clock, auth=False)
-        ids = [self.graph.add_user(f"{name}@x.example", name) for name in ("anna", "bruno")]
-        super().__init__(dict(zip(owners, ids, strict=True)))
-        self.clock, self.group = clock, group
+        ids = [self.graph.add_user(f"{name}@x.example", name) for name in NAMES[:users]]
+        super().__init__(dict(zip(owners, ids, strict=True)), family=family)
+        self.group = group
         if rows is not None:
             self.rows = rows  # type: ignore[assignment]
             self.registry, self.board = Registry(rows), BoardStore(rows)
@@ -178,6 +180,15 @@ class WholeWorld(World):
         self.mailboxes = {user: EmulatedMailbox(self.graph, user) for user in ids}  # type: ignore[misc]
         self._requests = count(1)
         self._open()
+
+    @property
+    def time(self) -> datetime:
+        """One clock for everybody."""
+        return self.clock.now()
+
+    @time.setter
+    def time(self, value: datetime) -> None:
+        self.clock.set(value)
 
     def _open(self) -> None:
         """The adapters of a new process."""
@@ -206,16 +217,11 @@ class WholeWorld(World):
     async def _sleep(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
 
-    async def tick(self) -> None:
-        self.clock.set(self.time)
-        await super().tick()
-
     async def attempt(self, accident: Accident | None = None) -> Process:
         self._open()
         done = await super().attempt(accident)
         await self._client.aclose()
         await self._connection.close()
-        self.clock.set(self.time)
         return done
 
     async def crm_side(self) -> Crm:

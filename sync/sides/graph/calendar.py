@@ -94,7 +94,7 @@ class GraphCalendar:
 
     async def stamped(self) -> AsyncIterator[Sequence[Item]]:
         """See `Mailbox.stamped`: single events and masters. A listing, because $filter lags (BEHAVIOUR 6)."""
-        url = self._requests.path(f"events?$top={PAGE}&{EXPAND}")
+        url = self._requests.path(f"calendar/events?$top={PAGE}&{EXPAND}")
         async for events in self._requests.listing(url, where="events.list", prefer=PREFER):
             yield [item_of(event, self.id) for event in events]
 
@@ -156,7 +156,7 @@ class GraphCalendar:
             f"start/dateTime lt '{start}' and end/dateTime ge '{since}'",
             f"start/dateTime ge '{end}'",
         ):
-            url = self._requests.path(f"events?$filter={condition.replace(' ', '%20')}&$top={PAGE}")
+            url = self._requests.path(f"calendar/events?$filter={condition.replace(' ', '%20')}&$top={PAGE}")
             async for events in self._requests.listing(url, where="events.history", prefer=PREFER):
                 new = [each for each in events if each.get("type") == SINGLE and str(each["id"]) not in listed]
                 yield Page([item_of(each, self.id, stamp="") for each in new], [], "", last=False)

@@ -1,7 +1,8 @@
 """What became of single events, series and occurrences: read, and proven where they seem to be gone.
 
 An event that was deleted in Outlook may still answer 200 (BEHAVIOUR 5.1: with immutable ids deleting is a move), so each one that answers
-is also looked for in the calendar's view of its own time. Whatever seems to be gone is looked at a second time, while the calendar
+is also looked for in the calendar's view of its own time, and when it is not there in those of the user's other calendars: dragging an event
+into one of them is no deletion. Whatever seems to be gone is looked at a second time, while the calendar
 answers: lone 404s come and go, and an event may be moved between the two questions. Never writes.
 """
 
@@ -11,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from urllib.parse import quote
 
-from sync.errors import Failure
+from sync.errors import Failure, classify
 from sync.model import Gone, Item, Left, Proof
-from sync.sides.graph.answers import Json, missing
+from sync.sides.graph.answers import Json, missing, of_the_mailbox
 from sync.sides.graph.client import PASSING
 from sync.sides.graph.events import MASTER, item_of, series_of, split_id
 from sync.sides.graph.folders import expect
 from sync.sides.graph.masters import Days, SeriesReader
 from sync.sides.graph.occurrences import Series, start_of
+from sync.sides.graph.other_calendars import Doubt, OtherCalendars, view, views
 from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.stamps import EXPAND
 from sync.sides.graph.window import around_start
@@ -37,12 +39,13 @@ class EventsReader:
 
     async def look(self, ids: Sequence[str]) -> dict[str, Seen]:
         """What each id is now: an event's, a master's, or `master|slot`."""
-        found = await self._once(list(dict.fromkeys(ids)))
+        others = OtherCalendars(self._requests)
+        found = await self._once(list(dict.fromkeys(ids)), others)
         doubtful = [key for key, each in found.items() if _doubtful(each)]
         if doubtful:
             await self._answers()
-            found.update(await self._once(doubtful))
-        return found
+            found.update(await self._once(doubtful, others))
+        return {key: found[key] for key in dict.fromkeys(ids)}
 
     async def _answers(self) -> None:
         """Raises when the calendar itself does not answer."""
@@ -52,7 +55,7 @@ class EventsReader:
         )
         expect(answer)
 
-    async def _once(self, ids: Sequence[str]) -> dict[str, Seen]:
+    async def _once(self, ids: Sequence[str], others: OtherCalendars) -> dict[str, Seen]:
         parted = {key: split_id(key) for key in ids}
         found, masters = await self._events([key for key, (_, slot) in parted.items() if slot is None])
         slots = {key: (master, slot) for key, (master, slot) in parted.items() if slot is not None}
@@ -64,10 +67,17 @@ class EventsReader:
             found[key], living = self._master(key, master_event, read[key])
             if living:
                 whens[key] = str(living.fields["when"])
-        unseen = await self._unseen(whens)
+        for master, _ in slots.values():  # also of series of which only cancelled days were asked
+            series = read[master]
+            if master in whens or not isinstance(series, Series) or series.listed == {}:
+                continue
+            if one := series.living():
+                whens[master] = str(one.fields["when"])
+        unseen = await self._unseen(whens, others)
         for key, each in found.items():
-            if isinstance(each, Item) and (doubt := unseen.get(each.series or each.id)):
-                found[key] = Gone(key, Proof.IN_DELETED_ITEMS) if isinstance(doubt, Proof) else doubt
+            doubt = unseen.get(split_id(key)[0])
+            if doubt and (isinstance(each, Item) or (isinstance(each, Gone) and not isinstance(doubt, Proof))):
+                found[key] = _not_here(key, doubt)
         return found
 
     async def _events(self, ids: Sequence[str]) -> tuple[dict[str, Seen], dict[str, Json]]:
@@ -95,33 +105,27 @@ class EventsReader:
             return Gone(key, Proof.NOT_FOUND), None
         return item_of(event, self._requests.user), living
 
-    async def _unseen(self, whens: Mapping[str, str]) -> dict[str, Proof | Failure]:
-        """Which of these events or series the calendar's view does not show at that time; or why that is not known."""
-        urls = {key: self._view(when) for key, when in whens.items() if when}
-        asked = list(dict.fromkeys(urls.values()))
-        shown: dict[str, set[str] | Failure] = {}
-        for url, answer in zip(asked, await self._requests.fetch(asked, where="calendar.look"), strict=True):
-            if isinstance(answer, Failure):
-                shown[url] = answer
-                continue
-            page = list(answer.body.get("value") or ())
-            async for more in self._requests.listing(
-                str(answer.body.get("@odata.nextLink") or ""), where="calendar.look"
-            ):
-                page += more
-            shown[url] = {str(each["id"]) for each in page} | {series_of(each) for each in page}
-        found: dict[str, Proof | Failure] = {}
-        for key, url in urls.items():
-            ids = shown[url]
+    async def _unseen(self, whens: Mapping[str, str], others: OtherCalendars) -> dict[str, Doubt]:
+        """Which of these events or series the default calendar does not show at that time, and what that means."""
+        asked = {key: when for key, when in whens.items() if when}
+        shown = await views(self._requests, {when: view(when) for when in asked.values()})
+        found: dict[str, Doubt] = {}
+        for key, when in asked.items():
+            ids = shown[when]
             if isinstance(ids, Failure):
+                if of_the_mailbox(ids):
+                    raise classify(ids)
                 found[key] = ids
             elif key not in ids:
                 found[key] = Proof.IN_DELETED_ITEMS
-        return found
+        missing_here = {key: asked[key] for key, doubt in found.items() if isinstance(doubt, Proof)}
+        return found | (await others.search(missing_here) if missing_here else {})
 
-    def _view(self, when: str) -> str:
-        """The view of the moment in which an event begins."""
-        return self._requests.path(f"calendarView?{around_start(when)}&$select=id,type,seriesMasterId&$top=100")
+
+def _not_here(key: str, doubt: Doubt) -> Seen:
+    if isinstance(doubt, Proof):
+        return Gone(key, doubt)
+    return Left(key, doubt.where) if isinstance(doubt, Left) else doubt
 
 
 def occurrence(key: str, slot: date, read: Series | Failure) -> Seen:
