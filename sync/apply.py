@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
-from sync.events import crm_stamp, shown_fields
+from sync.events import crm_stamp, hides, shown_fields
 from sync.joining import claimed_by, write_stamp
 from sync.model import Create, Delete, Item, Kind, Reason, Role, Side, Update
 from sync.record import Job, done, settle, waiting
@@ -48,6 +48,9 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
         await tools.registry.hold_records(tools.context.policy.mailbox, begun)
     await _remember(jobs, tools)
     await tools.ledger.commit_groups(groups)
+    for job in jobs:
+        if isinstance(job.action, Update) and hides(job.action, tools.context):
+            await tools.ledger.forget_values(job.action.pair.crm.id if job.action.pair.crm else "")
     await _afterwards(jobs, ended, tools)
 
 

@@ -231,6 +231,14 @@ def record_uid(uid: str) -> str:
     return uid if len(uid) <= UID_LENGTH else sha256(uid.encode()).hexdigest()
 
 
+def hides(action: Update, context: Context) -> bool:
+    """Does this update take text out of the CRM because the event turned private? The journal forgets it too."""
+    card = action.pair.mailbox
+    if not isinstance(card, Item) or not card.fields.get(MASKED):
+        return False
+    return bool(action.to_crm.keys() & context.translators[Kind.EVENT].inbound(card.fields))
+
+
 def shown_fields(item: Item) -> Mapping[str, Value]:
     """The fields of an item that may be kept in the journal: of a masked one what the CRM may see."""
     return masked(item.fields) if item.fields.get(MASKED) else item.fields

@@ -175,8 +175,9 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     """
     plan = json.loads(intent.sent)
     gaps = await tools.mailbox.get([f"{master.id}|{gap}" for gap in plan["gaps"]]) if plan["gaps"] else {}
+    await tools.guard()
     results = await tools.mailbox.apply([Remove(item) for item in gaps.values() if isinstance(item, Item)])
-    if any(not isinstance(result, Done) for result in results):
+    if any(not isinstance(result, Done) for result in results) or any(isinstance(gap, Unread) for gap in gaps.values()):
         return False
     slots: dict[str, str] = plan["slots"]
     occurrences = await tools.mailbox.get([f"{master.id}|{slot}" for slot in slots.values()])

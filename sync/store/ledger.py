@@ -324,6 +324,11 @@ class MailboxLedger:
         old = [Drop(row.key) async for row in self._rows.query(self.partition, "j|", f"j|{before}")]
         await self.commit(old)
 
+    async def forget_values(self, crm_id: str) -> None:
+        """Remove what the journal holds of a record: it turned private (SPEC 2.10)."""
+        rows = self._rows.query(self.partition, "j|", prefix_end("j|"))
+        await self.commit([Drop(row.key) async for row in rows if row.key.split("|")[2] == crm_id])
+
     async def intents(self) -> list[Intent]:
         rows = self._rows.query(self.partition, "i|", prefix_end("i|"))
         return [

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from sync.model import Family, Kind
 from sync.sides.memory import Record
 from sync.sides.memory_calendar import span_on
-from sync.store.base import Drop
+from sync.store.base import Drop, prefix_end
 from tests.sim.mapping_for_tests import translators
 from tests.sim.world import ROME, World
 
@@ -104,3 +104,20 @@ async def test_a_question_about_people_survives_the_calendar_s_run() -> None:
     world.mailboxes["mailbox-a"].add({"givenName": "Luca", "surname": "Ferrari", "emailAddresses": ("l@x.example",)})
     await world.settle(3)
     assert await world.registry.holds(), "nobody was asked which of two namesakes the card is"
+
+
+async def test_what_turns_private_is_forgotten_by_the_journal_too() -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    await world.settle(2)
+    (record,) = living(world)
+    calendar.edit(event.id, location="Torino")
+    world.crm.edit(record.id, location="Studio medico")
+    await world.settle(2)
+    partition = "mailbox-a|calendar"
+    assert [row async for row in world.rows.query(partition, "j|", prefix_end("j|"))], "the value that lost is kept"
+    calendar.edit(event.id, sensitivity="private")
+    assert await world.settle(3) == 0
+    assert living(world)[0].fields["subject"] == "(occupato)"
+    assert [row async for row in world.rows.query(partition, "j|", prefix_end("j|"))] == []
