@@ -36,6 +36,7 @@ class Calendars:
     page: CalendarPage
     today: date = field(default_factory=diary.today_in_rome)
     unplaced: dict[str, str] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)  # ids of either side that nobody deleted
     frozen: set[str] = field(default_factory=set)
     readable: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=lambda: {diary.SECRET})
@@ -52,6 +53,7 @@ class Calendars:
         for noted in diary.mailboxes(self.today):
             mailbox = office.mailboxes[noted.user]
             id_ = office.outlook.do("create_event", mailbox, fields=noted.fields, **noted.more)
+            self.alive.add(id_)
             for slot, fields in noted.changed.items():
                 office.outlook.do("edit_occurrence", mailbox, event=id_, slot=slot.isoformat(), fields=fields)
             for slot in noted.cancelled:
@@ -60,6 +62,7 @@ class Calendars:
                 self.unplaced[id_] = noted.becomes
         typed = diary.records(self.today, office.owners, office.group)
         for id_, each in zip(office.crm.records("Events", [t.row for t in typed]), typed, strict=True):
+            self.alive.add(id_)
             if each.stays:
                 self.unplaced[id_] = each.stays
             else:  # SPEC 2.1: what kind of activity it is stays its owner's business
@@ -70,7 +73,9 @@ class Calendars:
         """A CRM series from before the connection."""
         dates = [self._day(6 + 7 * n).isoformat() for n in range(5)]
         row = diary.typed("Formazione vecchia", self._day(6), "13:00", "14:00", self.office.owners[1])
-        self.unplaced |= dict.fromkeys(self.office.crm.series(row, dates), "baseline")
+        old = self.office.crm.series(row, dates)
+        self.unplaced |= dict.fromkeys(old, "baseline")
+        self.alive |= set(old)
 
     def judge(self, view: View) -> Verdict:
         """Compare what may be placed. An occurrence at the very edge of the horizon may be missing in the CRM."""
@@ -92,6 +97,11 @@ class Calendars:
         sides = (self._records(view), self._events(view))
         named = Counter((r["ical_uuid"], r["recurr_idx"]) for r in view.records.values())
         return sum(compare.doubles(side.values()) for side in sides) + sum(n - 1 for n in named.values())
+
+    def lost(self, view: View) -> list[str]:
+        """What nobody deleted, and is not there any more."""
+        there = view.records.keys() | view.events.keys() | view.masters.keys()
+        return [f"{id_} is gone from its calendar" for id_ in sorted(self.alive - there)]
 
     def revealed(self) -> list[str]:
         """Words that the CRM must not show, and shows: anywhere in its tables, the recycle bin included."""

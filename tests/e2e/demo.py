@@ -93,6 +93,7 @@ class Demo:
         written = office.outlook.writes("/events")
         if written:
             raise Wrong(f"the first fill wrote {written} times to the calendars, where it only reads")
+        self._say("the first fill wrote 0 times to the calendars")
         self._compare("after the first fill")
 
     def _compare(self, when: str) -> None:
@@ -156,15 +157,20 @@ class Demo:
         office, calendars = self.office, self.calendars
         _table("what people did", self.scenes)
         _table("what the connector did, by reason (runs that ended)", sorted(self.connector.reasons.items()))
+        written = office.outlook.writes("/events")  # counted as in the first fill, where it was 0
+        print(f"\nwrites to the calendars since the first fill: {written}")
         _table("not placed, by reason", sorted(office.not_placed(view).items()))
         _table("events not placed, by reason", sorted(calendars.not_placed(view).items()))
         verdicts = {kind: self._judge(view, kind) for kind in KINDS}
-        broken, doubles = office.broken(view), office.duplicates(view) + calendars.duplicates(view)
+        broken = office.broken(view) + calendars.lost(view)
+        doubles = office.duplicates(view) + calendars.duplicates(view)
         holds = self.connector.holds()
         held = {hold["items"][0] for hold in holds}
         unasked = sorted(office.questions(view) - held)
         problems = [f"{kind}: {verdict.difference}" for kind, verdict in verdicts.items() if verdict.difference]
         problems += broken
+        if not written:
+            problems.append("nothing was written to the calendars: the count of their writes counts nothing")
         if doubles:
             problems.append(f"{doubles} things are there twice")
         problems += [f"the CRM shows private text: {word}" for word in calendars.revealed()]

@@ -46,6 +46,7 @@ class Scenes:
     def __init__(self, calendars: Calendars, view: View, pairs: Mapping[str, str]) -> None:
         self._calendars, self._office, self._view = calendars, calendars.office, view
         self._couples = [Couple(view.records[crm_id], view.events[id_]) for crm_id, id_ in pairs.items()]
+        calendars.alive |= view.records.keys() | view.events.keys() | view.masters.keys()
 
     def scenes(self) -> list[tuple[str, Callable[[], int]]]:
         """What happens, in words; each says how often it did."""
@@ -94,5 +95,6 @@ class Scenes:
 
     def _gone(self, each: Couple) -> None:
         crm_id, id_ = each.crm_id, each.event["id"]
+        self._calendars.alive -= {crm_id, id_}
         words = f"record {crm_id}, deleted on one side, is gone from both"
         self._office.promise(words, lambda view: crm_id not in view.records and id_ not in view.events)

@@ -124,5 +124,6 @@ class SeriesStory(Scenes):
         for each in self._coming(f"{diary.PROJECT} 2"):
             self._gone(each)
         master = self._master(f"{diary.PROJECT} 2")
+        self._calendars.alive.discard(master["id"])
         self._office.outlook.do("delete_event", master["mailbox"], event=master["id"])
         return 1

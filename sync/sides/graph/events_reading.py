@@ -105,6 +105,28 @@ class EventsReader:
             return Gone(key, Proof.NOT_FOUND), None
         return item_of(event, self._requests.user), living
 
+    async def _unseen(self, whens: Mapping[str, str], others: OtherCalendars) -> dict[str, Doubt]:
+        """Which of these events or series the default calendar does not show at that time, and what that means."""
+        asked = {key: when for key, when in whens.items() if when}
+        shown = await views(self._requests, {when: view(when) for when in asked.values()})
+        found: dict[str, Doubt] = {}
+        for key, when in asked.items():
+            ids = shown[when]
+            if isinstance(ids, Failure):
+                if of_the_mailbox(ids):
+                    raise classify(ids)
+                found[key] = ids
+            elif key not in ids:
+                found[key] = Proof.IN_DELETED_ITEMS
+        missing_here = {key: asked[key] for key, doubt in found.items() if isinstance(doubt, Proof)}
+        return found | (await others.search(missing_here) if missing_here else {})
+
+
+def _not_here(key: str, doubt: Doubt) -> Seen:
+    if isinstance(doubt, Proof):
+        return Gone(key, doubt)
+    return Left(key, doubt.where) if isinstance(doubt, Left) else doubt
+
 
 def occurrence(key: str, slot: date, read: Series | Failure) -> Seen:
     """What an occurrence is, by its series as it was read."""

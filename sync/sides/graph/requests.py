@@ -47,19 +47,14 @@ class MailboxRequests:
             answers += [not_sent(outcome, where)] * len(batch) if isinstance(outcome, SyncError) else outcome
         return answers
 
-    async def ask(self, urls: Sequence[str], *, where: str) -> list[Answer | Failure]:
-        """GET all of these in batches, once more what got no answer. What fails says nothing about the mailbox as a whole."""
+    async def fetch(self, urls: Sequence[str], *, where: str) -> list[Answer | Failure]:
+        """GET all of these in batches, once more what got no answer. Raises what a failure says about the mailbox as a whole."""
         parts = [Part("GET", url) for url in urls]
         answers = await self.run(parts, where=where, repeatable=True)
         lost = [at for at, answer in enumerate(answers) if isinstance(answer, Failure) and answer.status == 0]
         again = await self.run([parts[at] for at in lost], where=where, repeatable=True)
         for at, answer in zip(lost, again, strict=True):
             answers[at] = answer
-        return answers
-
-    async def fetch(self, urls: Sequence[str], *, where: str) -> list[Answer | Failure]:
-        """`ask`, but raises what a failure says about the mailbox as a whole."""
-        answers = await self.ask(urls, where=where)
         for answer in answers:
             if isinstance(answer, Failure) and of_the_mailbox(answer):
                 raise classify(answer)
