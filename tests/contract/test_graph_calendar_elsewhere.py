@@ -319,6 +319,15 @@ class TestTrouble:
             world.emulator.parts.add(Fault("status", 500), match=ELSEWHERE, times=99)
             assert await seen(world, item_id) == [deleted(item_id)]
 
+    @pytest.mark.parametrize("told", [b'"canEdit": null', b'"canShare": true'])
+    async def test_a_calendar_that_does_not_say_whether_it_can_be_written_is_asked(
+        self, world: CalendarWorld, told: bytes
+    ) -> None:
+        moved = world.add()
+        move(world, moved)
+        world.disguise.says = (b'"canEdit": true', told)
+        assert await seen(world, moved) == [left(moved)]
+
     async def test_calendars_that_cannot_be_listed_leave_it_unread(self, world: CalendarWorld) -> None:
         moved, here = world.add(), world.add()
         move(world, moved)

@@ -57,7 +57,11 @@ class OtherCalendars:
             if isinstance(answer, Failure):
                 return answer
             listed = answer.body.get("value") or ()
-            ids += [str(each["id"]) for each in listed if each.get("canEdit") and not each.get("isDefaultCalendar")]
+            ids += [
+                str(each["id"])
+                for each in listed
+                if each.get("canEdit") is not False and not each.get("isDefaultCalendar")
+            ]
             url = str(answer.body.get("@odata.nextLink") or "")
         return ids
 
