@@ -56,6 +56,9 @@ class Role(StrEnum):
 
     HOME = "home"  # the copy of the owner's mailbox: both directions
     GUEST = "guest"  # the record belongs to somebody else: crm -> mailbox only
+    KEEPER = "keeper"  # an attendee's copy that keeps the crm event: its organizer is none of our connected users
+    ATTENDEE = "attendee"  # any other copy of a meeting: nothing but the answer and our categories is written
+    MEMBER = "member"  # a group task's copy in a member's list
 
 
 @dataclass(frozen=True, slots=True)

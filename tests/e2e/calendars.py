@@ -98,6 +98,10 @@ class Calendars:
         named = Counter((r["ical_uuid"], r["recurr_idx"]) for r in view.records.values())
         return sum(compare.doubles(side.values()) for side in sides) + sum(n - 1 for n in named.values())
 
+    def remember(self, view: View) -> None:
+        """What is there now must stay, unless somebody deletes it."""
+        self.alive |= view.records.keys() | view.events.keys() | view.masters.keys()
+
     def lost(self, view: View) -> list[str]:
         """What nobody deleted, and is not there any more."""
         there = view.records.keys() | view.events.keys() | view.masters.keys()

@@ -127,6 +127,7 @@ class Demo:
         view = self.office.view()
         pairs = {kind: self._judge(view, kind).pairs for kind in KINDS}
         end_of_evening(self.calendars)
+        self.calendars.remember(view)
         self.scenes = Story(self.office, view, {**pairs["contacts"], **pairs["companies"]}).happen()
         for story in (EventStory, SeriesStory):
             self.scenes += story(self.calendars, view, pairs["events"]).happen()

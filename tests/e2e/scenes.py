@@ -46,7 +46,6 @@ class Scenes:
     def __init__(self, calendars: Calendars, view: View, pairs: Mapping[str, str]) -> None:
         self._calendars, self._office, self._view = calendars, calendars.office, view
         self._couples = [Couple(view.records[crm_id], view.events[id_]) for crm_id, id_ in pairs.items()]
-        calendars.alive |= view.records.keys() | view.events.keys() | view.masters.keys()
 
     def scenes(self) -> list[tuple[str, Callable[[], int]]]:
         """What happens, in words; each says how often it did."""

@@ -25,7 +25,8 @@ from sync.sides.base import Crm, Done, Mailbox, New, Remove, Result, Write
 from sync.sides.graph import Horizon, open_calendar
 from sync.sides.graph.events import event_of, recurrence_of
 from sync.sides.memory import Event, Record
-from sync.sides.memory_calendar import AHEAD, BACK, over
+from sync.sides.memory_calendar import AHEAD, BACK
+from sync.sides.memory_events import over
 from sync.spans import read_span
 from sync.store.base import Rows
 from tests.contract.vtenext_world import typed
@@ -54,16 +55,23 @@ class EmulatedEvents(EmulatedCrm):
         return {row["id"]: _record(row) for row in rows}
 
     def add(self, kind: Kind, owner: str, fields: Mapping[str, Value]) -> Record:
-        row = typed({name: str(value) for name, value in fields.items()})
-        (crm_id,) = self._emulator.backdoor.add_records(EVENTS, [{**MEETING, **row, "assigned_user_id": owner}])
+        (crm_id,) = self.add_many(owner, [fields])
         return self.records[crm_id]
+
+    def add_many(self, owner: str, events: Sequence[Mapping[str, Value]]) -> list[str]:
+        """Events of one owner; their ids."""
+        typed_in = [typed({name: str(value) for name, value in fields.items()}) for fields in events]
+        return self._emulator.backdoor.add_records(
+            EVENTS, [{**MEETING, **r, "assigned_user_id": owner} for r in typed_in]
+        )
 
     def add_series(self, owner: str, fields: Mapping[str, Value], spans: Sequence[str]) -> list[Record]:
         """A series made at the screen: every occurrence has the first one's time of day."""
         rows = [typed({"when": span}) for span in spans]
         first = {**MEETING, **{n: str(v) for n, v in fields.items()}, **rows[0], "assigned_user_id": owner}
         made = self._emulator.backdoor.add_series(first, [row["date_start"] for row in rows])
-        return [self.records[crm_id] for crm_id in made]
+        records = self.records
+        return [records[crm_id] for crm_id in made]
 
     def edit(self, crm_id: str, **fields: str) -> None:
         owner = fields.pop("owner", None)
@@ -120,7 +128,7 @@ class EmulatedCalendar:
         written = {"reminder": "", **_spoken(fields), **({"rule": rule} if rule else {})}
         body = {**event_of(written, zone or ROME, stamp), **more}
         made = _done(self.emulator.outlook.create_event, self.id, body)
-        return self.events[made]
+        return self._event(self._stored(made), self._view())
 
     def edit(self, event_id: str, **fields: str) -> None:
         """A single event, or what a series says of all its occurrences; a new start takes the rule along."""
@@ -140,7 +148,8 @@ class EmulatedCalendar:
 
     def set_rule(self, event_id: str, rule: str) -> None:
         stored = self._stored(event_id)
-        recurrence = self._ruled(rule, self.events[event_id].fields["when"], ZoneInfo(stored.times.start_zone))
+        when = _fields(self._view().item(stored))["when"]
+        recurrence = self._ruled(rule, when, ZoneInfo(stored.times.start_zone))
         _done(self.emulator.outlook.change_rule, self.id, event_id, recurrence)
 
     def delete(self, event_id: str) -> None:
@@ -165,6 +174,12 @@ class EmulatedCalendar:
         """Everything that a person sees inside the horizon."""
         for each in self._calendar.live():
             yield from self._shown(each)
+
+    def everything(self, ahead: timedelta) -> Iterator[Item]:
+        """Every event, and of series every occurrence up to so far ahead."""
+        for each in self._calendar.live():
+            found = series.in_window(each, each.times.start, self.now() + ahead) if each.rule else [None]
+            yield from (self._item(each, slot) for slot in found)
 
     def _items(self, event: Event) -> list[Item]:
         return self._shown(self._stored(event.id))
@@ -306,15 +321,18 @@ class Noting:
 class CalendarWholeWorld(WholeWorld):
     """`WholeWorld` with calendars instead of contacts."""
 
+    crm: EmulatedEvents  # type: ignore[assignment]
+    calendars: dict[str, EmulatedCalendar]  # type: ignore[assignment]
+
     def __init__(self, rows: Rows | None = None, users: int = 2) -> None:
         super().__init__(rows, Family.CALENDAR, users)
-        self.crm = EmulatedEvents(self.vtenext)  # type: ignore[assignment]
-        self.calendars = {user: EmulatedCalendar(self.graph, user, self.now) for user in self.mailboxes}  # type: ignore[misc]
+        self.crm = EmulatedEvents(self.vtenext)
+        self.calendars = {user: EmulatedCalendar(self.graph, user, self.now) for user in self.mailboxes}
 
     async def crm_side(self) -> Crm:
-        return Noting(self._side, self.crm.past, self.now)  # type: ignore[return-value]
+        return Noting(self._side, self.crm.past, self.now)
 
     async def calendar_side(self, mailbox: str) -> Mailbox:
         horizon = Horizon(since=self.calendar.since)
         opened = await open_calendar(self._connection, mailbox, zone=ROME, now=self.now, horizon=horizon)
-        return Noting(opened, self.calendars[mailbox].past, self.now)  # type: ignore[return-value]
+        return Noting(opened, self.calendars[mailbox].past, self.now)
