@@ -23,6 +23,7 @@ from sync.tools import Tools
 
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
 LIKE = 0.5
+RENAMED = 0.75
 GRAPH_TIME_LIMIT = timedelta(seconds=120)
 
 
@@ -103,16 +104,18 @@ def _recognise(intents: Sequence[Intent], candidates: Mapping[str, Item], tools:
     """Intent's id -> its record: by stamp, else the one that holds the most of what was sent, and half of it at least.
 
     The names must be those sent. Not all the rest: a workflow changes fields on creation, and somebody may have edited the record.
+    What is left over on both sides may have been renamed meanwhile: then one name and nearly all the rest must be as sent.
     """
-    scores = [
-        (_likeness(intent, record, tools), intent.id, record.id) for intent in intents for record in candidates.values()
-    ]
     found: dict[str, Item] = {}
-    taken: set[str] = set()
-    for score, intent_id, crm_id in sorted(scores, reverse=True):
-        if score >= LIKE and intent_id not in found and crm_id not in taken:
-            found[intent_id] = candidates[crm_id]
-            taken.add(crm_id)
+    for least, like in ((LIKE, _likeness), (RENAMED, _likeness_renamed)):
+        left = [intent for intent in intents if intent.id not in found]
+        free = [record for record in candidates.values() if record not in found.values()]
+        scores = [(like(intent, record, tools), intent.id, record.id) for intent in left for record in free]
+        taken: set[str] = set()
+        for score, intent_id, crm_id in sorted(scores, reverse=True):
+            if score >= least and intent_id not in found and crm_id not in taken:
+                found[intent_id] = candidates[crm_id]
+                taken.add(crm_id)
     return found
 
 
@@ -120,13 +123,29 @@ def _likeness(intent: Intent, record: Item, tools: Tools) -> float:
     """From 0 to 1: the share of sent values that the record holds; 2 for its stamp, 0 for another's."""
     if record.stamp:
         return 2.0 if record.stamp == intent.stamp else 0.0
+    same, names = _held(intent, record, tools)
+    if not names <= same:
+        return 0.0  # colleagues share company, phone and address: without the same name it is somebody else
+    return len(same) / max(len(json.loads(intent.sent or "{}")), 1)
+
+
+def _likeness_renamed(intent: Intent, record: Item, tools: Tools) -> float:
+    """From 0 to 1: the share of what was sent besides the names, 0 when not one of two names is as sent or the owner is another."""
+    same, names = _held(intent, record, tools)
+    rest = json.loads(intent.sent or "{}").keys() - names
+    if record.stamp or record.owner != tools.context.policy.owner or not names & same or not rest:
+        return 0.0
+    return len(same & rest) / len(rest)
+
+
+def _held(intent: Intent, record: Item, tools: Tools) -> tuple[set[str], set[str]]:
+    """The field pairs that the record holds as they were sent, and which of those sent are names."""
     values = tools.translator(intent.kind).crm_values(record.fields)
     sent = json.loads(intent.sent or "{}")
     key = KeyFields.of(intent.kind, tools.translator(intent.kind))
     names = {key.company} if intent.kind is Kind.COMPANY else {key.given, key.family}
-    if not all(_was_sent(intent, pair, values.get(pair, ""), tools) for pair in names & sent.keys()):
-        return 0.0  # colleagues share company, phone and address: without the same name it is somebody else
-    return sum(1 for pair in sent if _was_sent(intent, pair, values.get(pair, ""), tools)) / max(len(sent), 1)
+    same = {pair for pair in sent if _was_sent(intent, pair, values.get(pair, ""), tools)}
+    return same, names & sent.keys()
 
 
 def _was_sent(intent: Intent, pair: str, value: str, tools: Tools) -> bool:

@@ -164,3 +164,16 @@ async def test_a_company_card_that_gets_a_known_name_is_a_question() -> None:
     await world.settle(2)
     assert len([record for record in living(world) if record.kind is Kind.CONTACT]) == 2
     assert await world.registry.holds() == []
+
+
+async def test_a_lost_creation_that_was_renamed_meanwhile_is_no_second_person() -> None:
+    """Seed 3574: one of the two names was edited in the CRM before the crashed creation was looked up."""
+    world = await connected({"19x1": "mailbox-a"})
+    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
+    world.mailboxes["mailbox-a"].add({**card("s1"), **here})
+    await world.attempt(Accident(await _operation("crm New"), "crash-after"))
+    (record,) = living(world)
+    world.crm.edit(record.id, firstname="Giovanna")
+    await world.settle(4)
+    assert [each.fields["firstname"] for each in living(world)] == ["Giovanna"]
+    assert [each.fields["givenName"] for each in shown(world.mailboxes["mailbox-a"])] == ["Giovanna"]
