@@ -20,6 +20,7 @@ from mapping.contacts import CONTACTS
 from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import FieldMapping, translator
+from mapping.tasks import TaskTranslator
 from sync.errors import Cause, Failure, RetryLater, StopConnector, SyncError, classify
 from sync.events import event_translator
 from sync.model import Kind
@@ -35,6 +36,7 @@ from sync.sides.graph import (
     connect,
     open_calendar,
     open_mailbox,
+    open_todo,
 )
 from sync.sides.graph import resolve_user as resolve
 from sync.sides.vtenext import Probe, StoreLoginGate, VtenextClient, VtenextCrm, VtenextDirectory
@@ -102,6 +104,9 @@ class Connections:
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
 
+    async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        return await open_todo(await self.graph(), mailbox, zone=policy.zone)
+
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
         settings = await self._settings.read()
@@ -143,7 +148,7 @@ class Connections:
     async def sweep_tools(self) -> SweepTools:
         known, setup = await self._probed(), await self.setup()
         return SweepTools(
-            known.crm, self._registry, known.translators, self._keys, setup.home_of, self._now, self._new_id
+            known.crm, self._registry, known.translators, self._keys, setup.homes_of_item, self._now, self._new_id
         )
 
     async def aclose(self) -> None:
@@ -217,6 +222,7 @@ class Connections:
             columns[kind] = [name for name in dict.fromkeys(pair.crm for pair in pairs) if name != COMPANY_NAME]
         zone = ZoneInfo(probe.zone)
         translators[Kind.EVENT] = event_translator(zone)
+        translators[Kind.TASK] = TaskTranslator()
         return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators, zone)
 
 

@@ -26,6 +26,22 @@ from mapping.fields import default_lengths
 from mapping.html_text import HTML_TEXT_VERSION, rich, to_text
 from mapping.model import Anchor, FieldPair, FieldType, Rendered, Value
 from mapping.normalise import NORMALISER_VERSION, image, kept
+from mapping.people import (
+    NOBODY,
+    ORGANIZER,
+    SAYS,
+    TAG,
+    WHO,
+    AddressBook,
+    crm_people,
+    image_of_person,
+    is_person,
+    mailbox_people,
+    unaddressed,
+    with_attendees,
+    with_invitees,
+    with_tags,
+)
 
 CALENDAR_VERSION = "1"
 
@@ -91,10 +107,12 @@ class EventTranslator:
     """`mapping.model.Translator` for events. Immutable.
 
     `holds`: a span text -> the span as the CRM can hold it, ValueError for what is none. `busy`: the name of hidden events (see `masked`).
+    `book`, `me`: our users, and whose mailbox this is. Who takes part has values of its own (`mapping.people`), which are in no `pairs`.
     """
 
-    def __init__(self, holds: Callable[[str], str], busy: str = BUSY) -> None:
+    def __init__(self, holds: Callable[[str], str], busy: str = BUSY, book: AddressBook = NOBODY, me: str = "") -> None:
         self.kind = "event"
+        self.book, self.me = book, me
         self.version = f"e{CALENDAR_VERSION}-{NORMALISER_VERSION}-{HTML_TEXT_VERSION}"
         self._holds, self._busy = holds, busy
         limits = default_lengths("Events")
@@ -112,6 +130,10 @@ class EventTranslator:
         self.pairs: Sequence[FieldPair] = tuple(pair for pair, _ in ways)
         self._ways = {pair.id: (pair, way) for pair, way in ways}
 
+    def among(self, book: AddressBook, me: str) -> EventTranslator:
+        """The same for the mailbox of the user `me` among these users."""
+        return EventTranslator(self._holds, self._busy, book, me)
+
     # reading
 
     def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
@@ -121,7 +143,7 @@ class EventTranslator:
             value = way.from_crm(_text(fields, pair.crm)) if pair.crm in fields else None
             if value is not None:
                 values[pair.id] = value
-        return values
+        return values | crm_people(fields)
 
     def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
         """Field pair id -> normalised value that the mailbox item holds. What was not read, or is unreadable, is left out.
@@ -138,10 +160,12 @@ class EventTranslator:
             value = to_text(text) if pair is BODY and _is_html(fields) else way.from_mailbox(text)
             if value is not None:
                 values[pair.id] = value
-        return values
+        return values if _text(fields, MASKED) == "1" else values | mailbox_people(fields, self.book, self.me)
 
     def image(self, pair: str, value: str) -> str:
         """The value as the poorer side can hold it. A pair of another mapping: its plain normalised text."""
+        if is_person(pair):
+            return image_of_person(pair, value)
         known = self._ways.get(pair)
         return known[1].image(value) if known else image(FieldType.TEXT, value, None)
 
@@ -189,7 +213,12 @@ class EventTranslator:
                 held[id_] = ""
         if current is None and SUBJECT.crm not in fields:
             fields[SUBJECT.crm], held[SUBJECT.id] = NO_SUBJECT, ""
-        return Rendered(fields, held, frozenset(flags))
+        people, refused = _people(values, self.book.known_as)
+        if any(pair.startswith((WHO, SAYS)) for pair in people):
+            fields["invitees"] = with_invitees(people, current, self.book)
+        if ORGANIZER in people:
+            fields["organizer_address"] = people[ORGANIZER]
+        return Rendered(fields, held | {p: image_of_person(p, v) for p, v in people.items()}, frozenset(flags), refused)
 
     def render_mailbox(
         self, values: Mapping[str, str], current: Mapping[str, Value] | None, anchor: Anchor | None = None
@@ -218,7 +247,14 @@ class EventTranslator:
             fields[REMINDER.mailbox] = held[REMINDER.id] = ""
         if fields.get(SENSITIVITY.mailbox) == "private":
             flags.add(CRM_PRIVATE)
-        return Rendered(fields, held, frozenset(flags))
+        people, refused = _people(values, self.book.invited_as)
+        if any(pair.startswith(WHO) for pair in people):
+            fields["attendees"] = with_attendees(people, current, self.book)
+        if any(pair.startswith(TAG) for pair in people):
+            fields["categories"] = with_tags(people, current, self.book)
+        if people.get(SAYS + self.me):
+            fields["response"] = people[SAYS + self.me]
+        return Rendered(fields, held | people, frozenset(flags), refused)
 
     def _known(self, values: Mapping[str, str]) -> list[tuple[FieldPair, Way, str]]:
         return [(*self._ways[id_], value) for id_, value in values.items() if id_ in self._ways]
@@ -258,6 +294,12 @@ class EventTranslator:
             return value if stays(value) else ""
 
         return Way(from_crm, text.from_mailbox, stays, to_crm, to_mailbox, text.lost)
+
+
+def _people(values: Mapping[str, str], addresses: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
+    """What these values say about people, and what of that cannot be written because somebody has no address."""
+    refused = unaddressed(values, addresses)
+    return {p: v for p, v in values.items() if is_person(p) and p not in refused}, refused
 
 
 def _text(fields: Mapping[str, Value], name: str) -> str:

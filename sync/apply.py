@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
-from sync.events import crm_stamp, hides, shown_fields
-from sync.joining import claimed_by, write_stamp
-from sync.model import Create, Delete, Item, Kind, Reason, Role, Side, Update
+from sync.events import hides, shown_fields
+from sync.joining import claimed_by, record_stamp, write_stamp
+from sync.keeping import name_meetings
+from sync.model import Create, Delete, Family, Item, Kind, Reason, Role, Side, Update
 from sync.record import Job, done, settle, waiting
 from sync.settle import record_digest
 from sync.sides.base import Done, New, Remove, Revise
@@ -48,10 +49,16 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
         await tools.registry.hold_records(tools.context.policy.mailbox, begun)
     await _remember(jobs, tools)
     await tools.ledger.commit_groups(groups)
+    await name_meetings(_made_in_mailbox(jobs), tools)
     for job in jobs:
         if isinstance(job.action, Update) and hides(job.action, tools.context):
             await tools.ledger.forget_values(job.action.pair.crm.id if job.action.pair.crm else "")
     await _afterwards(jobs, ended, tools)
+
+
+def _made_in_mailbox(jobs: Sequence[Job]) -> list[Item]:
+    results = [job.results.get(Side.MAILBOX) for job in jobs if isinstance(job.action, Create)]
+    return [r.item for r in results if isinstance(r, Done) and r.item and r.item.kind is Kind.EVENT]
 
 
 async def _claimed(actions: Sequence[Create | Update | Delete], tools: Tools) -> list[Create | Update | Delete]:
@@ -92,7 +99,7 @@ def _stamp(side: Side, kind: Kind, source: Item, tools: Tools) -> str:
     """What the new item will carry of ours."""
     if side is Side.MAILBOX:
         return write_stamp(source.id, kind, tools.new_id())
-    return crm_stamp(source) if kind is Kind.EVENT else tools.new_id()
+    return tools.new_id() if kind in Family.PEOPLE.kinds else record_stamp(source)
 
 
 def _render(
@@ -124,12 +131,13 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
                 write = job.writes[side]
                 stamp = write.stamp if isinstance(write, New) else ""
                 sent = sent_digests(job.rendered[side].held, kind, tools)
+                taken_over, action = replaces.crm_id if replaces else "", job.action
                 intent = Intent(
-                    source.side, source.id, kind, stamp, tools.at(), replaces.crm_id if replaces else "", sent
+                    source.side, source.id, kind, stamp, tools.at(), taken_over, sent, action.role, action.flags
                 )
                 groups.append([put_intent(intent)])
                 if side is Side.MAILBOX:
-                    roles[source.id] = replaces.role if replaces else Role.HOME
+                    roles[source.id] = replaces.role if replaces else job.action.role
             case Update(pair=pair, role=role, lost=lost):
                 if pair.crm and (pair.link is None or pair.link.role is not role):
                     roles[pair.crm.id] = role
@@ -189,7 +197,7 @@ async def _remember(jobs: Sequence[Job], tools: Tools) -> None:
         return
     holders = await tools.registry.holders_near(written)
     mine = {tools.context.policy.mailbox}
-    alone = {i for i in told if holders[i].keys() <= mine and tools.context.is_home(written[i])}
+    alone = {i for i in told if holders[i].keys() <= mine and tools.context.role_of(written[i]) is Role.HOME}
     digests = {i: record_digest(item, tools.translator(item.kind), tools.keys) for i, item in written.items()}
     await tools.registry.saw({crm_id: digest if crm_id in alone else "" for crm_id, digest in digests.items()})
 

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mapping.tasks import is_completed
 from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
+from sync.keeping import join_copies
 from sync.model import Item, Kind, Reason
 from sync.relinking import relink
 from sync.spans import ends_at
@@ -25,7 +27,8 @@ CHUNK = 200
 
 
 async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Checkpoint:
-    """The start of a calendar's run: before anything is imported, a new mailbox's baseline is taken (SPEC 2.11)."""
+    """The start of a run of events or tasks: before anything is imported, a new mailbox's baseline is taken (SPEC 2.11)."""
+    tools.context = replace(tools.context, connected=point.connected or tools.at())
     if point.imported:
         return point
     rules = replace(tools.context.policy.calendar, import_only=True)
@@ -33,29 +36,34 @@ async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Check
     if point.connected:
         return point
     since = tools.at()
+    (kind,) = tools.family.kinds
     for owner in owners:
-        async for ids in tools.crm.owned(Kind.EVENT, owner, ending_after=tools.now()):
+        async for ids in tools.crm.owned(kind, owner, ending_after=tools.now()):
             for start in range(0, len(ids), CHUNK):
-                await _take(ids[start : start + CHUNK], since, tools)
+                await _take(kind, ids[start : start + CHUNK], since, tools)
     point = replace(point, connected=since)
     await tools.ledger.save_checkpoint(point)
     return point
 
 
-async def _take(ids: Sequence[str], since: str, tools: Tools) -> None:
-    """Digests of the coming events among these; what was made after the connection is no part of it."""
-    translator, zone = tools.translator(Kind.EVENT), tools.context.policy.calendar.zone
+async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> None:
+    """Digests of the coming events or open tasks among these; what was made after the connection is no part of it."""
+    translator = tools.translator(kind)
     await tools.guard()
-    found = await tools.crm.get(Kind.EVENT, ids)
+    found = await tools.crm.get(kind, ids)
     coming = [
         item
         for item in found.values()
-        if isinstance(item, Item)
-        and item.fields.get("when")
-        and ends_at(str(item.fields["when"]), zone) > tools.now()
-        and not _later(str(item.fields.get("created", "")), since)
+        if isinstance(item, Item) and _to_come(item, tools) and not _later(str(item.fields.get("created", "")), since)
     ]
     await tools.ledger.take_baseline({item.id: baseline_of(item, translator, tools.keys) for item in coming})
+
+
+def _to_come(item: Item, tools: Tools) -> bool:
+    if item.kind is Kind.TASK:
+        return not is_completed(item.fields)
+    when = str(item.fields.get("when", ""))
+    return bool(when) and ends_at(when, tools.context.policy.calendar.zone) > tools.now()
 
 
 def _later(created: str, since: str) -> bool:
@@ -119,9 +127,11 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
     await learn(links, [item.id for items in records.values() for item in items], tools.ledger)
     await _moved_along({i: records.get(stamp, []) for i, stamp in stamps.items()}, work, links, tools)
     stamps = {i: stamp for i, stamp in stamps.items() if i not in links.by_item}
+    await join_copies({i: cards[i] for i in stamps if not records.get(stamps[i])}, work, tools)
+    stamps = {i: stamp for i, stamp in stamps.items() if i not in work.joined}
     taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
     for item_id, stamp in stamps.items():
-        free = [r for r in records.get(stamp, ()) if r.id not in taken and not tools.context.buried(r.id)]
+        free = [r for r in records.get(stamp, ()) if r.id not in taken and not _buried(r.id, tools)]
         mine = [r for r in free if tools.context.is_home(r)] or free
         if len(mine) == 1:
             work.joined[item_id] = Joined(mine[0].id, Reason.MATCHED)
@@ -145,6 +155,11 @@ async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: L
                 links.by_item.pop(link.item_id, None)
                 links.add(replace(link, item_id=item_id))
     await tools.ledger.commit_groups(groups)
+
+
+def _buried(crm_id: str, tools: Tools) -> bool:
+    """A record whose copy here ended may be joined by a new one: somebody who declined takes part after all."""
+    return tools.context.buried(crm_id) and tools.context.tombstones[crm_id] is not Reason.COPY_ENDED
 
 
 def _whole(stamp: str) -> str:

@@ -15,7 +15,8 @@ from sync.apply import apply
 from sync.brakes import braked
 from sync.events import series_of
 from sync.gather import Links
-from sync.model import Delete, Kind, Reason, Side
+from sync.keeping import decline, hand_over
+from sync.model import Decline, Delete, Kind, Link, Reason, Side
 from sync.record import unlink_ops, waiting
 from sync.recurring import cut, cuts
 from sync.store.base import Op
@@ -33,7 +34,8 @@ class Deletions:
     def __init__(self, tools: Tools, point: Checkpoint, links: Links | None) -> None:
         self._tools, self._point, self._links = tools, point, links
         self._planned: list[Delete] = []
-        self.unlinked: list[str] = []
+        self.unlinked: list[Link] = []
+        self.declined: list[Decline] = []
 
     def add(self, action: Delete) -> None:
         self._planned.append(action)
@@ -63,8 +65,8 @@ class Deletions:
             allowed = [action for action in allowed if action not in actions]
         for start in range(0, len(allowed), size):
             await apply(allowed[start : start + size], tools)
-        if self.unlinked:
-            await tools.registry.release_records(tools.context.policy.mailbox, self.unlinked)
+        await decline(self.declined, tools)
+        await hand_over(self.unlinked, tools)
         return point
 
     async def _pass(self, kind: Kind, side: Side, actions: Sequence[Delete]) -> list[Delete]:
@@ -83,7 +85,7 @@ class Deletions:
             if hold and hold.state == "rejected":
                 ops = unlink_ops(action.link, Reason.DELETE_LEFT, True, self._tools)
                 await self._tools.ledger.commit(ops)
-                self.unlinked.append(action.link.crm_id)
+                self.unlinked.append(action.link)
             elif hold and hold.state == "approved" and hold.until > self._tools.at():
                 permitted.append(action)
             else:
@@ -109,7 +111,7 @@ class Deletions:
         link, tools = action.link, self._tools
         if answer == "rejected":
             await tools.ledger.commit(unlink_ops(link, Reason.DELETE_LEFT, True, tools))
-            self.unlinked.append(link.crm_id)
+            self.unlinked.append(link)
         else:
             await tools.ledger.commit([waiting(Side.CRM, link.crm_id, link.kind, Reason.DELETE_BRAKE, tools)])
 
@@ -119,9 +121,9 @@ class Deletions:
 
     async def _population(self, kind: Kind) -> int:
         if self._links is not None:
-            items = {series_of(link.item_id) for link in self._links.by_crm.values() if link.kind is kind}
+            items = {_thing(link) for link in self._links.by_crm.values() if link.kind is kind}
         else:
-            items = {series_of(link.item_id) async for link in self._tools.ledger.links() if link.kind is kind}
+            items = {_thing(link) async for link in self._tools.ledger.links() if link.kind is kind}
         return len(items)
 
     def _recent(self, kind: Kind, side: Side) -> int:
@@ -136,7 +138,7 @@ class Deletions:
         start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
         hour = self._tools.now().strftime("%Y-%m-%dT%H")
         deletes = {key: n for key, n in self._point.deletes.items() if key.rsplit("|", 1)[1] > start}
-        for kind, side, _ in {(a.link.kind, a.side, series_of(a.link.item_id)) for a in actions}:
+        for kind, side, _ in {(a.link.kind, a.side, _thing(a.link)) for a in actions}:
             key = f"{kind.value}|{side.value}|{hour}"
             deletes[key] = deletes.get(key, 0) + 1
         return replace(self._point, deletes=deletes)
@@ -171,7 +173,11 @@ class Deletions:
 
 def _things(actions: Sequence[Delete]) -> set[str]:
     """What is deleted, a series counted once however many of its occurrences go."""
-    return {series_of(action.link.item_id) for action in actions}
+    return {_thing(action.link) for action in actions}
+
+
+def _thing(link: Link) -> str:
+    return series_of(link.item_id) if link.kind is Kind.EVENT else link.item_id
 
 
 def shown(action: Delete) -> str:

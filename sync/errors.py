@@ -38,6 +38,7 @@ class Cause(StrEnum):
     SECRET_WRONG = "secret_wrong"  # noqa: S105 - a cause's name
     APP_UNKNOWN = "app_unknown"
     CONSENT_MISSING = "consent_missing"
+    TASKS_NOT_PERMITTED = "tasks_not_permitted"
     ACCESS_DENIED = "access_denied"
     MAILBOX_UNKNOWN = "mailbox_unknown"
     MAILBOX_WITHOUT_LICENCE = "mailbox_without_licence"

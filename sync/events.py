@@ -3,7 +3,7 @@
 - What is over is not written to a mailbox; an occurrence that is over is not touched on either side (SPEC 2.3, 2.11).
 - The first synchronisation only imports; afterwards records that are as they were when the mailbox was connected stay where they are.
 - A private event shows itself in the CRM as a busy block, or not at all (SPEC 2.10).
-- A meeting with attendees is not written to the mailbox.
+- A meeting is written by its organizer's mailbox only: `sync.meetings`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 from mapping.calendar import MASKED, SENSITIVITY, EventTranslator, is_private, masked
 from mapping.model import Translator, Value
+from sync.meetings import COPIES, as_home, is_copy, lead, plan_copy, role_of
 from sync.merge import Digests
-from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Side, Unlink, Update, Wait
+from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Role, Side, Unlink, Update, Wait
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
 from sync.settle import record_digest
@@ -34,15 +35,36 @@ def plan_event(pair: Pair, context: Context) -> Action | None:
     left = _left_alone(pair, context)
     if left is not None:
         return left
-    closed = _closed(pair, context)
-    action = plan_pair(pair, _without_mailbox_writes(context) if closed else context)
-    if isinstance(action, Update):
-        action = _finished(action, closed, context)
+    over = _over(pair, context)
+    closed = over or context.policy.calendar.import_only
+    if _of_a_copy(pair):
+        action = plan_copy(pair, context, _without_mailbox_writes(context), over)
+        return _finished(action, True, context) if isinstance(action, Update) else action
+    action = _own(pair, context, closed)
     if taken_out := _taken_out(pair, action, context):
         return taken_out
     if isinstance(action, Delete) and action.because is Reason.REASSIGNED and _only_here(action.item, context):
         return Unlink(action.link, Reason.REASSIGNED, tombstone=True)
     return action
+
+
+def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
+    """An event of this mailbox's user, alone or with others."""
+    link, crm, card = pair.link, pair.crm, pair.mailbox
+    leads = role_of(card, crm, link, context) if isinstance(card, Item) else link.role if link else Role.HOME
+    plain = _without_mailbox_writes(context) if closed else context
+    if leads is Role.ORGANIZER and isinstance(crm, Item):
+        plain = replace(plain, led={crm.id})
+    action = plan_pair(as_home(pair), plain)
+    action = replace(action, pair=pair) if isinstance(action, Update) else action
+    action = lead(pair, action, context, closed)
+    return _finished(action, closed, context) if isinstance(action, Update) else action
+
+
+def _of_a_copy(pair: Pair) -> bool:
+    if isinstance(pair.mailbox, Item):
+        return is_copy(pair.mailbox)
+    return pair.link is not None and pair.link.role in COPIES
 
 
 def _taken_out(pair: Pair, action: Action | None, context: Context) -> Delete | None:
@@ -51,6 +73,8 @@ def _taken_out(pair: Pair, action: Action | None, context: Context) -> Delete | 
     if context.policy.calendar.private is not PrivateEvents.NONE or pair.link is None:
         return None
     if not isinstance(crm, Item) or not isinstance(card, Item) or not card.fields.get(MASKED):
+        return None
+    if pair.link.role in COPIES:
         return None
     hidden = context.translators[Kind.EVENT].inbound(card.fields)
     if isinstance(action, Update) and hidden & action.to_crm.keys():
@@ -97,13 +121,6 @@ def _over(pair: Pair, context: Context) -> bool:
     return bool(ends) and datetime.fromisoformat(ends) <= context.now
 
 
-def _closed(pair: Pair, context: Context) -> bool:
-    """May the mailbox not be written now?"""
-    card = pair.mailbox
-    meeting = isinstance(card, Item) and bool(card.fields.get("attendees"))
-    return meeting or context.policy.calendar.import_only or _over(pair, context)
-
-
 def _without_mailbox_writes(context: Context) -> Context:
     kinds = dict(context.policy.kinds)
     kinds[Kind.EVENT] = replace(kinds[Kind.EVENT], to_mailbox=False, delete_in_mailbox=False)
@@ -119,7 +136,7 @@ def _left_alone(pair: Pair, context: Context) -> Leave | Wait | None:
         because = _not_imported(card, context)
         return Leave(Side.MAILBOX, card.id, because) if because else None
     if isinstance(crm, Item) and not isinstance(card, Item):
-        because = _not_exported(crm, context)
+        because = Reason.MEETING if crm.id in context.led_elsewhere else _not_exported(crm, context)
         if because is None and context.is_home(crm) and context.policy.calendar.import_only:
             return Wait(Side.CRM, crm.id, Reason.FIRST_IMPORT)
         return Leave(Side.CRM, crm.id, because) if because else None
@@ -132,8 +149,6 @@ def _not_imported(card: Item, context: Context) -> Reason | None:
         return Reason.CANCELLED
     if not card.fields.get("when"):
         return Reason.NO_TIME
-    if card.fields.get("attendees"):
-        return Reason.MEETING
     start = datetime.combine(rules.since, time(), rules.zone)
     if ends_at(str(card.fields["when"]), rules.zone) < start.astimezone(UTC):
         return Reason.BEFORE_START
@@ -204,7 +219,7 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
         return action
     if pair.link is None and closed:
         rest = frozenset(each.id for each in translator.pairs) - action.to_crm.keys()
-        action = replace(action, agreed=rest)
+        action = replace(action, agreed=action.agreed | rest)
     if pair.link and Flag.CRM_PRIVATE in pair.link.flags and _made_private_in_mailbox(pair, pair.link, context):
         action = replace(action, dropped=frozenset({Flag.CRM_PRIVATE}))
     if pair.link is None and _open_in_crm(pair, context):

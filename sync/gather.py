@@ -71,10 +71,10 @@ async def read_changes(mailbox: Mailbox, cursor: str, work: Work) -> None:
 
 
 async def read_everything(crm: Crm, owners: Sequence[str], work: Work, now: datetime) -> None:
-    """All CRM records that live in this mailbox, for the first fill and the nightly comparison; of events those to come."""
+    """All CRM records that live in this mailbox, for the first fill and the nightly comparison; of events and tasks those to come."""
     for kind in work.family.kinds:
         for owner in owners:
-            async for ids in crm.owned(kind, owner, ending_after=now if kind is Kind.EVENT else None):
+            async for ids in crm.owned(kind, owner, ending_after=now if kind not in Family.PEOPLE.kinds else None):
                 work.records.update(dict.fromkeys(ids, kind))
 
 
@@ -215,8 +215,7 @@ def _needs_card(key: Key, record: Present | None, work: Work, context: Context) 
         return True
     if not isinstance(record, Item):
         return True
-    home = context.is_home(record)
-    if home != (key.link.role is Role.HOME):
+    if context.role_of(record) is not key.link.role:
         return True
     sealed = context.sealed(key.link)
     return edited(Side.CRM, context.translators[key.kind].crm_values(record.fields), sealed)
@@ -269,7 +268,7 @@ async def other_homes(pairs: Sequence[Pair], registry: Registry, context: Contex
     mine, family = context.policy.mailbox, Family.of(pairs[0].kind)
     taken: set[str] = set()
     for crm_id, held in holders.items():
-        for mailbox in (m for m, role in held.items() if m != mine and role is Role.HOME):
+        for mailbox in (m for m, role in held.items() if m != mine and role in {Role.HOME, Role.MEMBER}):
             ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)
             if await ledger.link_by_crm(crm_id):  # holding is noted before the call
                 taken.add(crm_id)

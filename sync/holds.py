@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sync.gather import Work
+from sync.mails import ASKED, permit, shown_as
 from sync.model import Hold, Kind, Reason, Side
 from sync.store.base import Op
 from sync.store.ledger import Pending, Tombstone, drop_pending, put_pending, put_tombstone
@@ -13,7 +14,7 @@ from sync.tools import Tools
 async def ask(action: Hold, kind: Kind, tools: Tools) -> Op:
     """Put the question, once per item and set of candidates; the item is pending until it is answered."""
     mailbox = tools.context.policy.mailbox
-    shown = tools.keys.index("|".join([mailbox, action.side, action.id, *sorted(action.candidates)]))
+    shown = shown_as(action, tools)
     hold_id = shown[:22]
     if await tools.registry.hold(hold_id) is None:
         await tools.registry.put_hold(
@@ -24,6 +25,7 @@ async def ask(action: Hold, kind: Kind, tools: Tools) -> Op:
                 action.side,
                 action.because,
                 tools.at(),
+                count=action.count,
                 items=(action.id,),
                 candidates=tuple(sorted(action.candidates)),
             )
@@ -41,6 +43,8 @@ async def decided(row: Pending, tools: Tools) -> str:
         return ""
     if row.because is Reason.DELETE_BRAKE:
         return "look"
+    if row.because in ASKED:
+        return await permit(row, tools)
     if hold.state == "rejected":
         stone = Tombstone(row.side, row.id, Reason.SEVERAL_CANDIDATES, "")
         await tools.ledger.commit([put_tombstone(stone), drop_pending(row.side, row.id)])

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sync.events import over_at
 from sync.gather import Joined, Work
+from sync.invitations import BEGUN, first_guests, withheld
 from sync.match import KeyFields
 from sync.model import Item, Kind, Link, Present, Reason, Side
 from sync.record import company_after
@@ -88,6 +89,8 @@ async def _in_crm(intents: Sequence[Intent], work: Work, limit: timedelta, tools
 async def _candidates(kind: Kind, intents: Sequence[Intent], tools: Tools) -> list[Item]:
     if kind is Kind.EVENT:
         return await tools.crm.by_uid(kind, sorted({intent.stamp.rpartition("|")[0] for intent in intents}))
+    if kind is Kind.TASK:
+        return await tools.crm.by_uid(kind, sorted({intent.stamp for intent in intents}))
     since = min(_time(intent.since) for intent in intents) - SKEW
     return await tools.crm.created_since(kind, since.isoformat())
 
@@ -170,7 +173,7 @@ async def _join(intent: Intent, crm_id: str, item_id: str, work: Work, tools: To
 async def _link(intent: Intent, crm_id: str, item_id: str, present: Sequence[object], tools: Tools) -> None:
     """Link them with what was sent as base, as far as one side still holds it: what differs from that is an edit made since."""
     mailbox, translator = tools.context.policy.mailbox, tools.translator(intent.kind)
-    link = Link(mailbox, intent.kind, crm_id, item_id, intent.side)
+    link = Link(mailbox, intent.kind, crm_id, item_id, intent.side, intent.role, flags=intent.flags)
     items = [item for item in present if isinstance(item, Item)]
     sources = [
         translator.crm_values(item.fields) if item.side is Side.CRM else translator.mailbox_values(item.fields)
@@ -185,8 +188,19 @@ async def _link(intent: Intent, crm_id: str, item_id: str, present: Sequence[obj
     await tools.registry.hold_records(mailbox, {crm_id: link.role})
     if intent.kind is Kind.EVENT:
         link = replace(link, ends=over_at(items, None, tools.context))
-    linked = renewed(link, tools.context.sealed(link), agreed, agreed)
+    linked = renewed(link, tools.context.sealed(link), *_with_people(link, agreed, items, tools))
     await tools.ledger.commit([*put_link(linked), drop_intent(intent.side, intent.id)])
+
+
+def _with_people(
+    link: Link, agreed: dict[str, str], items: Sequence[Item], tools: Tools
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What each side held, guests included: of an event that went out without them the CRM's list is agreed on as it is."""
+    if link.kind is not Kind.EVENT:
+        return agreed, agreed
+    record = next((item for item in items if item.side is Side.CRM), None)
+    kept = first_guests(record, tools.context) if record and withheld(link) else {}
+    return {**agreed, BEGUN: "", **kept}, {**agreed, BEGUN: "", **dict.fromkeys(kept, "")}
 
 
 async def _forget_if_late(intent: Intent, limit: timedelta, tools: Tools) -> set[str]:

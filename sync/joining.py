@@ -15,10 +15,11 @@ from sync.events import crm_stamp
 from sync.gather import MANY, Joined, Key, Links, Work, read_records
 from sync.match import handles_of, match, natural_key, same
 from sync.merge import Digests
-from sync.model import Gone, Item, Kind, Pair, Reason
+from sync.model import Family, Gone, Item, Kind, Pair, Reason
 from sync.plan import Context
 from sync.sides.base import Crm, Mailbox, NaturalKey
 from sync.store.ledger import MailboxLedger
+from sync.tasks import task_uid
 
 FIND = 100  # natural keys looked up at a time
 
@@ -66,6 +67,19 @@ async def by_stamp(
             if isinstance(present, Item):
                 stamps[item_id] = present.stamp
                 work.cards[item_id] = replace(present, kind=cards[item_id].kind)
+    await join_stamped(stamps, cards, work, links, crm, context, ledger)
+
+
+async def join_stamped(
+    stamps: Mapping[str, str],
+    cards: Mapping[str, Item],
+    work: Work,
+    links: Links,
+    crm: Crm,
+    context: Context,
+    ledger: MailboxLedger,
+) -> None:
+    """Join cards whose stamp (item id -> stamp) names a living record that has no card here; of several copies none."""
     await learn(links, {read_stamp(stamp)[0] for stamp in stamps.values()} - {""}, ledger)
     by_record: Mapping[str, list[str]] = defaultdict(list)
     for item_id, stamp in stamps.items():
@@ -159,10 +173,16 @@ async def find_left_cards(
     ]
 
 
+def record_stamp(source: Item) -> str:
+    """What the record of a mailbox's event or task is recognised by in the CRM."""
+    return crm_stamp(source) if source.kind is Kind.EVENT else task_uid(source)
+
+
 def claimed_by(item: Item, context: Context) -> list[str]:
-    """What an item is recognised by in every mailbox: names and addresses of people, the iCalUId and the occurrence of an event."""
-    if item.kind is Kind.EVENT:
-        return [context.digests.digest(Kind.EVENT.value, "handle", "1", crm_stamp(item))]
+    """What an item is recognised by in every mailbox: names and addresses of people, the iCalUId and the occurrence of an event,
+    the uid of a task."""
+    if item.kind not in Family.PEOPLE.kinds:
+        return [context.digests.digest(item.kind.value, "handle", "1", record_stamp(item))]
     return card_handles(natural_key(item, context.translators[item.kind]), context.digests)
 
 

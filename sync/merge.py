@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mapping.model import Direction, FieldPair, Mode, Translator
+from mapping.people import is_person
 from sync.model import Base, Held, Item, Lost, Role, Side
 from sync.policy import KindPolicy, Winner
 
@@ -67,8 +68,13 @@ class Merge:
 
 
 def edited(side: Side, values: Mapping[str, str], sealed: Sealed) -> bool:
-    """Was anything edited on `side` since both last agreed? What was never agreed on counts when it is not empty."""
+    """Was anything edited on `side` since both last agreed? What was never agreed on counts when it is not empty.
+
+    Who takes part in a meeting is no content: an answer does not keep alive what somebody deleted.
+    """
     for pair, value in values.items():
+        if is_person(pair):
+            continue
         same = sealed.unchanged(side, pair, value)
         if same is False or (same is None and value):
             return True

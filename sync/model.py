@@ -34,6 +34,7 @@ class Kind(StrEnum):
     CONTACT = "contact"
     COMPANY = "company"
     EVENT = "event"
+    TASK = "task"
 
 
 class Family(StrEnum):
@@ -41,14 +42,17 @@ class Family(StrEnum):
 
     PEOPLE = "people"
     CALENDAR = "calendar"
+    TASKS = "tasks"
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        return (Kind.CONTACT, Kind.COMPANY) if self is Family.PEOPLE else (Kind.EVENT,)
+        if self is Family.PEOPLE:
+            return (Kind.CONTACT, Kind.COMPANY)
+        return (Kind.EVENT,) if self is Family.CALENDAR else (Kind.TASK,)
 
     @classmethod
     def of(cls, kind: Kind) -> Family:
-        return cls.CALENDAR if kind is Kind.EVENT else cls.PEOPLE
+        return next(family for family in cls if kind in family.kinds)
 
 
 class Role(StrEnum):
@@ -56,6 +60,7 @@ class Role(StrEnum):
 
     HOME = "home"  # the copy of the owner's mailbox: both directions
     GUEST = "guest"  # the record belongs to somebody else: crm -> mailbox only
+    ORGANIZER = "organizer"  # the organizer's own copy of a meeting: leads it, whoever owns the record
     KEEPER = "keeper"  # an attendee's copy that keeps the crm event: its organizer is none of our connected users
     ATTENDEE = "attendee"  # any other copy of a meeting: nothing but the answer and our categories is written
     MEMBER = "member"  # a group task's copy in a member's list
@@ -210,6 +215,14 @@ class Reason(StrEnum):
     """A meeting with attendees: only the organizer's mailbox may write it."""
     PRIVATE = "private"
     """Private, and the user keeps private events out of the CRM."""
+    ORGANIZER_FIRST = "organizer_first"
+    """A copy of a meeting: its organizer's mailbox, or the one that keeps the meeting, brings it into the CRM first."""
+    COPY_ENDED = "copy_ended"
+    """An attendee's copy went: that is the person's answer, the meeting stands for the others."""
+    MAIL_LIMIT = "mail_limit"
+    """Writing it would make Exchange or vtenext send more mails than the limits allow: an admin decides."""
+    WITHHELD = "withheld"
+    """It had begun when the user connected, so it was written without its attendees: inviting them is an admin's decision."""
     SERIES_FORMING = "series_forming"
     """The CRM saves a series record by record: written to the mailbox when its set of records has been quiet."""
     CRM_SERIES = "crm_series"
@@ -252,6 +265,12 @@ class Flag(StrEnum):
     REMINDER_ROUNDED = "reminder_rounded"
     TIME_ROUNDED = "time_rounded"
     BODY_KEPT = "body_kept"
+    ORGANIZER_ELSEWHERE = "organizer_elsewhere"
+    """Edited in the CRM, but its organizer is not connected: the edit stays in the CRM."""
+    COPY_EDITED = "copy_edited"
+    """An attendee edited the own copy of a meeting: only its organizer can change it."""
+    ATTENDEES_WITHHELD = "attendees_withheld"
+    """Written to Exchange without its attendees."""
     CRM_PRIVATE = "crm_private"
     """Made private in the CRM: its text is there by the user's own doing and is not masked."""
 
@@ -289,6 +308,8 @@ class Create:
     values: Mapping[str, str]  # field pair id -> value to write
     because: Reason
     replaces: Link | None = None  # the link that this creation takes over (written back, edit beats delete, retyped)
+    role: Role = Role.HOME
+    flags: frozenset[Flag] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +346,14 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Decline:
+    """An attendee's copy is gone: note the answer in the CRM's record, then end the link."""
+
+    crm: Item
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
 class Unlink:
     """End the link; both sides keep what they hold. A tombstone keeps it from being made or matched again."""
 
@@ -350,6 +379,10 @@ class Hold:
     id: str
     because: Reason
     candidates: tuple[str, ...] = ()
+    shown: str = ""  # what an approval would permit; never stored but as a digest
+    count: int = 1  # how many things (or mails) it is about
+    about: str = ""  # what several items ask as one question
+    instead: Action | None = None  # what is done when exactly this was approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,4 +394,4 @@ class Leave:
     because: Reason
 
 
-Action = Create | Update | Delete | Unlink | Wait | Hold | Leave
+Action = Create | Update | Delete | Decline | Unlink | Wait | Hold | Leave

@@ -54,6 +54,9 @@ class Context:
 
     `tombstones`: ids (of either side) that were unlinked on purpose -> why. `intents`: ids whose creation on the other side is open.
     `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
+    `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
+    `led_elsewhere`: those that another mailbox leads; `kept`: mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold
+    copies too.
     """
 
     policy: Policy
@@ -64,6 +67,11 @@ class Context:
     homes: Collection[str] = ()
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     baseline: Mapping[str, str] = field(default_factory=dict)
+    connected: str = ""
+    led: Collection[str] = ()
+    led_elsewhere: Collection[str] = ()
+    kept: Collection[str] = ()
+    shared: Collection[str] = ()
 
     def sealed(self, link: Link) -> Sealed:
         version = self.translators[link.kind].version
@@ -78,7 +86,13 @@ class Context:
         return self.tombstones.get(id_, Reason.REASSIGNED) is not Reason.REASSIGNED
 
     def is_home(self, item: Item) -> bool:
-        return self.policy.home_of(item.owner, item.kind) == self.policy.mailbox
+        return item.id in self.led or self.policy.mailbox in self.policy.homes_of_item(item)
+
+    def role_of(self, item: Item) -> Role:
+        """What this mailbox's copy of a record is, as far as the record's owner decides it."""
+        if not self.is_home(item):
+            return Role.GUEST
+        return Role.MEMBER if item.kind is Kind.TASK and item.owner in self.policy.groups else Role.HOME
 
 
 def plan_pair(pair: Pair, context: Context) -> Action | None:
@@ -130,7 +144,7 @@ def _both_there(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
     home = context.is_home(crm)
     if link.role is Role.HOME and not home:
         return _reassigned(pair, crm, mailbox, link, context)
-    role = Role.HOME if home else Role.GUEST
+    role = context.role_of(crm)
     result = _merge(crm, mailbox, context.sealed(link), link.kind, role, context)
     if not (result.writes or result.agreed or role is not link.role):
         return None
@@ -174,7 +188,7 @@ def _reassigned(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
     result = _merge(crm, mailbox, context.sealed(link), link.kind, Role.HOME, context)
     if result.to_crm:
         return Update(pair, result.to_crm, {}, result.agreed, Reason.REASSIGNED, result.lost)
-    new_home = context.policy.home_of(crm.owner, crm.kind)
+    new_home = context.policy.homes_of_item(crm)
     if new_home and crm.id not in context.homes:
         return Wait(Side.CRM, crm.id, Reason.OTHER_HOME)
     if link.origin is Side.MAILBOX or not context.policy.kinds[link.kind].to_mailbox:
@@ -219,10 +233,11 @@ def _mailbox_gone(crm: Item, link: Link, policy: KindPolicy, context: Context) -
 
 def _matched(crm: Item, mailbox: Item, because: Reason, context: Context) -> Action:
     """Two items without a link that are the same: joined; what only one of them holds is filled in on the other."""
-    back = {context.tombstones.get(crm.id), context.tombstones.get(mailbox.id)} <= {None, Reason.LEFT_FOLDER}
+    again = {None, Reason.LEFT_FOLDER, Reason.COPY_ENDED}
+    back = {context.tombstones.get(crm.id), context.tombstones.get(mailbox.id)} <= again
     if not back and (context.buried(mailbox.id) or context.buried(crm.id)):
         return Leave(Side.MAILBOX, mailbox.id, Reason.TOMBSTONE)
-    role = Role.HOME if context.is_home(crm) else Role.GUEST
+    role = context.role_of(crm)
     result = _merge(crm, mailbox, context.unlinked(crm.kind, crm.id), crm.kind, role, context)
     flags = frozenset({Flag.GUEST_COPY}) if role is Role.GUEST else frozenset()
     why = Reason.GUEST if role is Role.GUEST else because
@@ -234,8 +249,8 @@ def _crm_only(crm: Item, context: Context) -> Action | None:
     if context.buried(crm.id):
         return Leave(Side.CRM, crm.id, Reason.TOMBSTONE)
     if not context.is_home(crm):
-        return None if context.policy.home_of(crm.owner, crm.kind) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
-    return _create(crm, Side.MAILBOX, Reason.CRM_NEW, context)
+        return None if context.policy.homes_of_item(crm) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
+    return _create(crm, Side.MAILBOX, Reason.CRM_NEW, context, context.role_of(crm))
 
 
 def _mailbox_only(mailbox: Item, context: Context) -> Action:
@@ -246,7 +261,7 @@ def _mailbox_only(mailbox: Item, context: Context) -> Action:
     return _create(mailbox, Side.CRM, Reason.MAILBOX_NEW, context)
 
 
-def _create(source: Item, target: Side, because: Reason, context: Context) -> Action:
+def _create(source: Item, target: Side, because: Reason, context: Context, role: Role = Role.HOME) -> Action:
     if not context.policy.kinds[source.kind].writes(target):
         return Leave(source.side, source.id, Reason.DIRECTION_OFF)
     if source.id in context.intents:
@@ -254,4 +269,4 @@ def _create(source: Item, target: Side, because: Reason, context: Context) -> Ac
     crm_id = source.id if source.side is Side.CRM else ""
     sealed = context.unlinked(source.kind, crm_id)
     values = creation_values(source, target, context.translators[source.kind], sealed)
-    return Create(target, source.kind, source, values, because)
+    return Create(target, source.kind, source, values, because, role=role)

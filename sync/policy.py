@@ -8,7 +8,8 @@ from datetime import date
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sync.model import Family, Kind, Role, Side
+from mapping.people import NOBODY, AddressBook
+from sync.model import Family, Item, Kind, Role, Side
 
 
 class Winner(StrEnum):
@@ -39,7 +40,7 @@ class KindPolicy:
 
     def writes(self, side: Side, role: Role = Role.HOME) -> bool:
         """May items of this kind be written on `side`?"""
-        return self.to_mailbox if side is Side.MAILBOX else self.to_crm and role is Role.HOME
+        return self.to_mailbox if side is Side.MAILBOX else self.to_crm and role in {Role.HOME, Role.MEMBER}
 
     def deletes(self, side: Side) -> bool:
         """Does a deletion on the other side delete the item on `side`?"""
@@ -50,8 +51,8 @@ EVENTS = KindPolicy(delete_in_crm=True, winner=Winner.MAILBOX)
 
 
 def default_kinds() -> dict[Kind, KindPolicy]:
-    """SPEC 1 and 1.6: cards are deleted in the mailbox only and the CRM wins; events both ways, and the mailbox wins."""
-    return {kind: EVENTS if kind is Kind.EVENT else KindPolicy() for kind in Kind}
+    """SPEC 1 and 1.6: cards are deleted in the mailbox only and the CRM wins; events and tasks both ways, and the mailbox wins."""
+    return {kind: KindPolicy() if kind in Family.PEOPLE.kinds else EVENTS for kind in Kind}
 
 
 class PrivateEvents(StrEnum):
@@ -79,12 +80,33 @@ NO_CALENDAR = CalendarPolicy(ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True, slots=True)
+class MailLimits:
+    """How many mails Exchange and vtenext may be made to send for one mailbox (SPEC 2.9)."""
+
+    meetings: int = 20  # written in one run, of those that make mails
+    mails: int = 200  # in one run
+    day: int = 500  # in any 24 hours
+
+
+MAIL_LIMITS = MailLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of the CRM, as our settings know it (SPEC 2.6): vtenext shows neither. `organizer` and `members`: crm ids of users."""
+
+    organizer: str = ""
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything the planner of one mailbox must know of settings and users.
 
     `homes`: crm owner id -> id of that owner's connected mailbox (target `assigned_user`).
     `admin_mailbox`: the one mailbox of all records (target `admin`), '' in the other mode.
-    `owner`: crm id that records imported from this mailbox are assigned to.
+    `owner`: crm id that records imported from this mailbox are assigned to. `groups`: by crm id; `reassign_groups`: a group's event is assigned to
+    its organizer. `double_booking`: a thing without a mailbox takes part in two events at once.
     """
 
     mailbox: str
@@ -93,6 +115,28 @@ class Policy:
     admin_mailbox: str = ""
     kinds: Mapping[Kind, KindPolicy] = field(default_factory=default_kinds)
     calendar: CalendarPolicy = NO_CALENDAR
+    people: AddressBook = NOBODY
+    mails: MailLimits = MAIL_LIMITS
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    reassign_groups: bool = True
+    double_booking: bool = False
+
+    def homes_of_item(self, item: Item) -> frozenset[str]:
+        """The mailboxes in which this CRM item lives; an organizer whom a group's event names wins over the group's own."""
+        return self.homes_of(item.owner, item.kind, str(item.fields.get("organizer_address") or ""))
+
+    def homes_of(self, owner: str, kind: Kind = Kind.CONTACT, organizer: str = "") -> frozenset[str]:
+        """The mailboxes in which items of `owner` live: of a group's task those of its members, of its event that of its organizer (SPEC 2.6, 2.8).
+
+        `organizer`: the address that an event names.
+        """
+        group = self.groups.get(owner)
+        if group is not None and kind is Kind.TASK:
+            return frozenset(self.homes[member] for member in group.members if member in self.homes)
+        if group is not None and kind is Kind.EVENT:
+            owner = self.people.user_of(organizer) or group.organizer
+        home = self.home_of(owner, kind)
+        return frozenset({home} if home else ())
 
     def home_of(self, owner: str, kind: Kind = Kind.CONTACT) -> str:
         """The mailbox in which items of `owner` live, '' when there is none. Events live with their owner, whatever the contacts do."""

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mapping.model import Rendered, Translator
+from mapping.people import is_person
 from sync.errors import Failure
 from sync.events import over_at
+from sync.invitations import BEGUN
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.settle import answered, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
@@ -96,8 +98,8 @@ def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
     old = action.replaces
     retyped = action.because is Reason.BECAME_CONTACT
     origin = old.origin if old and not retyped else action.source.side
-    role = old.role if old and not retyped else Role.HOME
-    flags = old.flags & {Flag.CRM_PRIVATE} if old else frozenset()
+    role = old.role if old and not retyped and action.role is Role.HOME else action.role
+    flags = action.flags | (old.flags & {Flag.CRM_PRIVATE} if old else frozenset())
     return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=flags)
 
 
@@ -118,6 +120,12 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
     shows = _values_of(card, translator, held)
     unseen = {p: v for p, v in crm_values.items() if p not in shows and p not in rendered.refused}
     mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
+    if link.kind is Kind.EVENT:  # who is on one list only is agreed on as that
+        people = {BEGUN, *(pair for pair in (*crm_values, *mailbox_values) if is_person(pair))}
+        crm_values, mailbox_values = (
+            _only(crm_values, {*crm_values, *people}),
+            _only(mailbox_values, {*mailbox_values, *people}),
+        )
     flags = link.flags | rendered.flags
     return replace(
         renewed(link, sealed, crm_values, mailbox_values),
@@ -223,12 +231,25 @@ def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: I
             continue
         both = {side: target, side.other: _only(now[side.other], sent)}
         link = renewed(link, sealed, both[Side.CRM], both[Side.MAILBOX])
+    if _says_more(job, link, tools):
+        versions[Side.MAILBOX] = ""
     return _After(link, written, failed, versions)
+
+
+def _says_more(job: Job, link: Link, tools: Tools) -> bool:
+    """Did the mailbox make something else of a write (a recurring task that is done goes on)? Then it is no echo and is looked at again."""
+    result = job.results.get(Side.MAILBOX)
+    if not isinstance(result, Done) or result.item is None:
+        return False
+    sealed = tools.context.sealed(link)
+    shown = tools.translator(link.kind).mailbox_values(result.item.fields, sealed.anchor())
+    return any(sealed.unchanged(Side.MAILBOX, pair, value) is False for pair, value in shown.items())
 
 
 def _only(values: Mapping[str, str], pairs: Collection[str]) -> dict[str, str]:
     wanted = set(pairs)
-    return {pair: value for pair, value in values.items() if pair in wanted}
+    absent = {pair: "" for pair in wanted if is_person(pair)}  # who is not on a list is not invited
+    return absent | {pair: value for pair, value in values.items() if pair in wanted}
 
 
 def _failure(result: Result) -> Failure | None:

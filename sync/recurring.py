@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from mapping.people import is_person
 from sync.errors import Failure
 from sync.events import is_occurrence, over_at, same_record, series_of
 from sync.inference import Inferred, infer
+from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
 from sync.model import Action, Create, Delete, Flag, Gone, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
@@ -158,7 +160,9 @@ def _master_fields(series: CrmSeries, tools: Tools) -> dict[str, str]:
     """The series as most of its records say it."""
     translator = tools.translator(Kind.EVENT)
     values = [translator.crm_values(item.fields) for item in series.records]
-    usual = {pair: _most([each.get(pair, "") for each in values]) for pair in values[0]}
+    usual = {
+        pair.id: _most([each.get(pair.id, "") for each in values]) for pair in translator.pairs
+    }  # guests come last
     rendered = translator.render_mailbox({p: v for p, v in usual.items() if v}, None)
     fields = {name: str(value) for name, value in rendered.fields.items()}
     return {**fields, "when": span_text(series.inferred.first), "rule": to_text(series.inferred.rule)}
@@ -222,9 +226,17 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     base = {
         pair: sealed.seal(pair, _agreed(pair, held, shown, translator.image), value) for pair, value in shown.items()
     }
-    link = replace(link, base=base)
+    guests = first_guests(record, tools.context) if record else {}
+    base[BEGUN] = sealed.seal(BEGUN, "", "")
+    link = replace(link, base=base, role=Role.ORGANIZER if guests else Role.HOME)
     ops = [*put_link(link), *cleared(crm_id, occurrence.id, tools)]
-    if any(_agreed(pair, held, shown, translator.image) != value for pair, value in held.items()) or record is None:
+    if (
+        guests
+        or any(
+            _agreed(pair, held, shown, translator.image) != value for pair, value in held.items() if not is_person(pair)
+        )
+        or record is None
+    ):
         ops.append(waiting(Side.CRM, crm_id, Kind.EVENT, Reason.CHANGED_MEANWHILE, tools))
     merged = {op.key: op for op in ops}
     return [*merged.values(), history(link, Reason.CRM_SERIES, "series in mailbox", (), tools)]
@@ -243,7 +255,8 @@ async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete
     """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions."""
     groups: dict[str, list[Delete]] = defaultdict(list)
     for action in deletes:
-        if action.side is Side.MAILBOX and is_occurrence(action.item.id) and action.because is Reason.CRM_DELETED:
+        occurrence = action.item.kind is Kind.EVENT and is_occurrence(action.item.id)
+        if action.side is Side.MAILBOX and occurrence and action.because is Reason.CRM_DELETED:
             groups[series_of(action.item.id)].append(action)
     return {series: mine for series, mine in groups.items() if await _nothing_left(series, mine, tools)}
 

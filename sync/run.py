@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sync import calendar
+from sync import calendar, todo
 from sync.apply import apply
 from sync.deletions import Deletions
 from sync.events import plan_event
@@ -34,15 +34,36 @@ from sync.gather import (
 )
 from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
+from sync.invited_series import invite_series
 from sync.joining import claimed_by, find_left_cards, join_unlinked
-from sync.model import Create, Delete, Family, Hold, Item, Kind, Leave, Pair, Reason, Side, Unlink, Update, Wait
-from sync.plan import plan_pair
+from sync.keeping import know_meetings, name_meetings
+from sync.mails import within_limits
+from sync.model import (
+    Action,
+    Create,
+    Decline,
+    Delete,
+    Family,
+    Hold,
+    Item,
+    Kind,
+    Leave,
+    Pair,
+    Reason,
+    Side,
+    Unlink,
+    Update,
+    Wait,
+)
+from sync.plan import Context, plan_pair
+from sync.preparing import prepare
 from sync.record import unlink_ops, waiting
 from sync.recurring import CrmSeries, Planned, create_series, find_series
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
 from sync.store.registry import Mark
+from sync.tasks import plan_task
 from sync.tools import Tools
 
 JOURNAL_KEPT = timedelta(days=30)
@@ -57,6 +78,7 @@ RETRIED = frozenset(
         Reason.SLICE_ENDED,
         Reason.FIRST_IMPORT,
         Reason.SERIES_FORMING,
+        Reason.ORGANIZER_FIRST,
     }
 )
 """Pending for these reasons is looked at in every run; the others wait for a change, an admin or a full comparison."""
@@ -75,10 +97,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `unfinished`: a continuation must follow at once."""
+    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running at all."""
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
+    cause: str = ""
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -88,7 +111,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     tools.run = point.run + 1
     tools.pending = {(row.side, row.id): row for row in await tools.ledger.pending()}
     tools.context = replace(tools.context, now=tools.now())
-    if tools.family is Family.CALENDAR:
+    if tools.family is not Family.PEOPLE:
         point = await calendar.begin(point, _owners(tools), tools)
     work, marks = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
@@ -108,7 +131,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         full_at = tools.at() if work.full else point.full_at
         if work.full:
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
-        imported = point.imported or tools.family is Family.CALENDAR
+        imported = point.imported or tools.family is not Family.PEOPLE
         await tools.ledger.save_checkpoint(
             replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
         )
@@ -124,10 +147,13 @@ async def _linked(work: Work, tools: Tools) -> Links:
         drop_echoes(work, links)
         await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
         return links
-    links = await read_links(tools.ledger, work, calendar.looked_back(tools))
-    await calendar.claim_occurrences(work, links, tools)
-    drop_echoes(work, links)
-    await calendar.join_events(work, links, tools)
+    if tools.family is Family.TASKS:
+        links = await todo.linked(work, tools)
+    else:
+        links = await read_links(tools.ledger, work, calendar.looked_back(tools))
+        await calendar.claim_occurrences(work, links, tools)
+        drop_echoes(work, links)
+        await calendar.join_events(work, links, tools)
     if any(crm_id not in links.by_crm for crm_id in work.records):
         tools.context = replace(tools.context, baseline=await tools.ledger.baseline())
     return links
@@ -150,7 +176,11 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
         if stone.because is Reason.REASSIGNED and stone.side is Side.CRM and stone.id in work.records:
             work.joined.setdefault(stone.other, Joined(stone.id, Reason.MATCHED))
             work.cards.setdefault(stone.other, None)
-        if stone.because is Reason.LEFT_FOLDER and stone.side is Side.MAILBOX and stone.id in work.cards:
+        if (
+            stone.because in {Reason.LEFT_FOLDER, Reason.COPY_ENDED}
+            and stone.side is Side.MAILBOX
+            and stone.id in work.cards
+        ):
             work.joined.setdefault(stone.id, Joined(stone.other, Reason.MATCHED))  # it was moved back
             work.records.setdefault(stone.other, _kind_of(work.cards[stone.id], tools))
     await read_waiting(work, tools.mailbox)
@@ -176,7 +206,8 @@ def _owners(tools: Tools) -> Sequence[str]:
     policy = tools.context.policy
     if policy.admin_mailbox and tools.family is Family.PEOPLE:
         return [""]
-    return [owner for owner, home in policy.homes.items() if home == policy.mailbox]
+    kind = tools.family.kinds[0]
+    return [owner for owner in (*policy.homes, *policy.groups) if policy.mailbox in policy.homes_of(owner, kind)]
 
 
 async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
@@ -262,11 +293,30 @@ async def _chunks(
         homes = await other_homes(pairs, tools.registry, tools.context)
         context = replace(tools.context, homes=homes)
         if tools.family is Family.CALENDAR:
-            yield await find_series([(pair, _hold(pair, work) or plan_event(pair, context)) for pair in pairs], tools)
+            yield await _events(pairs, work, context, tools)
+            continue
+        if tools.family is Family.TASKS:
+            yield [(pair, plan_task(pair, context)) for pair in pairs], []
             continue
         pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
         tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
         yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs], []
+
+
+async def _events(
+    pairs: Sequence[Pair], work: Work, context: Context, tools: Tools
+) -> tuple[list[Planned], list[CrmSeries]]:
+    """What is planned for events: series and meetings taken together, mails within their limits."""
+    context = await know_meetings(pairs, context, tools)
+    await name_meetings([p.mailbox for p in pairs if p.link and isinstance(p.mailbox, Item)], tools)
+
+    def planned(pair: Pair) -> Action | None:
+        return _hold(pair, work) or plan_event(pair, context)
+
+    settled = await prepare([(pair, planned(pair)) for pair in pairs], planned, context, tools)
+    single, series = await find_series(settled, tools)
+    single = await invite_series(single, planned, tools)
+    return await within_limits(single, tools), series
 
 
 def _hold(pair: Pair, work: Work) -> Hold | None:
@@ -293,9 +343,11 @@ async def _sort_out(
                 batch.append(action)
             case Delete():
                 deletions.add(action)
+            case Decline():
+                deletions.declined.append(action)
             case Unlink():
                 groups.append(unlink_ops(action.link, action.because, action.tombstone, tools))
-                deletions.unlinked.append(action.link.crm_id)
+                deletions.unlinked.append(action.link)
             case Wait():
                 groups.append([waiting(action.side, action.id, pair.kind, action.because, tools)])
             case Hold():
@@ -318,7 +370,7 @@ def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
     card = pair.mailbox
     if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
         return []
-    handles = claimed_by(card, tools.context) if card.kind is not Kind.EVENT else []
+    handles = claimed_by(card, tools.context) if card.kind in Family.PEOPLE.kinds else []
     row = Pending(Side.MAILBOX, card.id, action.because, tools.at(), kind=card.kind.value, handles=" ".join(handles))
     tools.pending[(Side.MAILBOX, card.id)] = row
     return [put_pending(row)]

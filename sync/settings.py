@@ -17,7 +17,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sync.errors import ConfigMistake
-from sync.model import Kind
+from sync.model import Family, Kind
 from sync.policy import KindPolicy, MailboxDelete, PrivateEvents, Winner
 from sync.store.base import Conflict, Insert, Op, Replace, Rows
 from sync.store.secrets import Undecipherable
@@ -79,7 +79,7 @@ class KindSettings(Model):
 
 
 class EventSettings(KindSettings):
-    """Events travel, and are deleted, both ways; the mailbox wins (SPEC 1, 1.6). `mailbox_delete` counts where deletions do not travel."""
+    """Events and tasks travel, and are deleted, both ways; the mailbox wins (SPEC 1, 1.6). `mailbox_delete` counts where deletions do not travel."""
 
     delete_in_crm: bool = True
     winner: Winner = Winner.MAILBOX
@@ -89,6 +89,7 @@ class Kinds(Model):
     contact: KindSettings = KindSettings()
     company: KindSettings = KindSettings()
     event: EventSettings = EventSettings()
+    task: EventSettings = EventSettings()
 
 
 class Settings(Model):
@@ -124,7 +125,7 @@ class Settings(Model):
         return {kind: self._policy(kind, getattr(self.kinds, kind.value)) for kind in Kind}
 
     def _policy(self, which: Kind, kind: KindSettings) -> KindPolicy:
-        default = which is Kind.EVENT or not self.use_default_folder
+        default = which not in Family.PEOPLE.kinds or not self.use_default_folder
         to_crm = kind.to_crm if kind.to_crm is not None else default
         return KindPolicy(
             to_crm, kind.to_mailbox, kind.delete_in_crm, kind.delete_in_mailbox, kind.mailbox_delete, kind.winner

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mapping.model import Translator
+from mapping.people import is_person
 from sync.merge import Digests, Sealed
 from sync.model import Item, Link, Side
 
@@ -26,6 +27,11 @@ def answered(sent: Mapping[str, str], held: Mapping[str, str], answer: Item, tra
     result: dict[str, str] = {}
     for pair in sent:
         expected = held.get(pair, translator.image(pair, sent[pair]))
+        if is_person(pair) and ("invitees" in answer.fields or "attendees" in answer.fields):
+            result[pair] = now.get(
+                pair, ""
+            )  # a server that took somebody else, or nobody, is not asked again and again
+            continue
         seen = now.get(pair, expected)
         result[pair] = seen if translator.image(pair, seen) == translator.image(pair, expected) else expected
     return result

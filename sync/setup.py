@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mapping.calendar import EventTranslator
 from mapping.model import Translator
-from sync.model import Kind
-from sync.policy import NO_CALENDAR, CalendarPolicy, KindPolicy, Policy, default_kinds
+from mapping.people import NOBODY, AddressBook
+from sync.model import Item, Kind
+from sync.policy import MAIL_LIMITS, NO_CALENDAR, CalendarPolicy, Group, KindPolicy, MailLimits, Policy, default_kinds
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """`active`: configured and switched on. `homes`: crm owner id -> mailbox id, of connected users only.
 
-    `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`).
+    `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
     """
 
     active: bool
@@ -24,11 +26,36 @@ class Setup:
     admin_user: str = ""
     kinds: Mapping[Kind, KindPolicy] = field(default_factory=default_kinds)
     calendar: CalendarPolicy = NO_CALENDAR
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    people: AddressBook = NOBODY
+    mails: MailLimits = MAIL_LIMITS
+    reassign_groups: bool = True
+    double_booking: bool = False
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
         owner = self.admin_user if self.admin_mailbox == mailbox and self.admin_user else user
-        return Policy(mailbox, owner, self.homes, self.admin_mailbox, self.kinds, self.calendar)
+        return Policy(
+            mailbox,
+            owner,
+            self.homes,
+            self.admin_mailbox,
+            self.kinds,
+            self.calendar,
+            groups=self.groups,
+            people=self.people,
+            mails=self.mails,
+            reassign_groups=self.reassign_groups,
+            double_booking=self.double_booking,
+        )
 
-    def home_of(self, owner: str, kind: Kind) -> str:
-        return self.policy("", "").home_of(owner, kind)
+    def translators_of(self, policy: Policy) -> Mapping[Kind, Translator]:
+        """The mapping as one mailbox uses it: events know whose it is."""
+        return {
+            kind: each.among(self.people, policy.owner) if isinstance(each, EventTranslator) else each
+            for kind, each in self.translators.items()
+        }
+
+    def homes_of_item(self, item: Item) -> frozenset[str]:
+        """The mailboxes in which this CRM item lives."""
+        return self.policy("", "").homes_of_item(item)

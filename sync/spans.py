@@ -83,6 +83,12 @@ def read_span(text: str) -> Span:
     raise ValueError(f"not a span: {text!r}")
 
 
+def starts_at(text: str, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) when it begins; all-day: midnight of the first day, in this zone."""
+    span = read_span(text)
+    return span.start if isinstance(span, InstantSpan) else in_utc(datetime.combine(span.first, time()), zone)
+
+
 def ends_at(text: str, zone: ZoneInfo) -> datetime:
     """The instant (UTC) when it is over; all-day: midnight after the last day, in this zone."""
     span = read_span(text)

@@ -23,17 +23,18 @@ from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow, Registry, held_partition
 
 PARTITION = "sweep"
+ANSWERS, ANSWERS_EVERY, ANSWERS_AHEAD = "answers", timedelta(minutes=15), timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepTools:
-    """What a sweep works with. `home_of`: crm owner id -> mailbox id, '' = none."""
+    """What a sweep works with. `homes_of`: a CRM item -> ids of the mailboxes where it lives."""
 
     crm: Crm
     registry: Registry
     translators: Mapping[Kind, Translator]
     digests: Digests
-    home_of: Callable[[str, Kind], str]
+    homes_of: Callable[[Item], Collection[str]]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -55,7 +56,26 @@ async def sweep(tools: SweepTools) -> Swept:
     swept = Swept()
     for kind in tools.translators:
         await _sweep_kind(kind, tools, swept)
+    if Kind.EVENT in tools.translators:
+        await _sweep_answers(tools, swept)
     return swept
+
+
+async def _sweep_answers(tools: SweepTools, swept: Swept) -> None:
+    """Answers given in vtenext do not touch modifiedtime (API.md 5): now and then the coming events are read for them."""
+    rows, now = tools.registry.rows, tools.now()
+    row = await rows.get(PARTITION, ANSWERS)
+    if row is not None and now - datetime.fromisoformat(str(row.data["at"])) < ANSWERS_EVERY:
+        return
+    items = [item for item in await tools.crm.upcoming(now + ANSWERS_AHEAD) if item.fields.get("invitees")]
+    fresh = await _without_echoes(items, Kind.EVENT, tools, swept)
+    await _mark_items(fresh, Kind.EVENT, tools, swept)
+    await _saw(fresh, Kind.EVENT, tools)
+    await rows.transact(PARTITION, [Put(ANSWERS, {"at": now.isoformat(timespec="seconds")})])
+
+
+async def _saw(items: Sequence[Item], kind: Kind, tools: SweepTools) -> None:
+    await tools.registry.saw({i.id: record_digest(i, tools.translators[kind], tools.digests) for i in items})
 
 
 async def begin_cursors(crm: Crm, rows: Rows, kinds: Iterable[Kind]) -> None:
@@ -80,7 +100,7 @@ async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
         if kind is Kind.COMPANY and fresh:
             contacts = await tools.crm.contacts_of([item.id for item in fresh])
             await _mark_holders(contacts, Kind.CONTACT, tools, swept)
-        await tools.registry.saw({i.id: record_digest(i, tools.translators[kind], tools.digests) for i in fresh})
+        await _saw(fresh, kind, tools)
         cursor = page.cursor or cursor
     await _mark_gone(gone, kind, tools, swept)
     await rows.transact(PARTITION, [Put(kind.value, {"cursor": cursor})])
@@ -99,9 +119,9 @@ async def _mark_items(items: Sequence[Item], kind: Kind, tools: SweepTools, swep
     holders = await tools.registry.holders_near([item.id for item in items])
     marks: dict[str, list[tuple[Kind, str]]] = defaultdict(list)
     for item in items:
-        home = tools.home_of(item.owner, kind)
-        swept.without_mailbox += not home
-        for mailbox in {*holders[item.id], *([home] if home else [])}:
+        homes = tools.homes_of(item)
+        swept.without_mailbox += not homes
+        for mailbox in {*holders[item.id], *homes}:
             marks[mailbox].append((kind, item.id))
     await _mark(marks, tools, swept)
 

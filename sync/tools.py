@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mapping.model import Translator
+from sync.brakes import Budget
 from sync.merge import Digests
 from sync.model import Family, Kind, Side
 from sync.plan import Context
@@ -42,6 +43,10 @@ class Tools:
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    budget: Budget | None = None  # of mails, in this run
+    permits: dict[tuple[Side, str], str] = field(
+        default_factory=dict
+    )  # items whose question an admin approved -> what was shown
 
     @property
     def family(self) -> Family:

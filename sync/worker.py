@@ -42,6 +42,10 @@ class Sides(Protocol):
         """The mailbox's default calendar."""
         ...
 
+    async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        """The lists and tasks of the mailbox's user."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -101,12 +105,20 @@ class Worker:
         families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
         limits = replace(self.limits, slice=self.limits.slice / len(families))
         counts: Counter[str] = Counter()
-        unfinished = False
+        unfinished, cause = False, ""
         for family in families:
-            outcome = await self._family(family, lease.row, setup, crm, guard, limits)
+            try:
+                outcome = await self._family(family, lease.row, setup, crm, guard, limits)
+            except StopConnector as stop:
+                if family is not Family.TASKS or stop.cause is not Cause.CONSENT_MISSING:
+                    raise
+                cause = (
+                    Cause.TASKS_NOT_PERMITTED.value
+                )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
+                continue
             counts.update(outcome.counts)
             unfinished |= outcome.unfinished
-        return Outcome(dict(counts), unfinished)
+        return Outcome(dict(counts), unfinished, cause)
 
     async def _family(
         self,
@@ -121,12 +133,15 @@ class Worker:
         point = await ledger.checkpoint()
         if family is Family.CALENDAR:
             side = await self.sides.calendar(row.id, setup.calendar)
+        elif family is Family.TASKS:
+            side = await self.sides.todo(row.id, setup.calendar)
         else:
             side = await self.sides.mailbox(row.id, point.folder)
         if side.folder_id != point.folder:
             await ledger.save_checkpoint(replace(point, folder=side.folder_id, cursor=""))
         tombstones = {stone.id: stone.because for stone in await ledger.tombstones()}
-        context = Context(setup.policy(row.id, row.user), setup.translators, self.keys, tombstones)
+        policy = setup.policy(row.id, row.user)
+        context = Context(policy, setup.translators_of(policy), self.keys, tombstones)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
@@ -157,7 +172,7 @@ class Worker:
             lease,
             **done,
             state="ok",
-            cause="",
+            cause=outcome.cause,
             attempts=0,
             due_at="",
             last_run=self.now().isoformat(timespec="seconds"),

@@ -9,7 +9,21 @@ import asyncio
 from typing import Any
 
 from emulators.corner import ASGIApp, Clock, Corner, Fault, Receive, Scope, Send
-from emulators.graph import calendar_delta, calendar_view, calendars, contacts, events, folders, users
+from emulators.graph import (
+    calendar_delta,
+    calendar_view,
+    calendars,
+    categories,
+    contacts,
+    event_actions,
+    events,
+    folders,
+    places,
+    todo_children,
+    todo_lists,
+    todo_tasks,
+    users,
+)
 from emulators.graph.auth import KeySource, TokenCheck
 from emulators.graph.batch import Batch, PartFaults, is_batch
 from emulators.graph.delta import DeltaService
@@ -55,8 +69,14 @@ class GraphEmulator:
         contacts.routes(self._router, self.world, self._deltas)
         calendars.routes(self._router, self.world)
         events.routes(self._router, self.world)
+        event_actions.routes(self._router, self.world)
+        categories.routes(self._router, self.world)
+        places.routes(self._router, self.world)
         calendar_view.routes(self._router, self.world)
         calendar_delta.routes(self._router, self.world, self._deltas)
+        todo_lists.routes(self._router, self.world, self._deltas)
+        todo_tasks.routes(self._router, self.world, self._deltas)
+        todo_children.routes(self._router, self.world)
         self._batch = Batch(self._operation, self.parts, self._failure)
         self.corner = Corner(self._serve, clock=self.clock, label=label, on_reset=self._reset, extra=self._endpoints())
         self.app: ASGIApp = self.corner
@@ -159,7 +179,8 @@ class GraphEmulator:
             call.segments = ("users", call.caller.user, *call.segments[1:])
 
     def _note_preferences(self, call: Call, answer: Answer) -> None:
-        applied = ["IdType=ImmutableId"] if call.immutable else []  # BEHAVIOUR 5.2
+        todo = len(call.segments) > 2 and call.segments[2].lower() == "todo"  # no immutable ids there (BEHAVIOUR 5.2)
+        applied = ["IdType=ImmutableId"] if call.immutable and not todo else []
         if call.page_size is not None and call.method == "GET":
             applied.append(f"odata.maxpagesize={call.page_size}")
         if len(call.segments) > 2 and {"events", "calendarview"} & {each.lower() for each in call.segments[2:]}:
@@ -181,6 +202,8 @@ class GraphEmulator:
             ("DELETE", "users"): lambda given: self.world.remove_user(given["user"]),
             ("POST", "mailbox"): lambda given: self.dump(given["user"]),
             ("POST", "outlook"): self._post_outlook,
+            ("GET", "mails"): lambda _: {"total": len(self.world.post.mails), "mails": self.outlook.mails()},
+            ("DELETE", "mails"): lambda _: self.world.post.mails.clear(),
             ("POST", "expire-delta"): lambda given: self.expire_delta(given["user"]),
             ("GET", "quirks"): lambda _: self.quirks.as_dict(),
             ("PUT", "quirks"): self._put_quirks,

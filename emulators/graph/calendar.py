@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from emulators.graph.event_times import Times
-from emulators.graph.ids import change_key, opaque
+from emulators.graph.ids import change_key, ical_uid, opaque
 from emulators.graph.recurrence import Rule
 
 
@@ -48,6 +48,14 @@ class CalendarFolder:
     read_only: bool = False
 
 
+class Source(NamedTuple):
+    """The organizer's event that a copy is of: mailbox, number, and the slot of a copy of one occurrence only."""
+
+    owner: str
+    number: int
+    slot: date | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Event:
     """A single event, or a series (`rule`) with what happened to its slots (local dates of original starts)."""
@@ -68,6 +76,10 @@ class Event:
     exceptions: dict[date, Override] = field(default_factory=dict)
     cancelled: set[date] = field(default_factory=set)
     former: list[tuple[int, Pattern]] = field(default_factory=list)  # what held until that save
+    source: Source | None = None  # set on an attendee's copy
+    heard: dict[date | None, tuple[Times, Rule | None]] = field(
+        default_factory=dict
+    )  # when, as the organizer said last
 
     @property
     def change_key(self) -> str:
@@ -94,6 +106,7 @@ class Calendar:
         self.transactions: dict[str, tuple[Event, str]] = {}  # transactionId -> event, digest of what was sent
         self._next_change = next_change
         self._by_id: dict[str, tuple[Event, date | None]] = {}
+        self._copies: dict[tuple[str, int], dict[date | None, Event]] = {}
         self._made = 0
         self.folders: dict[str, CalendarFolder] = {}
         self.default = self.add_folder("Calendar")
@@ -128,6 +141,24 @@ class Calendar:
         made = opaque(self.owner, "AAkALgAAAA" if immutable else "AAMkAD", base, slot.isoformat())
         self._by_id[made] = (event, slot)
         return made
+
+    def uid(self, event: Event, slot: date | None) -> str:
+        """iCalUId: the same in every copy of a meeting, another one for each occurrence (BEHAVIOUR 5.2)."""
+        given = event.values.get("iCalUId")
+        owner, number, own = event.source or Source(self.owner, event.number)
+        return str(given) if given else ical_uid(owner, number, slot or own)
+
+    def copy_of(self, source: Source) -> Event | None:
+        """The copy that was made last of somebody's meeting, wherever it is now."""
+        return self._copies.get(source[:2], {}).get(source.slot)
+
+    def live_copies(self, owner: str, number: int) -> list[Event]:
+        """All that is there of somebody's meeting: the series, and occurrences that came alone."""
+        return [each for each in self._copies.get((owner, number), {}).values() if self.is_live(each)]
+
+    def is_live(self, event: Event | None) -> bool:
+        """Whether it is there and not in Deleted Items."""
+        return event is not None and event.number in self.events and not event.trashed
 
     # changes ---------------------------------------------------------------------------------------------------
 
@@ -171,6 +202,29 @@ class Calendar:
             event.cancelled = {slot for slot in event.cancelled if holds(slot)}
         event.values, event.times, event.rule, event.extended = values, times, rule, extended
         self._save(event, now)
+
+    def adopt(self, event: Event, source: Source) -> None:
+        """From now on `event` is the copy of that meeting."""
+        event.source = source
+        self._copies.setdefault(source[:2], {})[source.slot] = event
+
+    def receive(
+        self,
+        event: Event,
+        values: dict[str, Any],
+        times: Times,
+        rule: Rule | None,
+        exceptions: dict[date, Override],
+        cancelled: set[date],
+        now: str,
+    ) -> None:
+        """What a message of the organizer makes of a copy, all at once: one save."""
+        self._remember(event)
+        event.values, event.times, event.rule = values, times, rule
+        event.exceptions, event.cancelled = exceptions, cancelled
+        self._save(event, now)
+        for override in exceptions.values():
+            override.seq, override.modified = event.seq, now
 
     def change_occurrence(self, event: Event, slot: date, override: Override, now: str) -> None:
         """Save an exception; the series' change key moves with it."""

@@ -48,6 +48,7 @@ class Source:
     changes: Callable[[int], list[Any]]
     render: Callable[[Any], list[Json]]  # empty = nothing to say of it any more; a series is several, never split
     refused: tuple[str, ...] = REFUSED
+    page: int | None = None  # how many a page holds when Prefer names none; None = as `quirks.delta_page`
 
 
 class DeltaService:
@@ -102,7 +103,7 @@ class DeltaService:
 
     def _page(self, call: Call, source: Source, current: Round, key: int, at: int, number: int) -> Answer:
         quirks = self._world.quirks
-        size = call.page_size or quirks.delta_page
+        size = call.page_size or source.page or quirks.delta_page
         left = len(current.entries) - at
         empty = quirks.delta_empty_pages and left > 0 and number % 4 == 2  # empty, yet with a nextLink
         items: list[Json] = []

@@ -43,7 +43,7 @@ _LOCATION = (
     "coordinates",
 )  # fmt: skip
 _TYPES = ("required", "optional", "resource")
-_NEVER = "0001-01-01T00:00:00Z"
+_RESPONSES = (None, "none", "organizer", "tentativelyAccepted", "accepted", "declined", "notResponded")
 
 
 def reminder_minutes(all_day: bool) -> int:
@@ -159,7 +159,7 @@ def _locations(name: str, value: Any) -> list[Json]:
 
 
 def _attendees(name: str, value: Any) -> list[Json]:
-    """Stored and shown; who answers and who is invited is not emulated yet."""
+    """As sent, an address once; what becomes of their status is said in `attendees.py`."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
@@ -167,18 +167,27 @@ def _attendees(name: str, value: Any) -> list[Json]:
     if len(value) > 500:
         raise invalid_property("An event can have at most 500 attendees.")
     found: list[Json] = []
+    seen: set[str] = set()
     for each in value:
         email, kind = each.get("emailAddress"), each.get("type") or "required"
         address = email.get("address") if isinstance(email, dict) else None
         if not isinstance(address, str) or not address or kind not in _TYPES:
             raise _wrong(name, "microsoft.graph.attendee")
-        status = each.get("status") or {"response": "none", "time": _NEVER}
-        found.append({
-            "type": kind,
-            "status": status,
-            "emailAddress": {"name": (email or {}).get("name") or address, "address": address},
-        })  # fmt: skip
+        if address.casefold() in seen:
+            continue
+        seen.add(address.casefold())
+        shown = {"name": (email or {}).get("name") or address, "address": address}
+        found.append({"type": kind, "status": _status(each.get("status")), "emailAddress": shown})
     return found
+
+
+def _status(value: Any) -> Json:
+    if value is None:
+        return {}
+    time = value.get("time") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or value.get("response") not in _RESPONSES or not isinstance(time or "", str):
+        raise _wrong("status", "microsoft.graph.responseStatus")
+    return {name: value[name] for name in ("response", "time") if value.get(name)}
 
 
 _READERS: dict[str, Any] = {

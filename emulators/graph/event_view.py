@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from emulators.graph import event_html, recurrence, series
+from emulators.graph.attendees import NEVER
 from emulators.graph.calendar import Calendar, Event
 from emulators.graph.event_body import DEFAULTS, reminder_minutes
 from emulators.graph.event_times import stamp
 from emulators.graph.http import Json
-from emulators.graph.ids import change_key, ical_uid
+from emulators.graph.ids import change_key
 
-_NEVER = "0001-01-01T00:00:00Z"
 _PLAIN = (
     "subject", "sensitivity", "importance", "showAs", "categories", "attendees", "isReminderOn", "responseRequested",
     "allowNewTimeProposals", "hideAttendees", "isOnlineMeeting", "onlineMeetingProvider", "transactionId",
@@ -48,7 +48,7 @@ class View:
             "lastModifiedDateTime": event.modified,
             "type": self.kind(event, slot),
             "seriesMasterId": self.calendar.item_id(event, None, self.immutable) if slot else None,
-            "iCalUId": values.get("iCalUId") or ical_uid(self.calendar.owner, event.number, slot),
+            "iCalUId": self.calendar.uid(event, slot),
             **times.rendered(self.zone),
             "isAllDay": times.all_day,
             "originalStartTimeZone": times.start_zone,
@@ -60,7 +60,7 @@ class View:
             "locations": [_place(each) for each in values["locations"]],
             "organizer": values.get("organizer") or self.organizer,
             "isOrganizer": mine,
-            "responseStatus": {"response": _response(mine, bool(values["attendees"])), "time": _NEVER},
+            "responseStatus": values.get("responseStatus") or _response(mine, bool(values["attendees"])),
             "isCancelled": values.get("isCancelled", False),
             "isDraft": False,
             "hasAttachments": False,
@@ -113,8 +113,9 @@ def extended_of(event: Event, slot: date | None) -> dict[str, str]:
     return {**event.extended, **(override.extended if override else {})}
 
 
-def _response(mine: bool, meeting: bool) -> str:
-    return ("organizer" if meeting else "none") if mine else "notResponded"
+def _response(mine: bool, meeting: bool) -> Json:
+    answer = ("organizer" if meeting else "none") if mine else "notResponded"
+    return {"response": answer, "time": NEVER}
 
 
 def _place(place: Json) -> Json:

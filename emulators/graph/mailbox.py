@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from emulators.graph.calendar import Calendar
 from emulators.graph.ids import change_key, opaque
+from emulators.graph.todo import Todo
 
 ITEM_ID = re.compile(r"(?:AAMkA|AAkALg)[A-Za-z0-9_-]{20,}={0,2}")
 FOLDER_ID = re.compile(r"AQMkA[A-Za-z0-9_-]{20,}={0,2}")
@@ -62,8 +63,17 @@ class Contact:
         return f'W/"{self.change_key}"'
 
 
+@dataclass(slots=True)
+class Category:
+    """One of the mailbox's master categories; the name never changes (BEHAVIOUR 7.2)."""
+
+    id: str
+    name: str
+    color: str
+
+
 class Mailbox:
-    """The contacts and the calendar of one user. Times are ready-made strings: the mailbox reads no clock."""
+    """The contacts, the calendar and the To Do of one user. Times are ready-made strings: the mailbox reads no clock."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -75,6 +85,8 @@ class Mailbox:
         self._by_default: dict[str, Contact] = {}
         self._made = 0
         self.calendar = Calendar(owner, self._next_change)
+        self.todo = Todo(owner, self._next_change)
+        self.categories: dict[str, Category] = {}
         self.default = self._new_folder("Contacts", None)
         self.deleted_items = self._new_folder("Deleted Items", None)
 

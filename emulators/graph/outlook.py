@@ -1,7 +1,8 @@
 """What a person does in Outlook: create, edit, move, copy, delete, restore; empty the bin, fiddle with folders.
 
-The calendar's part is in `outlook_calendar.py`. For tests, simulator and demo. Users are named by id or address, folders by id,
-name or `contacts`, contacts by either id. Every method returns immutable ids. A ValueError says that something named is not there.
+Calendar, meetings and To Do are in `outlook_calendar.py`, `outlook_meetings.py`, `outlook_todo.py`. For tests, simulator and
+demo. Users are named by id or address, folders by id, name or `contacts`, contacts by either id. Every method returns immutable
+ids (but of tasks). A ValueError says that something named is not there.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from emulators.graph import contact_body
 from emulators.graph.errors import GraphError
 from emulators.graph.http import Json
 from emulators.graph.mailbox import Contact, Folder, Mailbox
-from emulators.graph.outlook_calendar import CalendarHands
+from emulators.graph.outlook_meetings import MeetingHands
+from emulators.graph.outlook_todo import TodoHands
 
 
-class Outlook(CalendarHands):
+class Outlook(MeetingHands, TodoHands):
     """Acts on mailboxes directly: no token, no throttling, no request counted."""
 
     def mailbox(self, user: str) -> Mailbox:
@@ -119,12 +121,17 @@ class Outlook(CalendarHands):
 
     def dump(self, user: str) -> Json:
         """What the mailbox holds: folders with their contacts (all properties, immutable id, extended), deleted ones; events,
-        masters with `exceptions` and `cancelled` dates, with their `place`."""
+        masters with `exceptions` and `cancelled` dates, with their `place`; task lists with their tasks."""
         mailbox = self.mailbox(user)
         folders = [
             {"id": each.id, "displayName": each.name, "contacts": _contacts(each)} for each in mailbox.contact_folders()
         ]
-        return {"folders": folders, "deleted": _contacts(mailbox.deleted_items), "events": self._events(user)}
+        return {
+            "folders": folders,
+            "deleted": _contacts(mailbox.deleted_items),
+            "events": self._events(user),
+            "task_lists": self._task_lists(user),
+        }
 
 
 def _contacts(folder: Folder) -> list[Json]:

@@ -2,7 +2,7 @@
 
 For tests, simulator and demo. Events are named by either id, occurrences by the id of their master and the date of the slot
 (`YYYY-MM-DD`, the local date of the original start); `fields` are written as for Graph. A ValueError says what is not there or
-is refused. Every method returns immutable ids.
+is refused. Every method returns immutable ids. Attendees are told as when an app writes; `outlook_meetings.py` has more of meetings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from emulators.graph import event_writing, recurrence, series
+from emulators.graph import attendees, copies, event_body, event_writing, meetings, recurrence, series
 from emulators.graph.calendar import Calendar, CalendarFolder, Event
 from emulators.graph.errors import GraphError
 from emulators.graph.event_view import View, extended_of
@@ -21,7 +21,7 @@ from emulators.graph.world import World
 
 
 @contextmanager
-def _spoken() -> Iterator[None]:
+def spoken() -> Iterator[None]:
     """The service's refusals as sentences."""
     try:
         yield
@@ -36,7 +36,7 @@ class CalendarHands:
         self._world = world
 
     def _calendar(self, user: str) -> Calendar:
-        with _spoken():
+        with spoken():
             return self._world.user(user).mailbox.calendar
 
     def _event(self, user: str, ref: str) -> tuple[Calendar, Event]:
@@ -89,32 +89,30 @@ class CalendarHands:
     ) -> str:
         """A new single event or series; with `organizer` {name, address} it is an invitation that somebody else sent."""
         store = self._calendar(user)
-        with _spoken():
-            event = event_writing.create(self._world, store, fields, self._named(store, calendar))
-        if organizer is not None:
-            event.values["organizer"] = {"emailAddress": organizer}
-        if uid:
-            event.values["iCalUId"] = uid
-        if cancelled:
-            event.values["isCancelled"] = True
+        foreign: Json = {"iCalUId": uid} if uid else {}
+        foreign |= {"isCancelled": True} if cancelled else {}
+        foreign |= {"organizer": {"emailAddress": organizer}} if organizer is not None else {}
+        with spoken():
+            folder = self._named(store, calendar)
+            event = event_writing.create(self._world, store, fields, folder, by="person", stranger=foreign)
         return event.immutable_id
 
     def edit_event(self, user: str, event: str, fields: Json) -> None:
         """Change a single event or a whole series, as PATCH would."""
         calendar, found = self._event(user, event)
-        with _spoken():
-            event_writing.patch(self._world, calendar, found, None, fields)
+        with spoken():
+            event_writing.patch(self._world, calendar, found, None, fields, by="person")
 
     def edit_occurrence(self, user: str, event: str, slot: str, fields: Json) -> str:
         """Change one occurrence, which becomes an exception; returns its id."""
         calendar, found, day = self._occurrence(user, event, slot)
-        with _spoken():
-            event_writing.patch(self._world, calendar, found, day, fields)
+        with spoken():
+            event_writing.patch(self._world, calendar, found, day, fields, by="person")
         return calendar.item_id(found, day, True)
 
     def delete_occurrence(self, user: str, event: str, slot: str) -> None:
         """Take one occurrence out of the series."""
-        event_writing.delete(self._world, *self._occurrence(user, event, slot))
+        event_writing.delete(self._world, *self._occurrence(user, event, slot), by="person")
 
     def change_rule(self, user: str, event: str, rule: Json | None, fields: Json | None = None) -> None:
         """Another rule (and perhaps `start` and `end`) for a series or a single event; None makes a single event of it."""
@@ -130,16 +128,19 @@ class CalendarHands:
         self.edit_event(user, event, {"recurrence": rule})
 
     def cancel_meeting(self, user: str, event: str) -> None:
-        """The organizer elsewhere called it off: the copy stays, marked (BEHAVIOUR 7.2)."""
+        """The organizer elsewhere called it off: the copy stays, marked (BEHAVIOUR 7.2). An own meeting is cancelled."""
         calendar, found = self._event(user, event)
-        values = {**found.values, "isCancelled": True}
-        calendar.change(found, values, found.times, found.rule, found.extended, self._world.now())
+        if meetings.is_organized(found):
+            with spoken():
+                event_writing.delete(self._world, calendar, found, None, by="person", why="cancel")
+        else:
+            copies.mark(calendar, found, self._world.now())
 
     def delete_event(self, user: str, event: str) -> None:
         """A single event or a whole series to Deleted Items (BEHAVIOUR 5.1)."""
         calendar, found = self._event(user, event)
-        with _spoken():
-            event_writing.delete(self._world, calendar, found, None)
+        with spoken():
+            event_writing.delete(self._world, calendar, found, None, by="person")
 
     def restore_event(self, user: str, event: str) -> None:
         """Out of Deleted Items."""
@@ -149,11 +150,16 @@ class CalendarHands:
         calendar.restore(found, self._world.now())
 
     def copy_event(self, user: str, event: str) -> str:
-        """A duplicate: the extended properties travel with it, the transactionId does not (BEHAVIOUR 6)."""
+        """A duplicate: the extended properties travel with it, the transactionId does not (BEHAVIOUR 6). That of an own meeting
+        invites the same people."""
         calendar, found = self._event(user, event)
         values = {name: value for name, value in found.values.items() if name not in ("transactionId", "iCalUId")}
+        if "attendees" in values:
+            values["attendees"] = attendees.reset(values["attendees"])
         extended, now = dict(found.extended), self._world.now()
-        return calendar.create(values, found.times, found.rule, extended, now, found.folder).immutable_id
+        made = calendar.create(values, found.times, found.rule, extended, now, found.folder)
+        meetings.changed(self._world, calendar, made, None, meetings.Seen(), event_body.OTHERS, "person")
+        return made.immutable_id
 
     def show_event(self, user: str, event: str) -> Json:
         """One event whole, as in `dump`."""

@@ -36,6 +36,29 @@ class Quirks:
     delta_masters: Literal["touched", "always", "never"] = "touched"  # 2.4, 13.4: masters in calendarView/delta
     delta_exceptions: Literal["inherited_empty", "whole"] = "inherited_empty"  # 2.4: inherited texts arrive empty
     delta_gone_occurrences: Literal["silent", "removed"] = "silent"  # 2.4: a cancelled one is just missing
+    todo_language: Literal["it", "en"] = "it"  # 7.3: the names of built-in lists are localised
+    todo_lists: Literal["flagged_only", "all"] = "flagged_only"  # 2.6, 11.3: GET /todo/lists
+    todo_late_posts: bool = True  # 2.6: a POST into a deleted list may still answer 201
+    todo_start_sets_due: Literal["always", "missing"] = "always"  # 7.3: or only where there is none
+    todo_split_keeps_link: bool = True  # memory: the second task of a recurring one carries the linked resource, too
+    todo_recurring_due: Literal["duplicates", "moves"] = "duplicates"  # docs#5424: PATCH of its due date
+    delivery: Literal["at_once", "late"] = (
+        "at_once"  # invitations and answers reach mailboxes now, or by outlook.deliver()
+    )
+    unchanged_patch: Literal["mails", "silent"] = "mails"  # 13.6: a PATCH that repeats what is there mails, or does not
+    answers_touch_event: bool = (
+        True  # 11.9, 13.13: an answer alone is a new etag of the organizer's event, and in delta
+    )
+    copies_list_organizer: bool = (
+        True  # 7.2 (response `organizer`), memory: copies name the organizer among the attendees
+    )
+    deleted_copies: Literal["stay", "come_back"] = (
+        "stay"  # memory: an update that moves nothing brings them back or not
+    )
+    cancelled_occurrence: Literal["removed", "marked"] = (
+        "removed"  # memory: what a copy shows of an occurrence called off
+    )
+    delete_cancelled: Literal[204, 403, 410] = 204  # 7.2: DELETE of a copy that was called off
     delta_options: Literal["refused", "ignored"] = "refused"  # 2.4: $select and the like on calendarView/delta
 
     def update(self, values: dict[str, Any]) -> None:

@@ -75,9 +75,9 @@ class _Users:
         return Answer(200, body | self._item(user, self._select(call)))
 
     def settings(self, call: Call) -> Answer:
-        """The mailbox's time zone in the form it was stored in (8), and that it is a person's."""
+        """The mailbox's time zone in the form it was stored in (8), and whether it is a person's, a room's or a piece of equipment's."""
         mailbox = self._world.mailbox(call, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
         context = f"{call.base}/$metadata#users('{call.params['user']}')/mailboxSettings"
-        zone = self._world.users[mailbox.owner].time_zone
-        body: Json = {"@odata.context": context, "timeZone": zone, "userPurpose": "user"}
+        user = self._world.users[mailbox.owner]
+        body: Json = {"@odata.context": context, "timeZone": user.time_zone, "userPurpose": user.kind}
         return Answer(200, odata.pick(body, odata.selected(call, SETTINGS, "microsoft.graph.mailboxSettings")))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from emulators.corner import Clock
 from emulators.graph.errors import access_denied, invalid_user, mailbox_not_enabled, resource_not_found
 from emulators.graph.http import Call
 from emulators.graph.mailbox import Mailbox
+from emulators.graph.outbox import Post
 from emulators.graph.quirks import Quirks
 
 _NAMESPACE = uuid.UUID("6f1f6a3c-7d7e-4a59-9d0e-5b4f0a1c2d3e")
@@ -24,6 +25,7 @@ class User:
     display_name: str
     licensed: bool = True
     enabled: bool = True
+    kind: Literal["user", "room", "equipment"] = "user"  # the last two answer invitations by themselves (7.2)
     time_zone: str = "W. Europe Standard Time"  # mailboxSettings; Windows or IANA, as stored (BEHAVIOUR 8)
     mailbox: Mailbox = field(init=False)
 
@@ -58,6 +60,7 @@ class World:
         self.clock = clock
         self.quirks = Quirks()
         self.users: dict[str, User] = {}
+        self.post = Post()
         self._refs: dict[str, User] = {}
         self.epoch = 0  # delta tokens of before a reset are unknown after it
 
@@ -65,6 +68,7 @@ class World:
         """No users, no mailboxes; the switches are back at their defaults."""
         self.users.clear()
         self._refs.clear()
+        self.post.reset()
         self.quirks = Quirks()
         self.epoch += 1
 
@@ -88,6 +92,10 @@ class World:
         if user is None:
             raise resource_not_found(ref)
         return user
+
+    def at_address(self, address: str) -> User | None:
+        """The user of a mail address, without case; None for strangers."""
+        return self._refs.get(address.casefold())
 
     def owner(self, ref: str) -> str:
         """The one name under which a mailbox is throttled, however it is addressed."""

@@ -1,6 +1,6 @@
 """The columns of events and tasks that are computed on the way in (API.md 6, 7, 8). Pure, apart from new ids.
 
-Storage only: invitees, resources and invitation mails are not written here.
+Storage only: invitees and their mails are in invitees.py.
 """
 
 from __future__ import annotations

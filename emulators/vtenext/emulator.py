@@ -73,5 +73,9 @@ class VtenextEmulator:
             ("POST", "series"): lambda given: {"ids": self.backdoor.add_series(**given)},
             ("POST", "users"): lambda given: {"ids": self.backdoor.add_users(given["users"])},
             ("POST", "groups"): lambda given: {"ids": self.backdoor.add_groups(given["groups"])},
+            ("POST", "answer"): lambda given: self.backdoor.answer(
+                given["id"], given["invitee"], given["partecipation"]
+            ),
+            ("GET", "outbox"): lambda _: {"mails": self.backdoor.outbox()},
             ("GET", "dump"): lambda _: {"modules": self.backdoor.dump()},
         }

@@ -38,6 +38,17 @@ class Record:
         return self.values["modifiedtime"]
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An invitation that the CRM mailed to a contact. ``by``: ``service`` or ``screen``, who made it."""
+
+    to: str
+    contact: str
+    event: str
+    why: str  # invited | moved
+    by: str
+
+
 @dataclass(slots=True)
 class User:
     """A user; ``values`` as ``select * from Users`` shows them to an administrator."""
@@ -123,6 +134,8 @@ class State:
         self.users: dict[int, User] = {}
         self.groups: dict[int, Group] = {}
         self.unsubscribed: set[str] = set()
+        self.outbox: list[Mail] = []
+        self.actor = "service"
         self.last_number = 0
         self.last_person = 0
         self.last_counter = dict.fromkeys(NUMBERED, 0)

@@ -52,7 +52,7 @@ class Views:
         self._newsletter(row, module)
         if module.name == "Events":
             self._times_to(row, user.zone)
-            row["invitees"] = [dict(invitee) for invitee in record.invitees]
+            row["invitees"] = [dict(each) for each in record.invitees if self._state.target_exists(str(each["id"]))]
         return row
 
     def receives_newsletter(self, row: dict[str, str], module: Module) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from emulators.vtenext import activities, columns, zones
+from emulators.vtenext import activities, columns, invitees, zones
 from emulators.vtenext.access import Access
 from emulators.vtenext.errors import bad_reference, denied, missing, unassignable
 from emulators.vtenext.people import People
@@ -119,6 +119,8 @@ class Writer:
         self._write(record, module, element, caller)
         self._run_workflows(record, module)
         self.state.add(record)
+        if module.name == "Events":
+            invitees.write(self.state, record, element, None, caller)
         return record
 
     def _change(self, full: str, given: Element, caller: User) -> dict[str, str]:
@@ -130,7 +132,10 @@ class Writer:
         module, record = self.access.locate(full, caller, writing=True)
         self._require(module, {field.name: given[field.name] for field in module.mandatory if field.name in given})
         self._check(module, given)
+        before = invitees.times_of(record) if module.name == "Events" else None
         self._write(record, module, given, caller)
+        if before is not None:
+            invitees.write(self.state, record, given, before, caller)
         if module.name in ADDRESS_FIELD and "newsletter_unsubscrpt" in given:
             self._set_newsletter(record, module, columns.text_of(given["newsletter_unsubscrpt"]))
         self.state.touch(record)

@@ -65,7 +65,7 @@ Write = New | Revise | Remove
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The write happened. `item` is what the side holds now, None after `Remove`."""
+    """The write happened. `item` is what the side holds now, None when it holds it no more (`Remove`, an invitation declined)."""
 
     item: Item | None
 
@@ -99,7 +99,7 @@ class NaturalKey:
 
 
 class Mailbox(Protocol):
-    """One mailbox, contacts and companies (one folder for both)."""
+    """One family of one mailbox: its people (contacts and companies in one folder), its calendar, or its tasks."""
 
     id: str
 
@@ -129,7 +129,18 @@ class Mailbox(Protocol):
         ...
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
-        """Execute the writes, results in the order of the writes. Items are independent: one failure stops no other."""
+        """Execute the writes, results in the order of the writes. Items are independent: one failure stops no other.
+
+        Of an event nothing but the given fields is sent. `attendees` and `categories` are whole lists; `response` (accepted, declined, tentative)
+        is an answer on an attendee's copy, given after its other fields. A copy that declining took away is `Done(None)`.
+        """
+        ...
+
+    async def colour(self, categories: Mapping[str, str]) -> Failure | None:
+        """Give these categories (name -> `preset0` to `preset24`) their colours, where the mailbox knows no category of that name.
+
+        Only calendars do. A failure is told, not raised: categories show without a colour too.
+        """
         ...
 
 
@@ -151,7 +162,8 @@ class Crm(Protocol):
     def owned(self, kind: Kind, owner: str, ending_after: datetime | None = None) -> AsyncIterator[Sequence[str]]:
         """Ids of all records of `owner` ('' = of everybody), in pages, by a keyset walk.
 
-        `ending_after`: of events only those that may end after that time; some that ended earlier that day may be among them.
+        `ending_after`: of events only those that may end after that time; some that ended earlier that day may be among them. Of tasks
+        those that are not completed.
         """
         ...
 
@@ -173,12 +185,16 @@ class Crm(Protocol):
     async def created_since(self, kind: Kind, since: str) -> list[Item]:
         """Records that our own account created at or after `since` (ISO UTC): where lost creations are looked for.
 
-        Not for events, which do not tell their creator (ValueError): theirs are found `by_uid`.
+        Not for events and tasks, which do not tell their creator (ValueError): theirs are found `by_uid`.
         """
         ...
 
+    async def upcoming(self, until: datetime) -> list[Item]:
+        """Events that begin between now and `until`, with their invitees: answers given in the CRM show nowhere else."""
+        ...
+
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
-        """Every event that carries one of these uids, occurrences of a series included."""
+        """Every event or task that carries one of these uids, occurrences of a series included."""
         ...
 
     async def server_zone(self) -> ZoneInfo:

@@ -6,9 +6,11 @@ second time, on purpose. Every call goes through a `Wire`.
 
 from __future__ import annotations
 
-from sync.sides.memory_calendar import Event, MemoryCalendar
+from sync.sides.memory_calendar import MemoryCalendar
 from sync.sides.memory_crm import COLUMNS, LENGTHS, MODULE, MemoryCrm, Record, stored
 from sync.sides.memory_mailbox import Card, MemoryMailbox
+from sync.sides.memory_meetings import Event
+from sync.sides.memory_todo import MemoryTodo, Task
 from sync.sides.memory_wire import Wire, quiet
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "MemoryCalendar",
     "MemoryCrm",
     "MemoryMailbox",
+    "MemoryTodo",
     "Record",
+    "Task",
     "Wire",
     "quiet",
     "stored",

@@ -16,42 +16,18 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
+from mapping.attendees import attendees_of
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
-from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Write
+from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Revise, Write
+from sync.sides.memory_copies import bring_up_to_date
 from sync.sides.memory_events import over, times_of
+from sync.sides.memory_meetings import BLANK, Event, Guest, MemoryOffice, guests_at, list_guests, shown
 from sync.sides.memory_wire import Wire, quiet, written
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
 WINDOW = timedelta(days=365)
 ROME = ZoneInfo("Europe/Rome")
-BLANK = {
-    "subject": "",
-    "location": "",
-    "body": "",
-    "bodyType": "text",
-    "sensitivity": "normal",
-    "importance": "normal",
-    "reminder": "",
-    "attendees": "",
-}
-
-
-@dataclass(slots=True)
-class Event:
-    """A single event, or a series when it has a rule (RFC 5545 text). `changed`: slot -> fields of its exception."""
-
-    id: str
-    uid: str
-    fields: dict[str, str]
-    zone: ZoneInfo
-    stamp: str = ""
-    rule: str = ""
-    changed: dict[str, dict[str, str]] = field(default_factory=dict)
-    cancelled: set[str] = field(default_factory=set)
-    etag: str = ""
-    modified: str = ""
-    deleted: bool = False
 
 
 def first_day(when: str, zone: ZoneInfo) -> date:
@@ -71,6 +47,10 @@ def span_on(when: str, day: date, zone: ZoneInfo) -> str:
     return "/".join(f"{moment.strftime('%Y-%m-%dT%H:%M')}Z" for moment in (start, end))
 
 
+def _midnight(when: str, zone: ZoneInfo) -> datetime:
+    return datetime.combine(first_day(when, zone), time(), zone).astimezone(UTC)
+
+
 @dataclass(slots=True)
 class MemoryCalendar:
     """One mailbox's calendar. `log`: ids in the order of their changes; a cursor is a position in it and the window's first day."""
@@ -86,20 +66,37 @@ class MemoryCalendar:
     writes: int = 0
     forgotten: int = 0
     past: list[str] = field(default_factory=list)  # what was written although it was over
+    office: MemoryOffice = field(default_factory=MemoryOffice)
+    address: str = ""
 
     # what users do
 
-    def add(self, fields: Mapping[str, str], *, rule: str = "", stamp: str = "", zone: ZoneInfo | None = None) -> Event:
+    def add(
+        self,
+        fields: Mapping[str, str],
+        *,
+        rule: str = "",
+        stamp: str = "",
+        zone: ZoneInfo | None = None,
+        guests: Sequence[str] | Mapping[str, Guest] = (),
+    ) -> Event:
         self.number += 1
         event = Event(
             f"{self.id}-event{self.number}", f"uid-{self.id}-{self.number}", {**BLANK, **fields}, zone or self.zone
         )
         event.rule, event.stamp = rule, stamp
+        event.guests = dict(guests) if isinstance(guests, Mapping) else {each: Guest(each) for each in guests}
         self.events[event.id] = event
         self.touch(event)
         return event
 
     def touch(self, event: Event) -> None:
+        """The event was changed: its version moves, and those who take part hear of it."""
+        self.note(event)
+        if not event.organizer:
+            self.office.changed(self, event)
+
+    def note(self, event: Event) -> None:
         self.number += 1
         event.etag = f"e{self.number}"
         event.modified = self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -111,6 +108,7 @@ class MemoryCalendar:
         if event.rule and fields.get("when", event.fields["when"]) != event.fields["when"]:
             event.changed.clear()
             event.cancelled.clear()
+            event.slot_guests.clear()
         event.fields.update(fields)
         self.touch(event)
 
@@ -118,6 +116,38 @@ class MemoryCalendar:
         event = self.events[event_id]
         event.changed.setdefault(slot, {}).update(fields)
         self.touch(event)
+
+    def invite(self, event_id: str, address: str, *, slot: str = "", type: str = "required") -> None:
+        """To the event, the whole series, or one occurrence."""
+        event = self.events[event_id]
+        list_guests(event, {address: Guest(address, type), **guests_at(event, slot)}, slot)
+        self.touch(event)
+
+    def uninvite(self, event_id: str, address: str, *, slot: str = "") -> None:
+        event = self.events[event_id]
+        list_guests(event, {a: guest for a, guest in guests_at(event, slot).items() if a != address}, slot)
+        self.touch(event)
+
+    def respond(self, event_id: str, answer: str, *, slot: str = "") -> None:
+        """The attendee answers on the own copy; declining takes it away."""
+        event = self.events[event_id]
+        if slot:
+            event.slot_responses[slot] = answer
+            event.cancelled |= {slot} if answer == "declined" else set()
+        else:
+            event.response = answer
+            event.slot_responses.clear()
+            event.deleted = answer == "declined"
+        self.note(event)
+        self.office.answer(self.address, event, slot, answer)
+
+    def receive(self, origin: Event, organizer: str) -> None:
+        """Exchange brings the own copies of somebody's meeting up to date, or takes them back."""
+        bring_up_to_date(self, origin, organizer)
+
+    def days(self, event: Event, slot: str) -> int:
+        """An occurrence's day, counted from the series' first."""
+        return (date.fromisoformat(slot) - first_day(event.fields["when"], event.zone)).days
 
     def cancel(self, event_id: str, slot: str) -> None:
         event = self.events[event_id]
@@ -130,6 +160,7 @@ class MemoryCalendar:
         event.rule = rule
         event.changed.clear()
         event.cancelled.clear()
+        event.slot_guests.clear()
         self.touch(event)
 
     def delete(self, event_id: str) -> None:
@@ -152,6 +183,14 @@ class MemoryCalendar:
         """Fields of one occurrence, its exception laid over the series."""
         when = span_on(event.fields["when"], date.fromisoformat(slot), event.zone)
         return {**event.fields, "when": when, **event.changed.get(slot, {})}
+
+    def times(self, event: Event) -> list[tuple[datetime, datetime]]:
+        """When the event takes place, a series for a year."""
+        whens = [event.fields["when"]]
+        if event.rule:
+            last = (self.now() + WINDOW).date()
+            whens = [self.occurrence(event, slot)["when"] for slot in self.slots(event, last)]
+        return [times_of(when) or (_midnight(when, event.zone), over(when, event.zone)) for when in whens]
 
     def shown(self) -> Iterator[Item]:
         """Everything that a person sees inside the horizon."""
@@ -176,8 +215,8 @@ class MemoryCalendar:
             **event.fields,
             "zone": event.zone.key,
             "uid": event.uid,
-            "slot": "0",
-            "organizer": "1",
+            "slot": str(event.only_slot),
+            **shown(event, self.address),
         }
         if event.rule:
             fields["rule"] = event.rule
@@ -190,10 +229,10 @@ class MemoryCalendar:
             **self.occurrence(event, slot),
             "zone": event.zone.key,
             "uid": event.uid,
-            "organizer": "1",
+            **shown(event, self.address, slot),
         }
         fields["slot"] = str((date.fromisoformat(slot) - start).days)
-        version = f"{event.etag};x" if slot in event.changed else event.etag
+        version = f"{event.etag};x" if slot in event.changed or slot in event.slot_guests else event.etag
         id_ = f"{event.id}|{slot}"
         return Item(Side.MAILBOX, Kind.EVENT, id_, version, fields, self.id, "", event.modified, event.id)
 
@@ -251,13 +290,21 @@ class MemoryCalendar:
         covered = event.rule and slot in set(self.slots(event, date.fromisoformat(slot)))
         return self._slot(event, slot) if covered else Gone(item_id, Proof.NOT_FOUND)
 
+    async def colour(self, categories: Mapping[str, str]) -> None:
+        await self._before("colour")
+
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         return [await written(self.wire, f"calendar {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
 
     def _write(self, write: Write) -> Result:
         self.writes += 1
-        if isinstance(write, New):
-            return self._created(write)
+        self.office.by = "engine"
+        try:
+            return self._created(write) if isinstance(write, New) else self._changed(write)
+        finally:
+            self.office.by = "user"
+
+    def _changed(self, write: Revise | Remove) -> Result:
         present = self._present(write.expected.id)
         if not isinstance(present, Item):
             return Done(None) if isinstance(write, Remove) else Refused(Failure(404, "ErrorItemNotFound"))
@@ -270,28 +317,48 @@ class MemoryCalendar:
         if all(over(when, event.zone) <= self.now() for when in (str(present.fields["when"]), after) if when):
             gap = isinstance(write, Remove) and slot and event.stamp  # of a series that we made ourselves
             self.past += [write.expected.id] if (slot or not event.rule) and not gap else []
+        fields = dict(write.fields) if isinstance(write, Revise) else {}
+        if event.organizer and (isinstance(write, Remove) or fields.keys() - {"response", "categories"}):
+            self.office.violations.append(f"{self.id}: {type(write).__name__} {sorted(fields)} of {write.expected.id}")
         if isinstance(write, Remove):
             if slot:
                 self.cancel(series, slot)
             else:
                 self.delete(series)
             return Done(None)
-        fields = _as_exchange({name: str(value) for name, value in write.fields.items()})
-        if "until" in fields:
-            self.set_rule(series, _ending(event.rule, fields["until"]))
-        elif slot:
-            self.edit_occurrence(series, slot, **fields)
+        self._people(event, slot, fields)
+        texts = _as_exchange({name: str(value) for name, value in fields.items()})
+        if "until" in texts:
+            self.set_rule(series, _ending(event.rule, texts["until"]))
+        elif slot and texts:
+            self.edit_occurrence(series, slot, **texts)
         else:
-            self.edit(series, **fields)
-        return Done(self._present(write.expected.id))  # type: ignore[arg-type]
+            self.edit(series, **texts)
+        now = self._present(write.expected.id)
+        return Done(now if isinstance(now, Item) else None)
+
+    def _people(self, event: Event, slot: str, fields: dict[str, Value]) -> None:
+        """Take what is about people out of `fields` and write it."""
+        if "attendees" in fields:
+            before = guests_at(event, slot)
+            wanted = attendees_of(fields.pop("attendees"))
+            listed = {a.address: before.get(a.address) or Guest(a.address, a.type, "none", a.name) for a in wanted}
+            list_guests(event, listed, slot)
+        if "categories" in fields:
+            event.categories = set(fields.pop("categories"))
+        if answer := fields.pop("response", ""):
+            self.respond(event.id, str(answer), slot=slot)
 
     def _created(self, write: New) -> Result:
         again = next((e for e in self.events.values() if e.stamp == write.stamp and not e.deleted), None)
         if again is not None:  # the same transactionId
             return Done(self._item(again, stamped=True))
-        fields = _as_exchange({name: str(value) for name, value in write.fields.items()})
+        given = dict(write.fields)
+        guests = {a.address: Guest(a.address, a.type, "none", a.name) for a in attendees_of(given.pop("attendees", ()))}
+        fields = _as_exchange({name: str(value) for name, value in given.items()})
         rule, zone = fields.pop("rule", ""), fields.pop("zone", "")
-        event = self.add(fields, rule=rule, stamp=write.stamp, zone=ZoneInfo(zone) if zone else None)
+        where = ZoneInfo(zone) if zone else None
+        event = self.add(fields, rule=rule, stamp=write.stamp, zone=where, guests=guests)
         return Done(self._item(event, stamped=True))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from mapping.attendees import Invitee, invitees_of
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Unread, Value
-from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Write
+from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Write
 from sync.sides.memory_events import check, held_reminder, held_span, last_day, over, taken_apart
 from sync.sides.memory_wire import Wire, quiet, written
 
@@ -30,14 +31,25 @@ LENGTHS = {
     },
     Kind.COMPANY: {"accountname": 100, "email1": 100, "phone": 30, "bill_city": 30},
     Kind.EVENT: {"subject": 100, "location": 150, "visibility": 50, "taskpriority": 200, "uid": 127},
+    Kind.TASK: {"subject": 100, "taskstatus": 200, "taskpriority": 200, "uid": 127},
 }
 COLUMNS = {
     Kind.CONTACT: (*LENGTHS[Kind.CONTACT], "account_id", "homephone", "description"),
     Kind.COMPANY: (*LENGTHS[Kind.COMPANY], "email2", "otherphone", "website", "description"),
-    Kind.EVENT: (*LENGTHS[Kind.EVENT], "description", "when", "reminder_time", "slot", "recurring"),
+    Kind.EVENT: (
+        *LENGTHS[Kind.EVENT],
+        "description",
+        "when",
+        "reminder_time",
+        "slot",
+        "recurring",
+        "organizer_address",
+        "contact_id",
+    ),
+    Kind.TASK: (*LENGTHS[Kind.TASK], "description", "date_start", "due_date"),
 }
 """What every record shows, '' where nothing was ever written."""
-MODULE = {Kind.CONTACT: "4", Kind.COMPANY: "3", Kind.EVENT: "18"}
+MODULE = {Kind.CONTACT: "4", Kind.COMPANY: "3", Kind.EVENT: "18", Kind.TASK: "1"}
 
 
 def stored(kind: Kind, name: str, value: Value) -> str:
@@ -56,6 +68,7 @@ class Record:
     modified: str
     by_us: bool
     deleted: bool = False
+    invitees: dict[str, str] = field(default_factory=dict)  # user or contact -> none | accepted | declined
 
 
 @dataclass(slots=True)
@@ -71,6 +84,10 @@ class MemoryCrm:
     writes: int = 0
     workflow: Callable[[Record], None] | None = None
     past: list[str] = field(default_factory=list)  # events that were written although they were over
+    people: dict[str, str] = field(default_factory=dict)  # user or contact -> address
+    mails: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # who made vtenext send it ('engine' | 'user'), to which contact
 
     def second(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -78,12 +95,14 @@ class MemoryCrm:
     # what users do
 
     def add(self, kind: Kind, owner: str, fields: Mapping[str, Value], *, by_us: bool = False) -> Record:
-        """A new record; an event gets a uid of its own and the slot 0 unless they are given."""
+        """A new record; events and tasks get a uid of their own, and events the slot 0, unless they are given."""
         self.number += 1
         at = self.second()
         kept = dict.fromkeys(COLUMNS[kind], "")
         if kind is Kind.EVENT:
             kept |= {"uid": f"uid-{self.number}", "slot": "0"}
+        if kind is Kind.TASK:
+            kept |= {"uid": f"uid-{self.number}"}
         record = Record(f"{MODULE[kind]}x{self.number}", kind, owner, kept, at, at, by_us)
         kept |= {name: self._column(record, name, value) for name, value in fields.items() if name != "account_name"}
         self.records[record.id] = record
@@ -106,7 +125,10 @@ class MemoryCrm:
     def edit(self, crm_id: str, **fields: str) -> None:
         """A user saves. What identifies an event never changes; a reminder can be taken off here, but not by `Revise`."""
         record = self.records[crm_id]
-        owner = fields.pop("owner", None)
+        by, owner = fields.pop("by", "user"), fields.pop("owner", None) or fields.pop("assigned_user_id", None)
+        if "when" in fields and self._column(record, "when", fields["when"]) != record.fields.get("when"):
+            record.invitees = dict.fromkeys(record.invitees, "none")
+            self._tell(by, record.invitees)
         record.owner = owner or record.owner
         record.fields.update({n: self._column(record, n, v) for n, v in fields.items() if n not in FIXED})
         record.modified = self.second()
@@ -121,16 +143,34 @@ class MemoryCrm:
         self.records[crm_id].deleted = True
         self.records[crm_id].modified = self.second()
 
+    def invite(self, crm_id: str, **answers: str) -> None:
+        """A user saves another list of invitees: id -> answer."""
+        record = self.records[crm_id]
+        self._tell("user", set(answers) - set(record.invitees))
+        record.invitees = dict(answers)
+        record.modified = self.second()
+
+    def answer(self, crm_id: str, invitee: str, answer: str) -> None:
+        """An invitee answers in vtenext, which does not count as a change of the event (API.md 5)."""
+        self.records[crm_id].invitees[invitee] = answer
+
+    def _tell(self, by: str, invitees: Iterable[str]) -> None:
+        """vtenext mails contacts itself (API.md 3.8)."""
+        self.mails += [(by, each) for each in sorted(invitees) if each.startswith("4x")]
+
     # the protocol
 
     def _item(self, record: Record) -> Item:
         fields: dict[str, Value] = dict(record.fields)
-        if record.kind is Kind.EVENT:
+        if record.kind in {Kind.EVENT, Kind.TASK}:
             fields["created"] = record.created
+        if record.kind is Kind.EVENT:
+            fields["invitees"] = tuple(sorted(f"{i}|{a}|{self.people.get(i, '')}" for i, a in record.invitees.items()))
         account = self.records.get(record.fields.get("account_id", ""))
         if record.kind is Kind.CONTACT:
             fields["account_name"] = account.fields["accountname"] if account and not account.deleted else ""
         stamp = f"{record.fields['uid']}|{record.fields['slot']}" if record.kind is Kind.EVENT else ""
+        stamp = record.fields["uid"] if record.kind is Kind.TASK else stamp
         return Item(Side.CRM, record.kind, record.id, record.modified, fields, record.owner, stamp, record.modified)
 
     async def _before(self, operation: str) -> None:
@@ -170,7 +210,8 @@ class MemoryCrm:
         day = ending_after.astimezone(self.zone).date().isoformat() if ending_after else ""
         for record in list(self.records.values()):
             theirs = record.kind is kind and not record.deleted and owner in {"", record.owner}
-            if theirs and last_day(record.fields.get("when", ""), self.zone) >= day:
+            done = day and record.fields.get("taskstatus") == "Completed"
+            if theirs and not done and (kind is Kind.TASK or last_day(record.fields.get("when", ""), self.zone) >= day):
                 yield [record.id]
 
     async def find(self, keys: Sequence[NaturalKey]) -> list[list[Item]]:
@@ -202,6 +243,13 @@ class MemoryCrm:
         await self._before("contacts_of")
         return [r.id for r in self.records.values() if r.fields.get("account_id") in set(account_ids) and not r.deleted]
 
+    async def upcoming(self, until: datetime) -> list[Item]:
+        await self._before("upcoming")
+        live = [r for r in self.records.values() if r.kind is Kind.EVENT and not r.deleted and r.fields["when"]]
+        starts = {r.id: r.fields["when"].partition("/")[0] for r in live}
+        now, last = (f"{moment:%Y-%m-%dT%H:%M}Z" for moment in (self.now(), until))
+        return [self._item(r) for r in live if now <= starts[r.id] <= last]
+
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
         await self._before("by_uid")
         wanted = set(uids) - {""}
@@ -213,8 +261,8 @@ class MemoryCrm:
         return self.zone
 
     async def created_since(self, kind: Kind, since: str) -> list[Item]:
-        if kind is Kind.EVENT:
-            raise ValueError("events do not tell who created them: look by uid")
+        if kind in {Kind.EVENT, Kind.TASK}:
+            raise ValueError("events and tasks do not tell who created them: look by uid")
         await self._before("created_since")
         start = datetime.fromisoformat(since).strftime("%Y-%m-%dT%H:%M:%SZ")
         mine = [r for r in self.records.values() if r.by_us and r.kind is kind and r.created >= start]
@@ -226,6 +274,14 @@ class MemoryCrm:
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         for write in writes:
+            if isinstance(write, New) and write.kind is Kind.TASK and not 0 < len(write.stamp) <= 127:
+                raise ValueError("the stamp of a task has 1 to 127 characters")
+            if (
+                isinstance(write, New)
+                and write.kind is Kind.TASK
+                and not {"date_start", "due_date"} <= write.fields.keys()
+            ):
+                raise ValueError("a task has both dates")
             if (write.kind if isinstance(write, New) else write.expected.kind) is Kind.EVENT:
                 check(write)
         return [await written(self.wire, f"crm {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
@@ -237,7 +293,10 @@ class MemoryCrm:
         record = self.records.get(write.expected.id)
         if record is None or record.deleted:
             return Done(None) if isinstance(write, Remove) else Refused(Failure(412, "GONE"))
-        if self._item(record).fields != write.expected.fields or record.owner != write.expected.owner:
+        held, expected = self._item(record).fields, dict(write.expected.fields)
+        if "invitees" not in (write.fields if isinstance(write, Revise) else ()):
+            expected["invitees"] = held.get("invitees", ())  # answers may come and go
+        if held != {k: v for k, v in expected.items() if k in held} or record.owner != write.expected.owner:
             return Refused(Failure(412, "CHANGED"))
         if record.kind is Kind.EVENT and record.fields["when"]:
             after = "" if isinstance(write, Remove) else str(write.fields.get("when", ""))
@@ -246,10 +305,23 @@ class MemoryCrm:
         if isinstance(write, Remove):
             self.delete(record.id)
             return Done(None)
-        changed = {name: str(value) for name, value in write.fields.items() if self._changes(record, name, str(value))}
+        texts = {name: value for name, value in write.fields.items() if name != "invitees"}
+        changed = {name: str(value) for name, value in texts.items() if self._changes(record, name, str(value))}
+        kept = dict(record.invitees)
         if changed:
-            self.edit(record.id, **changed)
+            self.edit(record.id, by="engine", **changed)
+        if "invitees" in write.fields:
+            self._list(record, invitees_of(write.fields["invitees"]))
+        else:
+            record.invitees = kept  # a move takes the answers away unless they are sent along (API.md 7.5)
         return Done(self._item(record))
+
+    def _list(self, record: Record, wanted: Sequence[Invitee]) -> None:
+        """The list as the server makes it of addresses: whoever has exactly this one; strangers are dropped."""
+        after = {each.id: str(each.answer) for each in wanted if self.people.get(each.id) == each.address}
+        self._tell("engine", set(after) - set(record.invitees))
+        if after != record.invitees:
+            record.invitees, record.modified = after, self.second()
 
     def _changes(self, record: Record, name: str, value: str) -> bool:
         """Does a program change the record by writing this? A reminder cannot be removed by one (API.md 7.4)."""
@@ -261,4 +333,8 @@ class MemoryCrm:
         if self.owners is not None and write.owner not in self.owners:
             return Refused(Failure(400, "OWNER_UNKNOWN"))
         identity = taken_apart(write.stamp) if write.kind is Kind.EVENT else {}
-        return Done(self._item(self.add(write.kind, write.owner, {**write.fields, **identity}, by_us=True)))
+        identity = {"uid": write.stamp} if write.kind is Kind.TASK else identity
+        fields = {name: value for name, value in write.fields.items() if name != "invitees"}
+        record = self.add(write.kind, write.owner, {**fields, **identity}, by_us=True)
+        self._list(record, invitees_of(write.fields.get("invitees")))
+        return Done(self._item(record))

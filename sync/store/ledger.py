@@ -8,6 +8,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
     t|side|id  tombstone: unlinked on purpose                          h|... j|... history and journal
     b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
+    q          mails charged, by hour
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.
 """
@@ -47,6 +48,8 @@ class Intent:
     since: str  # ISO UTC
     replaces: str = ""  # crm id of the link that this creation takes over
     sent: str = ""  # JSON {field pair: digest of what is sent}: see sync.intents
+    role: Role = Role.HOME  # of the link that will begin
+    flags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ def put_intent(intent: Intent) -> Op:
         "id": intent.id,
         "replaces": intent.replaces,
         "sent": intent.sent,
+        "role": intent.role.value,
+        "flags": " ".join(sorted(intent.flags)),
     }
     return Put(_key("i", intent.side, intent.id), data)
 
@@ -304,6 +309,14 @@ class MailboxLedger:
             _text(data, "ends"),
         )
 
+    async def mails(self) -> dict[str, int]:
+        """Hour (ISO) -> mails that the engine was charged with."""
+        row = await self._rows.get(self.partition, "q")
+        return json.loads(_text(row.data, "hours")) if row else {}
+
+    async def save_mails(self, hours: Mapping[str, int]) -> None:
+        await self.commit([Put("q", {"hours": json.dumps(dict(hours))})])
+
     async def take_baseline(self, digests: Mapping[str, str]) -> None:
         """Remember what these CRM events were when the mailbox was connected."""
         await self.commit([Put(f"b|{crm_id}", {"digest": digest}) for crm_id, digest in digests.items()])
@@ -340,6 +353,8 @@ class MailboxLedger:
                 _text(row.data, "since"),
                 _text(row.data, "replaces"),
                 _text(row.data, "sent"),
+                Role(_text(row.data, "role") or Role.HOME),
+                frozenset(_text(row.data, "flags").split()),
             )
             async for row in rows
         ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync.model import Gone, Item, Kind
+from mapping.attendees import Answer, Invitee, invitees_value
+from sync.model import Gone, Item, Kind, Value
 from sync.sides.base import Done, New, Remove, Revise
 from tests.contract.crm_contract import CrmWorld, changed, item_in, owned, read, status_of
 
@@ -17,7 +19,7 @@ MEETING = {"subject": "Riunione", "location": "Sala 2", "description": "Ordine d
 EVENT_FIELDS = {
     "recurring",
     *("subject", "location", "description", "when", "visibility", "taskpriority", "reminder_time"),
-    *("uid", "slot", "created"),
+    *("uid", "slot", "created", "invitees", "organizer_address", "contact_id"),
 }
 
 
@@ -211,3 +213,69 @@ class EventContract:
             with pytest.raises(ValueError, match="not a span"):
                 await world.crm.apply([write])
         assert await owned(world, Kind.EVENT, "") == [riunione]
+
+    # invitees
+
+    async def test_invitees_are_written_by_address_and_shown_by_id(self, world: CrmWorld) -> None:
+        first, second = world.owners
+        guest = world.add(Kind.CONTACT, {"lastname": "Neri", "email": "Neri@cust.example"}, first)
+        world.wait(400)
+        people = listed((second, "accepted", world.addresses[second]), (guest, "none", "neri@cust.example"))
+        made = item_in((await world.crm.apply([replace_fields(planned(world), invitees=people)]))[0])
+        assert made.fields["invitees"] == people
+        world.wait(400)
+        assert (await read(world, Kind.EVENT, made.id)).fields["invitees"] == people
+        (again,) = await world.crm.by_uid(Kind.EVENT, [str(made.fields["uid"])])
+        assert again.fields["invitees"] == people
+        fewer = item_in((await world.crm.apply([Revise(made, {"invitees": listed()})]))[0])
+        assert fewer.fields["invitees"] == ()
+
+    async def test_a_move_keeps_the_answers_and_an_edit_says_nothing_about_them(self, world: CrmWorld) -> None:
+        first, second = world.owners
+        people = listed((first, "declined", world.addresses[first]), (second, "accepted", world.addresses[second]))
+        made = item_in((await world.crm.apply([replace_fields(planned(world), invitees=people)]))[0])
+        world.wait(60)
+        later = "2026-12-16T09:00Z/2026-12-16T10:00Z"
+        moved = item_in((await world.crm.apply([Revise(made, {"when": later})]))[0])
+        assert (moved.fields["when"], moved.fields["invitees"]) == (later, people)
+        world.wait(60)
+        edited = item_in((await world.crm.apply([Revise(moved, {"location": "Milano"})]))[0])
+        assert edited.fields["invitees"] == people
+        assert (await read(world, Kind.EVENT, made.id)).fields["invitees"] == people
+
+    async def test_a_list_that_would_invite_somebody_else_is_not_written(self, world: CrmWorld) -> None:
+        _, second = world.owners
+        people = listed((second, "none", world.addresses[second]), ("4x9999", "none", "nobody@nowhere.example"))
+        made = item_in((await world.crm.apply([replace_fields(planned(world), invitees=people)]))[0])
+        assert made.fields["subject"] == MEETING["subject"]
+        assert "4x9999" not in str(made.fields["invitees"])
+
+    async def test_an_answer_given_in_the_crm_shows_without_a_change(self, world: CrmWorld) -> None:
+        _, second = world.owners
+        people = listed((second, "none", world.addresses[second]))
+        made = item_in((await world.crm.apply([replace_fields(planned(world), invitees=people)]))[0])
+        world.wait(600)
+        world.answer(made.id, second, "declined")
+        now = await read(world, Kind.EVENT, made.id)
+        assert (now.version, now.fields["invitees"]) == (
+            made.version,
+            listed((second, "declined", world.addresses[second])),
+        )
+        until = datetime(2026, 12, 31, tzinfo=UTC)
+        assert [item.id for item in await world.crm.upcoming(until)] == [made.id]
+        assert (await world.crm.upcoming(until))[0].fields["invitees"] == now.fields["invitees"]
+        assert await world.crm.upcoming(datetime(2026, 12, 1, tzinfo=UTC)) == []
+        moved = (await world.crm.apply([Revise(made, {"invitees": listed()})]))[0]
+        assert status_of(moved) == 412  # the list that it was planned on is another one now
+
+    async def test_an_external_organizer_is_kept_as_an_address(self, world: CrmWorld) -> None:
+        made = item_in((await world.crm.apply([planned(world, organizer_address="boss@y.example")]))[0])
+        assert (await read(world, Kind.EVENT, made.id)).fields["organizer_address"] == "boss@y.example"
+
+
+def listed(*people: tuple[str, str, str]) -> tuple[str, ...]:
+    return invitees_value(Invitee(id_, Answer(answer), address) for id_, answer, address in people)
+
+
+def replace_fields(write: New, **fields: Value) -> New:
+    return replace(write, fields={**write.fields, **fields})

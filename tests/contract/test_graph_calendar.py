@@ -227,7 +227,9 @@ class TestFields:
         assert (text(item, "zone"), text(item, "uid"), text(item, "slot")) == ("Europe/Rome", shown["iCalUId"], "0")
         assert text(item, "bodyType") == "html"
         assert "uno<br>\r\ndue" in text(item, "body")
-        assert [text(item, name) for name in ("attendees", "organizer", "online", "cancelled")] == ["", "1", "", ""]
+        assert [text(item, name) for name in ("organizer", "online", "cancelled", "response")] == ["1", "", "", ""]
+        assert (item.fields["attendees"], item.fields["categories"]) == ((), ())
+        assert text(item, "organizer_address") == MAIL
         assert shown["originalStartTimeZone"] == "Europe/Rome"
         assert shown["extended"] == {STAMP: "stamp-1"}
         assert shown["attendees"] == []
@@ -238,7 +240,9 @@ class TestFields:
         item_id = world.outlook.create_event(MAIL, fields, organizer={"name": "B", "address": "b@example.com"})
         world.outlook.cancel_meeting(MAIL, item_id)
         item = await read(world, item_id)
-        assert [text(item, name) for name in ("attendees", "organizer", "cancelled")] == ["3", "", "1"]
+        assert [text(item, name) for name in ("organizer", "cancelled")] == ["", "1"]
+        # b@example.com organizes, and is no attendee although the list says so
+        assert item.fields["attendees"] == ("a@example.com|required|none|", "c@example.com|required|none|")
         assert (await walk(world)).items[item_id].fields == item.fields
 
     async def test_all_day_in_any_zone(self, world: CalendarWorld) -> None:

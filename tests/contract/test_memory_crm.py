@@ -14,6 +14,7 @@ from sync.sides.memory_events import held_span
 from sync.spans import server_holds
 from tests.contract.crm_contract import CrmContract
 from tests.contract.event_contract import EventContract
+from tests.contract.task_contract import TaskContract
 
 
 class MemoryWorld:
@@ -24,9 +25,16 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
         self.crm = MemoryCrm(lambda: self.time, owners=frozenset(self.owners))
+        self.addresses = {owner: f"{owner}@crm.example" for owner in self.owners}
+        self.crm.people |= self.addresses
 
     def add(self, kind: Kind, fields: Mapping[str, str], owner: str) -> str:
-        return self.crm.add(kind, owner, fields).id
+        record = self.crm.add(kind, owner, fields).id
+        self.crm.people[record] = fields.get("email", "").lower()
+        return record
+
+    def answer(self, record: str, invitee: str, answer: str) -> None:
+        self.crm.answer(record, invitee, answer)
 
     def edit(self, kind: Kind, record: str, fields: Mapping[str, str]) -> None:
         self.wait(1)
@@ -53,6 +61,10 @@ class TestMemoryPeople(CrmContract):
 
 
 class TestMemoryEvents(EventContract):
+    pass
+
+
+class TestMemoryTasks(TaskContract):
     pass
 
 

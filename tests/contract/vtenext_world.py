@@ -56,6 +56,7 @@ class VtenextWorld:
         ]
         first, second = self.back.add_users(people)
         self.owners = (first, second)
+        self.addresses = {first: "mario.rossi@crm.example", second: "anna.bianchi@crm.example"}
         self.rows = MemoryRows()
         self.sent: list[dict[str, str]] = []
         self.agents: set[str] = set()
@@ -65,6 +66,10 @@ class VtenextWorld:
 
     def now(self) -> datetime:
         return self.clock.now()
+
+    def answer(self, record: str, invitee: str, answer: str) -> None:
+        """An invitee answers in the CRM."""
+        self.back.answer(record, invitee, {"none": "0", "declined": "1", "accepted": "2"}[answer])
 
     def gate(self) -> StoreLoginGate:
         return StoreLoginGate(self.rows, self.now, sleep=_turn)
@@ -104,6 +109,8 @@ class VtenextWorld:
         row = typed(fields) if kind is Kind.EVENT else dict(fields)
         if kind is Kind.EVENT:
             row = {"activitytype": "Call", "eventstatus": "Planned", **row}
+        if kind is Kind.TASK:
+            row = {"activitytype": "Task", **row}
         return self.back.add_records(MODULES[kind], [{**row, "assigned_user_id": owner}])[0]
 
     def edit(self, kind: Kind, record: str, fields: Mapping[str, str]) -> None:

@@ -33,7 +33,13 @@ EMULATORS = ("vtenext", "graph", "entra")
 CRM_USER = "svc.sync"
 CRM_KEY = "svc.sync.key"  # what the emulated vtenext gives its service user: no secret
 CLIENT_ID = "22222222-3333-4444-8555-666666666666"
-ROLES = ("Contacts.ReadWrite", "Calendars.ReadWrite", "User.Read.All")
+ROLES = (
+    "Contacts.ReadWrite",
+    "Calendars.ReadWrite",
+    "Tasks.ReadWrite.All",
+    "MailboxSettings.ReadWrite",
+    "User.Read.All",
+)
 AZURITE_ACCOUNT = "devstoreaccount1"
 # The key that Microsoft publishes for every Azurite: no secret.
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="

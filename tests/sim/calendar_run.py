@@ -33,9 +33,9 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
             for calendar in world.calendars.values():
                 calendar.forgotten = len(calendar.log) + 1
         await world.attempt(_accident(dice, 90))
-        if dice.random() < 0.3:
-            story.act(dice.randrange(1, 4))
-            await world.attempt(_accident(dice, 60))
+        if dice.random() < 0.5:
+            story.act(dice.randrange(0, 3))
+            await world.attempt(_accident(dice, 120))  # what is made in two steps, a series of the CRM, is made now
     last = await world.settle(8)
     return found + await calendar_violations(story, last)
 

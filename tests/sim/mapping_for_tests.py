@@ -12,6 +12,7 @@ from mapping.contacts import CONTACTS
 from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import translator
+from mapping.tasks import TaskTranslator
 from sync.events import event_translator
 from sync.model import Kind
 
@@ -35,4 +36,5 @@ def translators() -> dict[Kind, Translator]:
         Kind.CONTACT: translator(CONTACTS, catalog("Contacts")),
         Kind.COMPANY: translator(COMPANIES, catalog("Accounts")),
         Kind.EVENT: event_translator(ROME),
+        Kind.TASK: TaskTranslator(),
     }

@@ -13,6 +13,8 @@ import sync.record
 import sync.recurring
 import sync.run
 import sync.sweep
+import sync.tasks
+import sync.todo
 from mapping.calendar import EventTranslator
 from mapping.translate import CardTranslator
 from sync.store.ledger import drop_intent, drop_pending
@@ -64,6 +66,18 @@ def _never(*anything):  # type: ignore[no-untyped-def]
     return False
 
 
+def _all_that_a_member_says(context):  # type: ignore[no-untyped-def]
+    return context
+
+
+def _follow_nothing(new, stamped, gone, tools):  # type: ignore[no-untyped-def]
+    return {}
+
+
+def _as_planned(action, context):  # type: ignore[no-untyped-def]
+    return action
+
+
 async def _begin_without_baseline(point, owners, tools):  # type: ignore[no-untyped-def]
     return point
 
@@ -82,7 +96,6 @@ PLANTS: Mapping[str, list[Plant]] = {
 }
 
 CALENDAR_PLANTS: Mapping[str, list[Plant]] = {
-    "skip the intent of a series": [(sync.recurring, "put_intent", _skip_the_intent)],
     "skip the intent of an event": [(sync.apply, "put_intent", _skip_the_intent)],
     "touch the past": [(sync.events, "_over", _never)],
     "show private events": [(sync.events, "is_private", _never)],
@@ -94,3 +107,16 @@ CALENDAR_PLANTS: Mapping[str, list[Plant]] = {
     ],
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
 }
+
+TASK_PLANTS: Mapping[str, list[Plant]] = {
+    "skip the intent of a task": [(sync.apply, "put_intent", _skip_the_intent)],
+    "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
+    "lose tasks that are moved": [(sync.todo, "_successors", _follow_nothing)],
+    "miss lists that went": [(sync.todo, "_claim_lists", _claim_nothing)],
+    "take all that a member says": [(sync.tasks, "_as_member", _all_that_a_member_says)],
+    "forget the stand-ins": [(sync.tasks, "_finished", _as_planned)],
+    "take To Do's answer for an echo": [(sync.record, "_says_more", _never)],
+    "export what was there before": [(sync.calendar, "begin", _begin_without_baseline)],
+}
+SERIES_PLANT: list[Plant] = [(sync.recurring, "put_intent", _skip_the_intent)]
+"""Found at one crash point only: seeds hit it too seldom."""

@@ -1,6 +1,6 @@
 """The seeded simulator: `python -m tests.sim.run --seeds 5000 [--first N] [--workers 2]`.
 
-Each seed is two stories, of people and of calendars:
+Each seed is four stories, of people, of calendars, of tasks and of meetings:
 a first fill, people acting on both sides, one accident (a crash at a random operation, a refused call, a lost answer, a busy
 server, a forgotten delta cursor), quiet ticks, then the properties. Prints every violation with its seed; exit code 1 if there is one.
 """
@@ -16,9 +16,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.sim.calendar_points import CALENDAR_SCENARIOS, every_calendar_point
 from tests.sim.calendar_run import play_calendar
+from tests.sim.meeting_run import play_meetings
 from tests.sim.points import SCENARIOS, every_point
 from tests.sim.properties import violations
 from tests.sim.story import Story
+from tests.sim.task_points import TASK_SCENARIOS, every_task_point
+from tests.sim.task_run import play_tasks
 from tests.sim.world import Accident, World
 
 ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
@@ -58,10 +61,15 @@ def _forget_cursors(world: World) -> None:
 
 
 def play_many(seeds: range) -> list[tuple[str, list[str]]]:
-    """Violations by seed, of a range of seeds: a story of people and a story of calendars each."""
+    """Violations by seed, of a range of seeds: a story of people, one of calendars, one of tasks and one of meetings each."""
     found = []
     for seed in seeds:
-        for name, tell in (("people", play), ("calendar", play_calendar)):
+        for name, tell in (
+            ("people", play),
+            ("calendar", play_calendar),
+            ("tasks", play_tasks),
+            ("meetings", play_meetings),
+        ):
             try:
                 wrong = asyncio.run(tell(seed))
             except Exception as error:
@@ -76,7 +84,11 @@ def play_points(number: int) -> tuple[str, list[str]]:
     if number < len(SCENARIOS):
         act = SCENARIOS[number]
         return act.__name__, asyncio.run(every_point(act))
-    event = CALENDAR_SCENARIOS[number - len(SCENARIOS)]
+    number -= len(SCENARIOS)
+    if number >= len(CALENDAR_SCENARIOS):
+        task = TASK_SCENARIOS[number - len(CALENDAR_SCENARIOS)]
+        return f"{task.__name__} (tasks)", asyncio.run(every_task_point(task))
+    event = CALENDAR_SCENARIOS[number]
     return f"{event.__name__} (calendar)", asyncio.run(every_calendar_point(event))
 
 
@@ -89,7 +101,7 @@ def main() -> int:
     started = time.monotonic()
     last = options.first + options.seeds
     ranges = [range(first, min(first + 50, last)) for first in range(options.first, last, 50)]
-    scenarios = len(SCENARIOS) + len(CALENDAR_SCENARIOS)
+    scenarios = len(SCENARIOS) + len(CALENDAR_SCENARIOS) + len(TASK_SCENARIOS)
     wrong = 0
     with ProcessPoolExecutor(options.workers) as pool:
         for number, found in enumerate(pool.map(play_many, ranges), 1):
@@ -99,7 +111,7 @@ def main() -> int:
             if number % 10 == 0:
                 seconds = time.monotonic() - started
                 print(f"{number * 50} seeds, {wrong} with violations, {seconds:.0f} s", file=sys.stderr)
-        told = f"{options.seeds} seeds of people and of calendars"
+        told = f"{options.seeds} seeds of people, of calendars, of tasks and of meetings"
         print(f"{told}, {wrong} with violations, {time.monotonic() - started:.0f} s", flush=True)
         for name, messages in pool.map(play_points, range(scenarios)):
             wrong += len(messages)

@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
+from sync.model import Family
 from tests.sim.calendar_points import CALENDAR_SCENARIOS, every_calendar_point
 from tests.sim.calendar_points import Act as CalendarAct
 from tests.sim.calendar_run import play_calendar
-from tests.sim.plants import CALENDAR_PLANTS, PLANTS
+from tests.sim.meeting_run import play_meetings
+from tests.sim.plants import CALENDAR_PLANTS, PLANTS, SERIES_PLANT
 from tests.sim.points import SCENARIOS, Act, every_point
 from tests.sim.run import play
+from tests.sim.world import Accident, World
 
 SEEDS = 400
 BLOCK = 50
@@ -67,3 +70,36 @@ def test_a_bug_planted_in_calendars_is_found(name: str, monkeypatch: pytest.Monk
         except Exception:
             return
     pytest.fail("500 seeds did not notice it")
+
+
+async def _series_points() -> list[tuple[str, int, int]]:
+    """A series of the CRM is written to the mailbox in its second run: crashes at every operation of that one, and what came of it."""
+    wrong: list[tuple[str, int, int]] = []
+    for number in range(1, 60):
+        world = World({"19x1": "mailbox-a"}, family=Family.CALENDAR)
+        await world.connect()
+        await world.settle(2)
+        world.crm.add_series(
+            "19x1", {"subject": "s"}, [f"2026-12-{d:02d}T09:00Z/2026-12-{d:02d}T10:00Z" for d in (1, 8, 15)]
+        )
+        await world.attempt()
+        trace = (await world.attempt(Accident(number, "crash-after"))).trace
+        await world.settle(6)
+        records = sum(1 for record in world.crm.records.values() if not record.deleted)
+        series = sum(1 for event in world.calendars["mailbox-a"].events.values() if not event.deleted)
+        if (records, series) != (3, 1):
+            wrong.append((trace[-1], records, series))
+    return wrong
+
+
+async def test_a_series_of_the_crm_survives_a_crash_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await _series_points() == []
+    for where, attribute, bug in SERIES_PLANT:
+        monkeypatch.setattr(where, attribute, bug)
+    assert await _series_points() != []
+
+
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_meeting_seeds(first: int) -> None:
+    wrong = {seed: found for seed in range(first, first + 25) if (found := asyncio.run(play_meetings(seed)))}
+    assert wrong == {}

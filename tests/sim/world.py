@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 
 from mapping import kind_of_card
 from mapping.model import Translator, Value
+from mapping.people import AddressBook
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Kind
-from sync.policy import CalendarPolicy, KindPolicy, default_kinds
+from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, default_kinds
 from sync.run import Limits
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
-from sync.sides.memory import MemoryCalendar, MemoryCrm, MemoryMailbox
+from sync.sides.memory import MemoryCalendar, MemoryCrm, MemoryMailbox, MemoryTodo
+from sync.sides.memory_meetings import MemoryOffice
 from sync.store.board import BoardStore
 from sync.store.memory import MemoryRows
 from sync.store.registry import Registry
@@ -30,6 +32,10 @@ from tests.sim.mapping_for_tests import translators
 
 ROME = ZoneInfo("Europe/Rome")
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def address_of(mailbox: str) -> str:
+    return f"{mailbox}@x.example"
 
 
 class Crash(BaseException):
@@ -89,7 +95,19 @@ class World:
         self.translators: Mapping[Kind, Translator] = {k: t for k, t in translators().items() if k in family.kinds}
         self.crm = MemoryCrm(self.now, self._wire)
         self.mailboxes = {m: MemoryMailbox(m, self.now, self._kind_of, self._wire) for m in users.values()}
-        self.calendars = {m: MemoryCalendar(m, self.now, self._wire) for m in users.values()}
+        self.office = MemoryOffice()
+        self.calendars = {
+            m: MemoryCalendar(m, self.now, self._wire, office=self.office, address=address_of(m))
+            for m in users.values()
+        }
+        self.office.calendars = {calendar.address: calendar for calendar in self.calendars.values()}
+        self.crm.people = {user: address_of(mailbox) for user, mailbox in users.items()}
+        self.mails = MailLimits()
+        self.things: dict[str, str] = {}  # resources without a mailbox: crm id -> category
+        self.rooms: set[str] = set()  # resources whose mailbox answers: crm ids
+        self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
+        self.groups: dict[str, Group] = {}
+        self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
         self.kinds = dict(kinds or default_kinds())
@@ -126,7 +144,26 @@ class World:
 
     async def setup(self) -> Setup:
         admin_user = next(iter(self.users))
-        return Setup(True, self.translators, self.users, self.admin_mailbox, admin_user, self.kinds, self.calendar)
+        return Setup(
+            True,
+            self.translators,
+            self.users,
+            self.admin_mailbox,
+            admin_user,
+            self.kinds,
+            self.calendar,
+            groups=self.groups,
+            people=self.book(),
+            mails=self.mails,
+        )
+
+    def book(self) -> AddressBook:
+        """Everybody who was ever a user, connected or not."""
+        addresses = {user: address for user, address in self.crm.people.items() if user.startswith("19x")}
+        things = dict.fromkeys(self.things, "")
+        return AddressBook(
+            {**addresses, **things}, addresses, frozenset(self.rooms), frozenset(self.things), self.things
+        )
 
     async def crm_side(self) -> Crm:
         return self.crm
@@ -136,6 +173,9 @@ class World:
 
     async def calendar_side(self, mailbox: str) -> Mailbox:
         return self.calendars[mailbox]
+
+    async def todo_side(self, mailbox: str) -> Mailbox:
+        return self.todos[mailbox]
 
     def worker(self) -> Worker:
         return Worker(
@@ -150,9 +190,18 @@ class World:
     async def tick(self) -> None:
         """Five minutes pass; the timer sweeps, then every mailbox runs until nothing is left to go on with."""
         self.time += timedelta(minutes=5)
+        for mailbox in sorted(self.full):
+            await self.registry.change_mailbox(mailbox, full=True)
+        self.full.clear()
         setup = await self.setup()
         tools = SweepTools(
-            await self.crm_side(), self.registry, self.translators, self.keys, setup.home_of, self.now, self.new_id
+            await self.crm_side(),
+            self.registry,
+            self.translators,
+            self.keys,
+            setup.homes_of_item,
+            self.now,
+            self.new_id,
         )
         try:
             await sweep(tools)
@@ -191,7 +240,7 @@ class World:
 
     @property
     def writes(self) -> int:
-        boxes = [*self.mailboxes.values(), *self.calendars.values()]
+        boxes = [*self.mailboxes.values(), *self.calendars.values(), *self.todos.values()]
         return self.crm.writes + sum(box.writes for box in boxes)
 
 
@@ -215,3 +264,6 @@ class _Sides:
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.calendar_side(mailbox)
+
+    async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        return await self.world.todo_side(mailbox)

@@ -191,7 +191,7 @@ async def test_one_mailbox_for_all(world: World) -> None:
     [
         ({"active": "yes"}, "active"),
         ({"kinds": {"contact": {"winner": "nobody"}}}, "kinds.contact.winner"),
-        ({"kinds": {"task": {}}}, "kinds.task"),
+        ({"kinds": {"journal": {}}}, "kinds.journal"),
         ({"client_secret": CLIENT}, "client_secret"),
         ({"tenant_id": "my tenant"}, "tenant_id"),
         ({"folder_name": " "}, "folder_name"),

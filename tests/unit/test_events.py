@@ -101,7 +101,6 @@ def test_a_new_event_of_the_mailbox_is_made_in_the_crm_even_when_it_is_over() ->
     [
         (event(cancelled="1"), {}, Reason.CANCELLED),
         (event(when=""), {}, Reason.NO_TIME),
-        (event(attendees="2"), {}, Reason.MEETING),
         (event(PAST), {"since": date(2026, 11, 20)}, Reason.BEFORE_START),
         (event(sensitivity="private"), {"private": PrivateEvents.NONE}, Reason.PRIVATE),
         (event(sensitivity="confidential"), {"private": PrivateEvents.NONE}, Reason.PRIVATE),
@@ -215,14 +214,6 @@ def test_deletions_travel_both_ways_while_it_is_to_come() -> None:
     assert plan(record(), GONE, here, link).side is Side.CRM
     again = plan(record(location="Milano"), GONE, here, link)
     assert isinstance(again, Create), "an edit beats a deletion"
-
-
-def test_a_meeting_with_attendees_is_not_written_to() -> None:
-    here = context()
-    link = linked(record(), event(attendees="1"), here)
-    assert plan(record(location="Milano"), event(attendees="1"), here, link) is None
-    assert isinstance(plan(CRM_GONE, event(attendees="1"), here, link), Unlink)
-    assert dict(plan(record(), event(LATER, attendees="1"), here, link).to_crm) == {"when~when": LATER}
 
 
 # what is private

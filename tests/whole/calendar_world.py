@@ -17,6 +17,7 @@ from emulators.graph.calendar import Calendar
 from emulators.graph.calendar import Event as Stored
 from emulators.graph.event_view import View
 from emulators.vtenext import VtenextEmulator
+from mapping.attendees import Attendee, attendees_value
 from mapping.model import Value
 from sync.events import record_uid
 from sync.model import Family, Gone, Item, Kind, Present, Proof, Side
@@ -205,6 +206,8 @@ class EmulatedCalendar:
     def _item(self, stored: Stored, slot: date | None) -> Item:
         read = self._view().item(stored, slot)
         fields: dict[str, Value] = {**_fields(read), "uid": record_uid(read["iCalUId"]), "slot": "0"}
+        guests = [Attendee(each["emailAddress"]["address"], each["type"]) for each in read["attendees"]]
+        fields["attendees"] = attendees_value(guests)
         id_, master = stored.immutable_id, ""
         if slot is not None:
             zone = series.zone_of(stored.times, series.rule_of(stored))
@@ -277,7 +280,6 @@ def _fields(read: Mapping[str, Any]) -> dict[str, str]:
         "sensitivity": read["sensitivity"],
         "importance": read["importance"],
         "reminder": str(read["reminderMinutesBeforeStart"]) if read["isReminderOn"] else "",
-        "attendees": str(len(read["attendees"]) or ""),
         "when": when,
         "zone": read["originalStartTimeZone"],
         "organizer": "1" if read["isOrganizer"] else "",

@@ -33,7 +33,7 @@ from tests.sim.mapping_for_tests import translators
 from tests.sim.world import START, Accident, Process, World
 
 MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
-NAMES = ("anna", "bruno")
+NAMES = ("anna", "bruno", "carla", "dario")
 
 
 class Accidents(httpx.AsyncBaseTransport):
@@ -60,6 +60,7 @@ class EmulatedCrm:
 
     def __init__(self, emulator: VtenextEmulator) -> None:
         self._emulator = emulator
+        self.people: dict[str, str] = {}
 
     @property
     def records(self) -> dict[str, Record]:

@@ -1,4 +1,4 @@
-"""Microsoft Graph as a side: the people and the calendar of one mailbox, over msgraph-sdk.
+"""Microsoft Graph as a side: the people, the calendar and the tasks of one mailbox, over msgraph-sdk.
 
     answers      what came back, as data                     throttle   lanes, cap, quota, pauses
     credentials  the application's sign-in                    client     one request (imports the SDK when it is built)
@@ -8,8 +8,12 @@
     contacts     the Mailbox protocol for people
     events       event <-> item                               window     how far is looked; the cursor
     occurrences  a series, occurrence by occurrence           masters    series read from their masters
+    people       who takes part in an event                   categories  colours of categories
     events_reading  what became of an event                   event_writes  writes, occurrences one by one
+    event_answers  answers to invitations, after the writes
     calendar     the Mailbox protocol for the calendar
+    todo_tasks   task <-> item                                todo_lists   the cursor of lists and tasks
+    todo         the Mailbox protocol for tasks
 
 Importing this package imports neither msgraph nor azure.
 """
@@ -20,6 +24,7 @@ from sync.sides.graph.contacts import GraphMailbox, open_mailbox
 from sync.sides.graph.credentials import Tokens, application_tokens
 from sync.sides.graph.folders import resolve_user
 from sync.sides.graph.throttle import Throttle
+from sync.sides.graph.todo import GraphTodo, open_todo
 from sync.sides.graph.window import Horizon
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "GraphCalendar",
     "GraphConnection",
     "GraphMailbox",
+    "GraphTodo",
     "Horizon",
     "Throttle",
     "Tokens",
@@ -34,5 +40,6 @@ __all__ = [
     "connect",
     "open_calendar",
     "open_mailbox",
+    "open_todo",
     "resolve_user",
 ]

@@ -36,7 +36,13 @@ class Part:
 
 
 async def run_parts(
-    connection: GraphConnection, mailbox: str, parts: Sequence[Part], *, where: str, repeatable: bool = False
+    connection: GraphConnection,
+    mailbox: str,
+    parts: Sequence[Part],
+    *,
+    where: str,
+    repeatable: bool = False,
+    ids: str = IMMUTABLE,
 ) -> list[Answer | Failure]:
     """Execute the parts, at most 20 at a time; what became of each, in their order.
 
@@ -50,7 +56,7 @@ async def run_parts(
         chained = breaks < BREAKS
         now = [left.popleft() for _ in range(min(len(left), LARGEST if chained else LANES))]
         try:
-            answers = await _request(connection, mailbox, [parts[i] for i in now], chained, where, repeatable)
+            answers = await _request(connection, mailbox, [parts[i] for i in now], chained, where, repeatable, ids)
         except SyncError as error:
             if not done:
                 raise
@@ -77,9 +83,15 @@ async def run_parts(
 
 
 async def _request(
-    connection: GraphConnection, mailbox: str, parts: Sequence[Part], chained: bool, where: str, repeatable: bool
+    connection: GraphConnection,
+    mailbox: str,
+    parts: Sequence[Part],
+    chained: bool,
+    where: str,
+    repeatable: bool,
+    ids: str,
 ) -> list[Answer | Failure] | Failure:
-    requests = [_json(number, part, chained) for number, part in enumerate(parts)]
+    requests = [_json(number, part, chained, ids) for number, part in enumerate(parts)]
     answer = await connection.send(
         "POST",
         "/$batch",
@@ -89,6 +101,7 @@ async def _request(
         cost=len(parts),
         lanes=1 if chained else len(parts),
         repeatable=repeatable,
+        ids=ids,
     )
     if isinstance(answer, Failure):
         return answer
@@ -99,8 +112,8 @@ async def _request(
     return found
 
 
-def _json(number: int, part: Part, chained: bool) -> dict[str, Any]:
-    headers = {"Prefer": IMMUTABLE}
+def _json(number: int, part: Part, chained: bool, ids: str) -> dict[str, Any]:
+    headers = {"Prefer": ids} if ids else {}
     if part.if_match:
         headers["If-Match"] = part.if_match
     request: dict[str, Any] = {"id": str(number), "method": part.method, "url": part.url, "headers": headers}

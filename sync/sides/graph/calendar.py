@@ -7,7 +7,7 @@ what an event means in the CRM, is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,10 @@ from sync.model import Item, Present, Unread
 from sync.sides.base import CursorLost, Page, Result, Write
 from sync.sides.graph.answers import missing
 from sync.sides.graph.batch import LARGEST
+from sync.sides.graph.categories import MasterCategories
 from sync.sides.graph.client import GraphConnection
 from sync.sides.graph.delta import PAGE, DeltaPage, delta_pages
-from sync.sides.graph.event_writes import EventsWriter
+from sync.sides.graph.event_answers import write_events
 from sync.sides.graph.events import SINGLE, is_whole, item_of, series_of
 from sync.sides.graph.events_reading import EventsReader
 from sync.sides.graph.masters import SeriesReader
@@ -60,6 +61,7 @@ class GraphCalendar:
         self._requests = MailboxRequests(connection, user_id)
         self._masters = SeriesReader(self._requests)
         self._reader = EventsReader(self._requests, self._masters)
+        self._categories = MasterCategories(self._requests)
 
     def afresh(self, cursor: str) -> str | None:
         """See `Mailbox.afresh`. A cursor that Graph forgot is good enough: only its own part is read."""
@@ -108,8 +110,11 @@ class GraphCalendar:
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""
-        writer = EventsWriter(self._requests, self._masters, self._reader.look, self._zone, writes)
-        return await writer.run()
+        return await write_events(self._requests, self._masters, self._reader.look, self._zone, writes)
+
+    async def colour(self, categories: Mapping[str, str]) -> Failure | None:
+        """See `Mailbox.colour`. The master list is read once per object."""
+        return await self._categories.ensure(categories)
 
     # listing -------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BASE_URL = "https://graph.microsoft.com/v1.0"
 USER_AGENT = "vtenext-m365-sync/1.0"
 IMMUTABLE = 'IdType="ImmutableId"'
+ORDINARY = ""
+"""The wish for ids: everywhere immutable ones but in To Do, which knows none (BEHAVIOUR 2.6, 5.2)."""
 THROTTLED_TRIES = 3
 AGAIN_AFTER = 1.0
 """Seconds before a request that may be repeated is repeated."""
@@ -71,12 +73,13 @@ class GraphConnection:
         mailbox: str = "",
         prefer: tuple[str, ...] = (),
         again: frozenset[int] = PASSING,
+        ids: str = IMMUTABLE,
     ) -> Answer | Failure:
         """GET. Repeated once, after a second, when the status is one of `again`."""
-        answer = await self.send("GET", url, where=where, mailbox=mailbox, prefer=prefer, repeatable=True)
+        answer = await self.send("GET", url, where=where, mailbox=mailbox, prefer=prefer, repeatable=True, ids=ids)
         if isinstance(answer, Failure) and answer.status in again and not asks_for_patience(answer):
             await self._sleep(AGAIN_AFTER)
-            answer = await self.send("GET", url, where=where, mailbox=mailbox, prefer=prefer, repeatable=True)
+            answer = await self.send("GET", url, where=where, mailbox=mailbox, prefer=prefer, repeatable=True, ids=ids)
         return answer
 
     async def send(
@@ -91,6 +94,7 @@ class GraphConnection:
         cost: int = 1,
         lanes: int = 1,
         repeatable: bool = False,
+        ids: str = IMMUTABLE,
     ) -> Answer | Failure:
         """One request; `url` is relative to the version root, or a link that Graph gave us. A token refused is renewed once.
 
@@ -105,7 +109,7 @@ class GraphConnection:
             tries += 1
             generation = self._tokens.generation
             async with self.throttle.slot(mailbox, cost=cost, lanes=lanes):
-                answer = await self._once(method, target, content, prefer, where)
+                answer = await self._once(method, target, content, (ids, *prefer), where)
             if isinstance(answer, Answer):
                 return answer
             if answer.status == 401 and not renewed:
@@ -162,11 +166,13 @@ class GraphConnection:
 
     def _headers(self, content: bytes | None, prefer: tuple[str, ...]) -> dict[str, str]:
         headers = {
-            "Prefer": ", ".join((IMMUTABLE, *prefer)),
+            "Prefer": ", ".join(wish for wish in prefer if wish),
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
             "client-request-id": self._new_id(),
         }
+        if not headers["Prefer"]:
+            del headers["Prefer"]
         if content is not None:
             headers["Content-Type"] = "application/json"
         return headers

@@ -81,13 +81,17 @@ class GraphMailbox:
             for key, each in found.items()
         }
 
+    async def colour(self, categories: Mapping[str, str]) -> Failure | None:
+        """See `Mailbox.colour`: nothing to do here."""
+        return None
+
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""
         results: dict[int, Result] = {}
         parts: dict[int, Part] = {}
         doomed = await self._look([write.expected.id for write in writes if isinstance(write, Remove)])
         for index, write in enumerate(writes):
-            settled = _before_delete(write, doomed) if isinstance(write, Remove) else None
+            settled = before_delete(write, doomed) if isinstance(write, Remove) else None
             if settled is None:
                 parts[index] = self._part(write)
             else:
@@ -165,7 +169,7 @@ class GraphMailbox:
         return self._requests.path(f"contacts/{quote(item_id, safe='')}")
 
 
-def _before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failure]) -> Result | None:
+def before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failure]) -> Result | None:
     """None when it may be deleted. DELETE ignores If-Match (BEHAVIOUR 5.1), so what it is now is compared here."""
     now = seen[write.expected.id]
     if isinstance(now, Gone):

@@ -1,4 +1,4 @@
-"""The changes of one contact folder, or of a window of the calendar, as Graph's delta query tells them.
+"""The changes of one contact folder, a list of tasks, or a window of the calendar, as Graph's delta query tells them.
 
 A round is the initial request (or the stored link), then each nextLink until the deltaLink; pages may be empty (BEHAVIOUR 2.1).
 Removals are claims: what was moved away, left the window or is only replayed looks the same. Knows nothing of items.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sync.errors import Cause, Failure, RetryLater, classify
 from sync.sides.base import CursorLost
 from sync.sides.graph.answers import Json
-from sync.sides.graph.client import PASSING, GraphConnection
+from sync.sides.graph.client import IMMUTABLE, PASSING, GraphConnection
 
 PAGE = 200
 LOST = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired", "fullsyncrequired"})
@@ -36,6 +36,7 @@ async def delta_pages(
     entity: str,
     where: str,
     prefer: tuple[str, ...],
+    ids: str = IMMUTABLE,
 ) -> AsyncIterator[DeltaPage]:
     """All pages of one round, from the request `first` or from a stored link; of entities of this type only.
 
@@ -47,10 +48,10 @@ async def delta_pages(
     url, resumed = (first, False) if link is None else (link, True)
     told: dict[str, str] = {}
     while True:
-        answer = await connection.read(url, where=where, mailbox=user, prefer=prefer, again=PASSING | {404})
+        answer = await connection.read(url, where=where, mailbox=user, prefer=prefer, again=PASSING | {404}, ids=ids)
         if isinstance(answer, Failure):
             raise _meaning(answer, resumed)
-        page = _page(answer.body, told, f"#microsoft.graph.{entity}")
+        page = _page(answer.body, told, f"#microsoft.graph.{entity}".lower())
         yield page
         if page.link:
             return

@@ -2,7 +2,8 @@
 
 Exchange keeps a series as one thing: each changed occurrence moves the version of all the others (BEHAVIOUR 5.1, derived). So before
 each change of an occurrence its present content is compared with what was planned on, and its present version goes into If-Match;
-cancellations, whose DELETE ignores If-Match, go together. Nothing is ever sent twice, attendees are never sent at all.
+cancellations, whose DELETE ignores If-Match, go together. Nothing is ever sent twice, and never a field that was not asked for: most make Exchange
+mail the attendees.
 """
 
 from __future__ import annotations
@@ -28,12 +29,11 @@ from sync.sides.graph.answers import (
     not_sent,
 )
 from sync.sides.graph.batch import Part
-from sync.sides.graph.events import SELECT, ended_at, event_of, fields_of, item_of, split_id, version_of
+from sync.sides.graph.events import ended_at, event_of, fields_of, item_of, split_id, version_of
 from sync.sides.graph.events_reading import Seen
 from sync.sides.graph.masters import SeriesReader
-from sync.sides.graph.occurrences import Series, slot_in
+from sync.sides.graph.occurrences import Series, own_instance
 from sync.sides.graph.requests import MailboxRequests
-from sync.sides.graph.window import around_start
 
 WHERE = "events.write"
 UNTIL = "until"
@@ -188,20 +188,16 @@ class EventsWriter:
 
     async def _find(self, turns: Sequence[_Turn]) -> None:
         """Graph's own ids and versions of the occurrences: they are asked for around the time that they are known to have."""
-        known = [turn for turn in turns if turn.write.expected.fields.get("when")]
-        answers = await self._requests.fetch([self._around(turn) for turn in known], where="series.find")
-        for turn, answer in zip(known, answers, strict=True):
-            if isinstance(answer, Failure):
-                turn.trouble = answer
-                continue
-            turn.instances = list(answer.body.get("value") or ())
-            following = str(answer.body.get("@odata.nextLink") or "")
-            async for page in self._requests.listing(following, where="series.find"):
-                turn.instances += page
-
-    def _around(self, turn: _Turn) -> str:
-        query = around_start(str(turn.write.expected.fields["when"]))
-        return f"{self._path(turn.master)}/instances?{query}&$select={','.join(SELECT)}&$top=50"
+        expected = [turn.write.expected for turn in turns]
+        found = await self._masters.around(
+            {each.id: when for each in expected if (when := str(each.fields.get("when", "")))}
+        )
+        for turn in turns:
+            instances = found.get(turn.write.expected.id, [])
+            if isinstance(instances, Failure):
+                turn.trouble = instances
+            else:
+                turn.instances = instances
 
     def _days(self, now: Sequence[_Turn]) -> dict[str, tuple[date, date]]:
         """The slots of interest: those to be written now and those written last."""
@@ -230,8 +226,7 @@ class EventsWriter:
             return Done(None) if gone and isinstance(write, Remove) else Refused(conflict(WHERE))
         if present.version != write.expected.version and present.fields != write.expected.fields:
             return Refused(conflict(WHERE))
-        own = next((each for each in turn.instances if slot_in(read.master, each) == turn.slot), None)
-        own = own or read.changed.get(turn.slot)
+        own = own_instance(read, turn.slot, turn.instances)
         if own is None:
             return Refused(turn.trouble or conflict(WHERE))
         if isinstance(write, Remove):

@@ -1,8 +1,8 @@
 """An event of Graph as an `Item`, and fields of an `Item` as an event of Graph. Pure.
 
 Fields are all text, under the names that every part of the calendar uses: what Graph nests (location, body, reminder) is flat, start, end
-and all-day are one canonical span (`when`). Attendees are counted, never read and never sent: whoever writes them makes Exchange
-send mails (BEHAVIOUR 7.2).
+and all-day are one canonical span (`when`). Only what is named is ever sent, attendees above all: whoever writes them makes Exchange
+send mails (BEHAVIOUR 7.2). What is about people is read in `people`; an answer is no part of an event's body, see `event_answers`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sync import series, spans
 from sync.model import Item, Kind, Side, Value
 from sync.sides.graph.answers import Json, seconds
+from sync.sides.graph.people import SHOWN, attendees_body, categories_body, people_of
 from sync.sides.graph.stamps import stamp_of, stamped
 
 SELECT = (
@@ -36,13 +37,12 @@ SELECT = (
     "isAllDay",
     "originalStartTimeZone",
     "iCalUId",
-    "attendees",
-    "isOrganizer",
     "isOnlineMeeting",
     "isCancelled",
     "lastModifiedDateTime",
+    *SHOWN,
 )
-WHOLE = frozenset({"type", "subject", "location", "body", "sensitivity", "start", "end", "isAllDay", "iCalUId"})
+WHOLE = frozenset({"type", "subject", "location", "body", "sensitivity", "start", "end", "isAllDay", "iCalUId", *SHOWN})
 """What a whole event always shows: a delta may hold only what changed, and stubs hold next to nothing (BEHAVIOUR 2.4)."""
 
 MASTER = "seriesMaster"
@@ -107,10 +107,9 @@ def fields_of(event: Json) -> dict[str, Value]:
         "zone": zone.key if zone else "",
         "uid": event.get("iCalUId") or "",
         "slot": "0",
-        "attendees": str(len(event.get("attendees") or ()) or ""),
-        "organizer": _flag(event, "isOrganizer"),
         "online": _flag(event, "isOnlineMeeting"),
         "cancelled": _flag(event, "isCancelled"),
+        **people_of(event),
     }
     if event.get("type") == MASTER:
         fields["rule"] = rule_text(event)
@@ -164,6 +163,10 @@ def event_of(fields: Mapping[str, Value], home: ZoneInfo, stamp: str = "") -> di
                     event["reminderMinutesBeforeStart"] = int(str(value))
             case "when":  # all three together, all-day as midnights (BEHAVIOUR 7.2)
                 event.update(spans.to_graph(spans.read_span(str(value)), zone))
+            case "attendees":
+                event["attendees"] = attendees_body(value)
+            case "categories":
+                event["categories"] = categories_body(value)
             case "rule":
                 event["recurrence"] = recurrence_of(str(value), spans.read_span(_text(fields, "when")), zone)
             case "zone":

@@ -59,7 +59,7 @@ class EventsReader:
         parted = {key: split_id(key) for key in ids}
         found, masters = await self._events([key for key, (_, slot) in parted.items() if slot is None])
         slots = {key: (master, slot) for key, (master, slot) in parted.items() if slot is not None}
-        read = await self._masters.read(_days(slots, masters))
+        read = await self._masters.read(days_of(slots, masters))
         for key, (master, slot) in slots.items():
             found[key] = occurrence(key, slot, read[master])
         whens = {each.series or each.id: str(each.fields["when"]) for each in found.values() if isinstance(each, Item)}
@@ -140,7 +140,7 @@ def _doubtful(seen: Seen) -> bool:
     return isinstance(seen, Gone) or (isinstance(seen, Failure) and seen.status in {404, 410})
 
 
-def _days(slots: Mapping[str, tuple[str, date]], masters: Mapping[str, Json]) -> dict[str, Days]:
+def days_of(slots: Mapping[str, tuple[str, date]], masters: Mapping[str, Json]) -> dict[str, Days]:
     """Which slots of which series are of interest; of a master itself its first year."""
     days: dict[str, Days] = {key: (start_of(each), start_of(each) + YEAR) for key, each in masters.items()}
     for master, slot in slots.values():

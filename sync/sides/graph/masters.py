@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from sync.errors import Failure
 from sync.sides.graph.answers import Answer, Json
-from sync.sides.graph.events import SELECT
+from sync.sides.graph.events import SELECT, split_id
 from sync.sides.graph.occurrences import Series, by_slot, reach, read_master
 from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.stamps import EXPAND, PROPERTY
-from sync.sides.graph.window import utc
+from sync.sides.graph.window import around_start, utc
 
 Days = tuple[date, date]
 
@@ -52,6 +52,17 @@ class SeriesReader:
                 to_list[key] = answer.body
         return found | await self._listed(to_list, days)
 
+    async def around(self, whens: Mapping[str, str]) -> dict[str, list[Json] | Failure]:
+        """Graph's own occurrences, with their ids and versions, near those of ours (`master|slot` -> when it takes place)."""
+        urls = []
+        for key, when in whens.items():
+            query = f"{around_start(when)}&$select={_FIELDS}&$top=50"
+            urls.append(f"{self._path(split_id(key)[0])}/instances?{query}")
+        found: dict[str, list[Json] | Failure] = {}
+        for key, answer in zip(whens, await self._requests.fetch(urls, where="series.find"), strict=True):
+            found[key] = answer if isinstance(answer, Failure) else await self._pages(answer, "series.find")
+        return found
+
     async def _masters(self, ids: Mapping[str, Days] | list[str], query: str) -> dict[str, Answer | Failure]:
         urls = [f"{self._path(key)}?{query}" for key in ids]
         return dict(zip(ids, await self._requests.fetch(urls, where="series.get"), strict=True))
@@ -70,12 +81,16 @@ class SeriesReader:
             if isinstance(answer, Failure):
                 found[key] = answer
                 continue
-            instances = list(answer.body.get("value") or ())
-            following = str(answer.body.get("@odata.nextLink") or "")
-            async for page in self._requests.listing(following, where="series.list"):
-                instances += page
+            instances = await self._pages(answer, "series.list")
             found[key] = Series(master, self._requests.user, listed=by_slot(master, instances))
         return found
+
+    async def _pages(self, first: Answer, where: str) -> list[Json]:
+        """What this page shows and those that follow it."""
+        shown = list(first.body.get("value") or ())
+        async for page in self._requests.listing(str(first.body.get("@odata.nextLink") or ""), where=where):
+            shown += page
+        return shown
 
     def _path(self, master: str) -> str:
         return self._requests.path(f"events/{quote(master, safe='')}")

@@ -15,6 +15,7 @@ from sync import series, spans
 from sync.model import Item, Kind, Side, Value
 from sync.sides.graph.answers import Json, seconds
 from sync.sides.graph.events import MASTER, fields_of, occurrence_id, version_of, when_of, zone_of
+from sync.sides.graph.people import SHOWN
 from sync.sides.graph.stamps import stamp_of
 
 DAY = timedelta(days=1)
@@ -33,10 +34,9 @@ INHERITED = (
     "reminderMinutesBeforeStart",
     "isAllDay",
     "originalStartTimeZone",
-    "attendees",
-    "isOrganizer",
     "isOnlineMeeting",
     "isCancelled",
+    *SHOWN,
 )
 """What an exception that does not say so has from its master (BEHAVIOUR 2.4)."""
 
@@ -143,6 +143,12 @@ def rule_of(master: Json) -> series.Rule | None:
 def by_slot(master: Json, occurrences: Iterable[Json]) -> dict[date, Json]:
     """Occurrences or exceptions by the slot that each has."""
     return {slot_in(master, each): each for each in occurrences}
+
+
+def own_instance(series_: Series, slot: date, instances: Iterable[Json]) -> Json | None:
+    """Graph's own event for this slot, among those that it listed or as an exception."""
+    found = next((each for each in instances if slot_in(series_.master, each) == slot), None)
+    return found or series_.changed.get(slot)
 
 
 def slot_in(master: Json, occurrence: Json) -> date:

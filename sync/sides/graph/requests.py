@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sync.errors import Failure, SyncError, classify
 from sync.sides.graph.answers import Answer, Json, not_sent, of_the_mailbox
 from sync.sides.graph.batch import LARGEST, Part, run_parts
-from sync.sides.graph.client import GraphConnection
+from sync.sides.graph.client import IMMUTABLE, GraphConnection
 from sync.sides.graph.folders import expect, user_path
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ class MailboxRequests:
 
     connection: GraphConnection
     user: str
+    ids: str = IMMUTABLE
 
     def path(self, rest: str) -> str:
         """`/users/{...}/rest`."""
@@ -37,7 +38,10 @@ class MailboxRequests:
         """
         batches = [parts[start : start + LARGEST] for start in range(0, len(parts), LARGEST)]
         outcomes = await _all(
-            [run_parts(self.connection, self.user, batch, where=where, repeatable=repeatable) for batch in batches]
+            [
+                run_parts(self.connection, self.user, batch, where=where, repeatable=repeatable, ids=self.ids)
+                for batch in batches
+            ]
         )
         errors = [each for each in outcomes if isinstance(each, SyncError)]
         if errors and len(errors) == len(outcomes):
@@ -63,7 +67,7 @@ class MailboxRequests:
     async def listing(self, url: str, *, where: str, prefer: tuple[str, ...] = ()) -> AsyncIterator[Sequence[Json]]:
         """A listing, page by page, every wish on every page. Raises what a failure means for the mailbox."""
         while url:
-            body = expect(await self.connection.read(url, where=where, mailbox=self.user, prefer=prefer))
+            body = expect(await self.connection.read(url, where=where, mailbox=self.user, prefer=prefer, ids=self.ids))
             yield list(body.get("value") or ())
             url = str(body.get("@odata.nextLink") or "")
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sync.model import Item, Kind, Present
 from sync.sides.base import NaturalKey, Page, Result, Write
-from sync.sides.vtenext import changes, presence, search, writes
+from sync.sides.vtenext import changes, presence, search, tasks, writes
 from sync.sides.vtenext.client import VtenextClient
 from sync.sides.vtenext.directory import Owners
 from sync.sides.vtenext.events import PLANNED_MEETING, NewEvent
@@ -22,7 +22,7 @@ from sync.sides.vtenext.wire import Denied
 
 
 class VtenextCrm:
-    """Contacts, Accounts and Events of one vtenext. `fields`: the CRM fields that are mapped, by kind; of an event all is read anyway.
+    """Contacts, Accounts, Events and tasks of one vtenext. `fields`: the CRM fields that are mapped, by kind; of the last two all is read anyway.
 
     `account_stamp_field` carries our token on Accounts unless it is mapped; `contact_stamp_field` is a custom field that an admin names
     for it, '' = contacts carry none. `new_event`: type and status of the events that we create.
@@ -37,7 +37,7 @@ class VtenextCrm:
         contact_stamp_field: str = "",
         new_event: NewEvent = PLANNED_MEETING,
     ) -> None:
-        stamps = {Kind.COMPANY: account_stamp_field, Kind.CONTACT: contact_stamp_field}
+        stamps = {Kind.COMPANY: account_stamp_field, Kind.CONTACT: contact_stamp_field, Kind.TASK: tasks.UID}
         self._client = client
         self._reader = Reader(client, fields, stamps)
         self._owners = Owners(client)
@@ -60,7 +60,8 @@ class VtenextCrm:
         with self._reading():
             wanted = [equals(OWNER, owner)] if owner else []
             if ending_after:
-                wanted.append(search.ending_after(ending_after, await self._reader.zone()))
+                coming = search.ending_after(ending_after, await self._reader.zone())
+                wanted.append(tasks.OPEN if kind is Kind.TASK else coming)
             async for ids in self._reader.ids(kind, [" and ".join(wanted)] if wanted else []):
                 yield ids
 
@@ -79,6 +80,10 @@ class VtenextCrm:
     async def created_since(self, kind: Kind, since: str) -> list[Item]:
         with self._reading():
             return await search.created_since(self._reader, kind, since)
+
+    async def upcoming(self, until: datetime) -> list[Item]:
+        with self._reading():
+            return await changes.upcoming(self._reader, until)
 
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
         with self._reading():

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from sync.model import Value
+from sync.sides.vtenext.invitees import KEY as INVITEES
+from sync.sides.vtenext.invitees import from_row
 from sync.sides.vtenext.zones import to_utc
 from sync.spans import from_server, server_holds, to_server
 
@@ -19,7 +21,20 @@ NOT_RECURRING = frozenset({"", "--None--"})
 LAST_DAY = "due_date"
 WHEN, REMINDER = "when", "reminder_time"
 TEXTS = ("subject", "location", "description", "visibility", "taskpriority", REMINDER)
-COLUMNS = ("date_start", "time_start", LAST_DAY, "time_end", "is_all_day_event", UID, INDEX, CREATED, RECURRING)
+ORGANIZER, CONTACT = "organizer", "contact_id"
+COLUMNS = (
+    "date_start",
+    "time_start",
+    LAST_DAY,
+    "time_end",
+    "is_all_day_event",
+    UID,
+    INDEX,
+    CREATED,
+    RECURRING,
+    ORGANIZER,
+    CONTACT,
+)
 """Read of every event besides what is shown as it is."""
 
 UID_LENGTH = 127
@@ -40,9 +55,17 @@ class NewEvent:
 PLANNED_MEETING = NewEvent()
 
 
-def fields_of(row: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
-    """What the item says instead of the raw columns. `zone`: the server's, in which our account reads by every operation (API.md 6)."""
+def fields_of(row: Mapping[str, str], zone: ZoneInfo) -> dict[str, Value]:
+    """What the item says instead of the raw columns. `zone`: the server's, in which our account reads by every operation (API.md 6).
+
+    `invitees` only of a row that shows them.
+    """
+    people = from_row(row)
+    listed: dict[str, Value] = {} if people is None else {INVITEES: people}
     return {
+        **listed,
+        "organizer_address": row.get(ORGANIZER, "").strip().lower(),
+        "contact_id": row.get(CONTACT, ""),
         WHEN: from_server(row, zone),
         "uid": row[UID],
         "slot": row[INDEX],
@@ -72,12 +95,14 @@ def changed(fields: Mapping[str, Value], held: Mapping[str, Value], zone: ZoneIn
     return {name: value for name, value in given.items() if held.get(name) != value}
 
 
-def columns_of(fields: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
-    """Fields as vtenext takes them. Raises ValueError for a `when` that is no span.
+def columns_of(fields: Mapping[str, str], zone: ZoneInfo) -> dict[str, object]:
+    """Fields as vtenext takes them, invitees aside. Raises ValueError for a `when` that is no span.
 
     The times always travel together; no reminder is never sent: as it cannot be removed, `0` would change nothing (API.md 7.4).
     """
-    element = {name: value for name, value in fields.items() if name not in {WHEN, REMINDER}}
+    element: dict[str, object] = {n: v for n, v in fields.items() if n not in {WHEN, REMINDER, "organizer_address"}}
+    if "organizer_address" in fields:  # a plain string is ignored (API.md 7.5)
+        element[ORGANIZER] = {"type": "Other", "value": fields["organizer_address"]}
     if WHEN in fields:
         element |= to_server(fields[WHEN], zone)
     minutes = fields.get(REMINDER, "")

@@ -14,13 +14,18 @@ from zoneinfo import ZoneInfo
 
 from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Item, Kind, Side, Value
-from sync.sides.vtenext import events
+from sync.sides.vtenext import events, invitees, tasks
 from sync.sides.vtenext.client import Row, VtenextClient
 from sync.sides.vtenext.query import chunks, member
 from sync.sides.vtenext.wire import Denied
 from sync.sides.vtenext.zones import iso, to_utc, zone_named
 
-MODULES: Mapping[Kind, str] = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts", Kind.EVENT: "Events"}
+MODULES: Mapping[Kind, str] = {
+    Kind.CONTACT: "Contacts",
+    Kind.COMPANY: "Accounts",
+    Kind.EVENT: "Events",
+    Kind.TASK: "Calendar",
+}
 OWNER, VERSION, CREATED = "assigned_user_id", "modifiedtime", "createdtime"
 ACCOUNT, ACCOUNT_NAME = "account_id", "account_name"
 """`account_name` is no field of vtenext: we put the name of the linked account beside its id."""
@@ -29,9 +34,10 @@ ALWAYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.CONTACT: ("firstname", "lastname", "email", ACCOUNT, CREATED),
     Kind.COMPANY: ("accountname", "email1", "email2", CREATED),
     Kind.EVENT: events.TEXTS,
+    Kind.TASK: tasks.TEXTS,
 }
-"""Read whether mapped or not: natural keys, the linked account, when lost creations are looked for; the whole of an event."""
-HIDDEN: Mapping[Kind, tuple[str, ...]] = {Kind.EVENT: events.COLUMNS}
+"""Read whether mapped or not: natural keys, the linked account, when lost creations are looked for; the whole of an event or a task."""
+HIDDEN: Mapping[Kind, tuple[str, ...]] = {Kind.EVENT: events.COLUMNS, Kind.TASK: tasks.COLUMNS}
 """Read, and shown by another name."""
 
 
@@ -73,6 +79,8 @@ def item_of(form: Form, row: Row, zone: ZoneInfo, names: Mapping[str, str]) -> I
         fields[ACCOUNT_NAME] = names.get(account, "")
     if form.kind is Kind.EVENT:
         fields |= events.fields_of(row, zone)
+    elif form.kind is Kind.TASK:
+        fields |= tasks.fields_of(row, zone)
     return Item(
         Side.CRM,
         form.kind,
@@ -122,12 +130,16 @@ class Reader:
         """Take over the zone that an answer named; it is one global setting of the server and may be changed."""
         self._zone = zone_named(name)
 
-    async def items(self, kind: Kind, rows: Sequence[Row], names: dict[str, str] | None = None) -> list[Item]:
-        """Items in the order of the rows. `names`: account names known already, added to."""
+    async def items(
+        self, kind: Kind, rows: Sequence[Row], names: dict[str, str] | None = None, people: bool = True
+    ) -> list[Item]:
+        """Items in the order of the rows. `names`: account names known already, added to. `people`: events with their invitees."""
         known = {} if names is None else names
         if kind is Kind.CONTACT:
             await self.learn_names((row.get(ACCOUNT, "") for row in rows), known)
         form, zone = await self.form(kind), await self.zone()
+        if kind is Kind.EVENT and people:
+            rows = await invitees.learned(self.client, zone, form.module, rows, VERSION)
         return [item_of(form, row, zone, known) for row in rows]
 
     async def learn_names(self, ids: Iterable[str], known: dict[str, str]) -> None:

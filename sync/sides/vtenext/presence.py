@@ -20,11 +20,11 @@ NO_WITNESS = "no other record can be read"
 
 
 async def present(
-    reader: Reader, kind: Kind, ids: Sequence[str], names: dict[str, str] | None = None
+    reader: Reader, kind: Kind, ids: Sequence[str], names: dict[str, str] | None = None, people: bool = True
 ) -> dict[str, Present]:
-    """Each record as it is now. `names`: account names known already, added to."""
+    """Each record as it is now. `names`: account names known already, added to. `people`: events with their invitees."""
     rows, broken = await reader.by_id(kind, ids)
-    items = await reader.items(kind, list(rows.values()), names)
+    items = await reader.items(kind, list(rows.values()), names, people)
     answer: dict[str, Present] = {item.id: item for item in items}
     answer |= {record: Unread(record, BROKEN_OWNER) for record in broken}
     missing = [record for record in dict.fromkeys(ids) if record not in answer]

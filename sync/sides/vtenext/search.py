@@ -113,10 +113,10 @@ async def contacts_of(reader: Reader, account_ids: Sequence[str]) -> list[str]:
 async def created_since(reader: Reader, kind: Kind, since: str) -> list[Item]:
     """What our own account created since then, by the server's clock. `creator` is the only field that tells (API.md 3.8).
 
-    Events have none (describe-Events): ValueError.
+    Events and tasks have none (describe-Events, describe-Calendar): ValueError.
     """
-    if kind is Kind.EVENT:
-        raise ValueError("events do not tell who created them: look by uid")
+    if kind not in Family.PEOPLE.kinds:
+        raise ValueError("events and tasks do not tell who created them: look by uid")
     zone = await reader.zone()
     start = moment_of(since)
     if near_change(start, zone):
@@ -126,7 +126,7 @@ async def created_since(reader: Reader, kind: Kind, since: str) -> list[Item]:
 
 
 async def by_uid(reader: Reader, kind: Kind, uids: Sequence[str]) -> list[Item]:
-    """Every event with one of these uids, as they are written: the database also answers with what only resembles them."""
+    """Every event or task with one of these uids, as they are written: the database also answers with what only resembles them."""
     wanted = {uid for uid in uids if uid.strip()}
     wheres = [conditions(UID, chunk) for chunk in chunks(sorted(wanted))]
     answers = await asyncio.gather(*(reader.where(kind, where) for where in wheres))

@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from sync.errors import Failure, RetryLater, StopConnector
 from sync.model import Gone, Item, Kind, Present, Value
 from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear, Write
-from sync.sides.vtenext.client import as_text
+from sync.sides.vtenext import tasks
+from sync.sides.vtenext.client import Row, as_text
 from sync.sides.vtenext.directory import Owners
 from sync.sides.vtenext.events import WHEN, NewEvent, changed, columns_of, identity_of
-from sync.sides.vtenext.items import ACCOUNT, ACCOUNT_NAME, OWNER, Form, Reader, item_of
+from sync.sides.vtenext.invitees import KEY as INVITEES
+from sync.sides.vtenext.invitees import element_of, learned
+from sync.sides.vtenext.items import ACCOUNT, ACCOUNT_NAME, OWNER, VERSION, Form, Reader, item_of
 from sync.sides.vtenext.presence import present
 from sync.sides.vtenext.wire import Denied, Lost
 from sync.spans import read_span
@@ -40,6 +44,8 @@ async def apply(reader: Reader, owners: Owners, new_event: NewEvent, writes: Seq
     """
     for write in writes:
         _check_event(write)
+        if isinstance(write, New) and write.kind is Kind.TASK:
+            tasks.check_stamp(write.stamp)
     writer = _Writer(reader, await owners.known({_owner_given(write) for write in writes}), new_event)
     outcomes: list[Result | Stop] = []
     stopped: Stop | None = None
@@ -103,8 +109,21 @@ def differs(expected: Item, now: Item) -> bool:
     return any(
         now.fields[name] != value
         for name, value in expected.fields.items()
-        if name in now.fields and name != ACCOUNT_NAME
+        if name in now.fields and name not in {ACCOUNT_NAME, INVITEES}
     )
+
+
+def _about_people(write: Write) -> bool:
+    """Does it write the list of invitees, or move an event, which takes their answers away?"""
+    if _kind(write) is not Kind.EVENT or isinstance(write, Remove):
+        return False
+    return INVITEES in write.fields or (WHEN in write.fields and isinstance(write, Revise))
+
+
+def _other_people(write: Revise, now: Item) -> bool:
+    """Did the list that is about to be written change meanwhile?"""
+    expected = write.expected.fields.get(INVITEES)
+    return INVITEES in write.fields and expected is not None and now.fields.get(INVITEES) != expected
 
 
 class _Writer:
@@ -131,9 +150,11 @@ class _Writer:
     async def _present(self, writes: Sequence[Write]) -> dict[str, Present]:
         now: dict[str, Present] = {}
         for kind in Kind:
-            ids = [write.expected.id for write in writes if not isinstance(write, New) and write.expected.kind is kind]
-            if ids:
-                now |= await present(self._reader, kind, ids, self._names)
+            of_kind = [write for write in writes if not isinstance(write, New) and write.expected.kind is kind]
+            for people in (True, False) if of_kind else ():
+                ids = [write.expected.id for write in of_kind if _about_people(write) is people]
+                if ids:
+                    now |= await present(self._reader, kind, ids, self._names, people)
         return now
 
     async def _one(self, write: Write, now: Mapping[str, Present], form: Form, zone: ZoneInfo) -> Result | Stop:
@@ -154,9 +175,13 @@ class _Writer:
         if write.owner not in self._owners:
             return Refused(Failure(400, "OWNER_UNKNOWN", where="create"))
         element = _element(write.kind, write.fields, zone)
+        if write.kind is Kind.EVENT:
+            element |= await self._people(write.fields, None)
         element[OWNER] = write.owner
         if form.kind is Kind.EVENT:
             element |= self._new_event.columns() | identity_of(write.stamp)
+        elif form.kind is Kind.TASK:
+            element |= {**tasks.NEW, form.stamp: write.stamp}
         elif form.stamp and write.stamp:
             element[form.stamp] = write.stamp
         return await self._stored("create", form, zone, element, elementType=form.module)
@@ -164,14 +189,19 @@ class _Writer:
     async def _revise(self, write: Revise, now: Present, form: Form, zone: ZoneInfo) -> Result:
         if not isinstance(now, Item):
             return Refused(Failure(_MOVED, "GONE" if isinstance(now, Gone) else "UNREADABLE", where="revise"))
-        if differs(write.expected, now):
+        if differs(write.expected, now) or _other_people(write, now):
             return Refused(Failure(_MOVED, "CHANGED", where="revise"))
-        element = _element(now.kind, changed(write.fields, now.fields, zone), zone)
+        if (
+            INVITEES not in now.fields and INVITEES in write.expected.fields
+        ):  # nothing is said about them: not read again
+            now = replace(now, fields={**now.fields, INVITEES: write.expected.fields[INVITEES]})
+        news = changed(write.fields, now.fields, zone)
+        element = _element(now.kind, news, zone) | await self._people(news, now)
         if not element:
             return Done(now)
         if element.get(OWNER, now.owner) not in self._owners | {now.owner}:
             return Refused(Failure(400, "OWNER_UNKNOWN", where="revise"))
-        return await self._stored("revise", form, zone, {**element, "id": now.id})
+        return await self._stored("revise", form, zone, {**element, "id": now.id}, now.fields.get(INVITEES))
 
     async def _remove(self, write: Remove, now: Present) -> Result:
         if isinstance(now, Gone):
@@ -186,24 +216,47 @@ class _Writer:
             return _refused(denied, "delete")
         return Done(None)
 
+    async def _people(self, fields: Mapping[str, Value], now: Item | None) -> dict[str, object]:
+        """The key of the invitees, if the server would understand exactly those who are meant. A move sends their answers along."""
+        held = now.fields.get(INVITEES) if now else None
+        if INVITEES in fields:
+            wanted: Value | None = fields[INVITEES] or (() if held else None)
+        else:
+            wanted = held if WHEN in fields and held else None
+        listed = None if wanted is None else await element_of(self._client, wanted)
+        return {} if listed is None else {INVITEES: listed}
+
     async def _stored(
-        self, operation: str, form: Form, zone: ZoneInfo, element: Mapping[str, str], **parameters: str
+        self,
+        operation: str,
+        form: Form,
+        zone: ZoneInfo,
+        element: Mapping[str, object],
+        people: Value | None = (),
+        **parameters: str,
     ) -> Result:
-        """Create or revise. The answer is the whole record as it is stored, workflows included (API.md 3.1)."""
+        """Create or revise. The answer is the whole record as it is stored, workflows included (API.md 3.1), but for its invitees: those are
+        read when they were written, else they are `people`.
+        """
         try:
             answer = await self._client.write(operation, **parameters, element=json.dumps(element))
         except Denied as denied:
             return _refused(denied, operation)
         if not isinstance(answer, dict) or not answer.get("id"):
             return Unclear(Failure(200, "NOT_VTENEXT", where=operation))
-        row = {name: as_text(value) for name, value in answer.items()}
-        return Done(item_of(form, row, zone, {"": "", **self._names}))
+        row: Row = {name: as_text(value) for name, value in answer.items()}
+        if INVITEES in element:
+            (row,) = await learned(self._client, zone, form.module, [row], VERSION)
+        item = item_of(form, row, zone, {"": "", **self._names})
+        if form.kind is Kind.EVENT and INVITEES not in item.fields and people is not None and INVITEES not in element:
+            item = replace(item, fields={**item.fields, INVITEES: people})
+        return Done(item)
 
 
-def _element(kind: Kind, fields: Mapping[str, Value], zone: ZoneInfo) -> dict[str, str]:
-    """Fields as the server takes them."""
-    texts = {name: _text(value) for name, value in fields.items() if name != ACCOUNT_NAME}
-    return columns_of(texts, zone) if kind is Kind.EVENT else texts
+def _element(kind: Kind, fields: Mapping[str, Value], zone: ZoneInfo) -> dict[str, object]:
+    """Fields as the server takes them, invitees aside."""
+    texts = {name: _text(value) for name, value in fields.items() if name not in {ACCOUNT_NAME, INVITEES}}
+    return columns_of(texts, zone) if kind is Kind.EVENT else dict(texts)
 
 
 def _kind(write: Write) -> Kind:

@@ -71,7 +71,7 @@ class Servers:
             world.registry,
             world.translators,
             world.keys,
-            lambda owner, kind: homes.get(owner, ""),
+            lambda item: [homes[item.owner]] if item.owner in homes else [],
             world.now,
             world.new_id,
         )

@@ -174,6 +174,8 @@ def test_an_event_in_columns_and_back() -> None:
         "slot": "7",
         "created": "2026-10-25T00:30:00Z",
         "recurring": "",
+        "organizer_address": "",
+        "contact_id": "",
     }
 
 

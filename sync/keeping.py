@@ -1,0 +1,149 @@
+"""What a run must know of other mailboxes' copies before it plans meetings, and what it tells them. I/O; decides nothing: see `sync.meetings`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from mapping.attendees import Answer
+from sync.events import crm_stamp, is_occurrence, record_uid
+from sync.gather import Joined, Work
+from sync.meetings import COPIES, LEADERS, answered_by, is_copy, organizer_of
+from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
+from sync.plan import Context
+from sync.record import again, unlink_ops
+from sync.sides.base import Done, Revise
+from sync.store.base import Op
+from sync.store.ledger import MailboxLedger
+from sync.store.meetings import Meetings, Place
+from sync.tools import Tools
+
+PATIENCE = timedelta(hours=24)
+"""How long copies wait for a connected organizer's mailbox to bring the meeting into the CRM (DESIGN 4)."""
+
+
+async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -> Context:
+    """The context with what is known of the meetings among these pairs: which this mailbox keeps, leads or leaves to others."""
+    mine, connected = context.policy.mailbox, set(context.policy.homes.values())
+    alone = [(p, p.mailbox) for p in pairs if isinstance(p.mailbox, Item) and _may_keep(p, p.mailbox, context, tools)]
+    ids = {p.crm.id for p, _ in alone if isinstance(p.crm, Item)}
+    ids |= {p.crm.id for p in pairs if isinstance(p.crm, Item) and _shared_matters(p, context)}
+    holders = await tools.registry.holders_near(ids) if ids else {}
+    holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
+    others = {crm_id: {m: r for m, r in held.items() if m != mine} for crm_id, held in holding.items()}
+    meetings = Meetings(tools.registry.rows)
+
+    async def kept(pair: Pair, card: Item) -> bool:
+        there = holding[pair.crm.id] if isinstance(pair.crm, Item) else ()
+        return await meetings.keep(handle_of(card, tools), mine, there, tools.now())
+
+    got = await asyncio.gather(*(kept(pair, card) for pair, card in alone))
+    return replace(
+        context,
+        kept={card.id for (_, card), yes in zip(alone, got, strict=True) if yes},
+        shared={crm_id for crm_id, held in others.items() if held},
+        led_elsewhere={crm_id for crm_id, held in others.items() if any(r in LEADERS for r in held.values())},
+    )
+
+
+def _may_keep(pair: Pair, card: Item, context: Context, tools: Tools) -> bool:
+    if not is_copy(card) or (card.fields.get("cancelled") and pair.link is None):
+        return False
+    return not organizer_of(card, context.policy) or _waited(card, tools)
+
+
+def _waited(card: Item, tools: Tools) -> bool:
+    row = tools.pending.get((Side.MAILBOX, card.id))
+    waiting = row is not None and row.because is Reason.ORGANIZER_FIRST
+    return waiting and row is not None and tools.now() - datetime.fromisoformat(row.since) > PATIENCE
+
+
+def _shared_matters(pair: Pair, context: Context) -> bool:
+    """A record that may be created here although another mailbox leads it, or deleted although others hold copies."""
+    if pair.link is None:
+        return pair.mailbox is None and isinstance(pair.crm, Item) and context.is_home(pair.crm)
+    ended = isinstance(pair.mailbox, Gone) or (
+        isinstance(pair.mailbox, Item) and bool(pair.mailbox.fields.get("cancelled"))
+    )
+    return pair.link.role in COPIES and ended
+
+
+def handle_of(card: Item, tools: Tools) -> str:
+    """By what all mailboxes know the meeting of this copy: organizer, iCalUId and occurrence, as a keyed digest."""
+    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{crm_stamp(card)}")
+
+
+def _name_of(uid: str, tools: Tools) -> str:
+    return tools.keys.index(f"iCalUId|{record_uid(uid)}")
+
+
+async def name_meetings(cards: Iterable[Item], tools: Tools) -> None:
+    """Say where the events of these iCalUIds lie, for the attendees' copies whose record carries another one."""
+    mine = tools.context.policy.mailbox
+    places = {
+        _name_of(uid, tools): Place(mine, card.id.partition("|")[0])
+        for card in cards
+        if (uid := str(card.fields.get("uid", ""))) and card.fields.get("organizer")
+    }
+    if places:
+        await Meetings(tools.registry.rows).name(places)
+
+
+async def join_copies(cards: Mapping[str, Item], work: Work, tools: Tools) -> None:
+    """Find the records of copies by their organizers' own events: of meetings that were made in the CRM, which carry another uid there."""
+    copies = {i: card for i, card in cards.items() if is_copy(card) and i not in work.joined}
+    handles = {i: _name_of(str(card.fields.get("uid", "")), tools) for i, card in copies.items()}
+    places = await Meetings(tools.registry.rows).named(sorted(set(handles.values())))
+    for item_id, card in copies.items():
+        place = places.get(handles[item_id])
+        if place is None or place.mailbox == tools.context.policy.mailbox:
+            continue
+        ledger = MailboxLedger(tools.registry.rows, place.mailbox, 0, "", Family.CALENDAR)
+        link = await _link_there(place, card, ledger)
+        if link and await tools.ledger.link_by_crm(link.crm_id) is None:
+            work.joined[item_id] = Joined(link.crm_id, Reason.MATCHED)
+            work.records.setdefault(link.crm_id, Kind.EVENT)
+
+
+async def _link_there(place: Place, card: Item, ledger: MailboxLedger) -> Link | None:
+    """The organizer's link of the event that this is a copy of; of a series that of the same occurrence."""
+    if is_occurrence(card.id):
+        return await ledger.link_by_item(f"{place.event}|{card.id.partition('|')[2]}")
+    return await ledger.link_by_item(place.event)
+
+
+async def decline(actions: Sequence[Decline], tools: Tools) -> None:
+    """Note in the CRM that these users do not take part, end their links, and let others keep what they kept."""
+    if not actions:
+        return
+    await tools.guard()
+    me, translator = tools.context.policy.owner, tools.translator(Kind.EVENT)
+    writes = [
+        Revise(a.crm, translator.render_crm(answered_by(a.crm, me, Answer.DECLINED), a.crm.fields, {}).fields)
+        for a in actions
+    ]
+    groups: list[list[Op]] = []
+    ended: list[Decline] = []
+    for action, result in zip(actions, await tools.crm.apply(writes), strict=True):
+        if isinstance(result, Done):
+            ended.append(action)
+            groups.append(unlink_ops(action.link, Reason.COPY_ENDED, True, tools))
+        else:
+            groups.append([again(Side.CRM, action.link.crm_id, Kind.EVENT, result, tools)])
+    await tools.ledger.commit_groups(groups)
+    await hand_over([action.link for action in ended], tools)
+
+
+async def hand_over(links: Sequence[Link], tools: Tools) -> None:
+    """After links of copies ended: nobody looks for them here any more, and of what this mailbox kept the other holders are told."""
+    mine = tools.context.policy.mailbox
+    await tools.registry.release_records(mine, [link.crm_id for link in links])
+    kept = [link.crm_id for link in links if link.role is Role.KEEPER]
+    if not kept:
+        return
+    for crm_id, holders in (await tools.registry.holders_near(kept)).items():
+        for mailbox in holders:
+            if mailbox != mine:
+                await tools.registry.mark(mailbox, [(Kind.EVENT, crm_id)], tools.new_id())
