@@ -27,6 +27,7 @@ from mapping.html_text import HTML_TEXT_VERSION, rich, to_text
 from mapping.model import Anchor, FieldPair, FieldType, Rendered, Value
 from mapping.normalise import NORMALISER_VERSION, image, kept
 from mapping.people import (
+    CONTACT,
     NOBODY,
     ORGANIZER,
     SAYS,
@@ -43,7 +44,7 @@ from mapping.people import (
     with_tags,
 )
 
-CALENDAR_VERSION = "1"
+CALENDAR_VERSION = "2"
 
 WHEN = FieldPair("when", "when")
 SUBJECT = FieldPair("subject", "subject")
@@ -218,6 +219,8 @@ class EventTranslator:
             fields["invitees"] = with_invitees(people, current, self.book)
         if ORGANIZER in people:
             fields["organizer_address"] = people[ORGANIZER]
+        if CONTACT in people:
+            fields["contact_id"] = people[CONTACT]
         return Rendered(fields, held | {p: image_of_person(p, v) for p, v in people.items()}, frozenset(flags), refused)
 
     def render_mailbox(

@@ -1,8 +1,9 @@
 """Who takes part in a meeting, on either side, as values that can be compared: our users by their CRM id. No I/O.
 
-Two field pairs per user, made on the fly: `who:<id>` ('1' = invited) and `says:<id>` (the answer); and `tag:<id>` per resource, whose answer an
-event shows by a category. Strangers and the CRM's contacts have none, except that the CRM's contact invitees are kept when its list is written
-again. Decides nothing about who may invite or answer: that is `sync.meetings`.
+Two field pairs per user, made on the fly: `who:<id>` ('1' = invited) and `says:<id>` (the answer); `tag:<id>` per resource, whose answer an
+event shows by a category; and one for the CRM's contacts among an event's attendees. Strangers have none, and contacts have no others unless the
+CRM is to list them as invitees; those whom it lists anyway are kept when its list is written again. Decides nothing about who may invite or
+answer: that is `sync.meetings`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from mapping.model import Value
 WHO, SAYS, TAG = "who:", "says:", "tag:"
 ORGANIZER = "organizer:"
 """Field pair of a new CRM event: the address of an organizer who is no connected user."""
+CONTACT = "contact:"
+"""Field pair of the contacts who take part: in the CRM the one that the event shows (`contact_id`), in a mailbox the ids of all, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class AddressBook:
     """Our users: CRM id -> addresses. `invited_as`: the one that Exchange invites; `known_as`: the one that vtenext matches exactly.
 
     `rooms`: resources with a mailbox (attendees of type `resource`); `things`: resources without one, never attendees (SPEC 5.3).
-    `tags`: resource -> the category that events carry which invite it.
+    `tags`: resource -> the category that events carry which invite it. `contacts`: address in lower case -> the one contact of the CRM that has it.
     """
 
     invited_as: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class AddressBook:
     rooms: frozenset[str] = frozenset()
     things: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
+    contacts: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(init=False)
     """Address in lower case -> user, of all but the things."""
 
@@ -53,13 +57,22 @@ class AddressBook:
         """The user with this address, '' = none of ours."""
         return self.users.get(address.lower(), "")
 
+    def knowing(self, contacts: Mapping[str, str], *, invited: bool) -> AddressBook:
+        """The same with these contacts too. `invited`: the CRM lists them among the invitees, as it does our users (SPEC 2.5)."""
+        known = {address: contact for address, contact in {**self.contacts, **contacts}.items() if contact}
+        book = replace(self, contacts=known)
+        if not invited:
+            return book
+        people = {contact: address for address, contact in known.items() if address not in self.users}
+        return replace(book, known_as={**people, **self.known_as}, invited_as={**people, **self.invited_as})
+
 
 NOBODY = AddressBook()
 
 
 def is_person(pair: str) -> bool:
     """Is it one of the field pairs made here?"""
-    return pair.startswith((WHO, SAYS, TAG, ORGANIZER))
+    return pair.startswith((WHO, SAYS, TAG, ORGANIZER, CONTACT))
 
 
 def crm_people(fields: Mapping[str, Value]) -> dict[str, str]:
@@ -68,12 +81,14 @@ def crm_people(fields: Mapping[str, Value]) -> dict[str, str]:
     for invitee in invitees_of(fields.get("invitees")):
         values[WHO + invitee.id] = "1"
         values[SAYS + invitee.id] = invitee.answer
+    if "contact_id" in fields:
+        values[CONTACT] = str(fields["contact_id"])
     return values
 
 
 def mailbox_people(fields: Mapping[str, Value], book: AddressBook, me: str) -> dict[str, str]:
     """What a mailbox's event says about our users. An attendee's copy knows its own answer only."""
-    values: dict[str, str] = {}
+    values: dict[str, str] = {CONTACT: " ".join(contacts_among(fields, book))} if "attendees" in fields else {}
     for attendee in attendees_of(fields.get("attendees")):
         if user := book.user_of(attendee.address):
             values[WHO + user] = "1"
@@ -82,6 +97,12 @@ def mailbox_people(fields: Mapping[str, Value], book: AddressBook, me: str) -> d
     if me and not fields.get("organizer") and fields.get("response"):
         values[SAYS + me] = str(fields["response"])
     return values
+
+
+def contacts_among(fields: Mapping[str, Value], book: AddressBook) -> list[str]:
+    """The CRM's contacts whom a mailbox's event invites, in an order that does not change with Exchange's."""
+    addresses = sorted(attendee.address for attendee in attendees_of(fields.get("attendees")))
+    return list(dict.fromkeys(book.contacts[address] for address in addresses if address in book.contacts))
 
 
 def image_of_person(pair: str, value: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mapping.attendees import Answer, attendees_of, invitees_of
 from mapping.calendar import REMINDER, WHEN
-from mapping.people import SAYS, WHO, is_person, shown_answer, tags_of, tags_on
+from mapping.people import CONTACT, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
 from sync.merge import Sealed
 from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Role, Side, Update
 from sync.plan import Context
@@ -73,6 +73,7 @@ def plan_invitations(
         _answer(people, context, closed)
     else:
         _guests(people, role, context, closed)
+        _contact(people, crm, card, context)
         _answers(people, role, context)
         if role is Role.KEEPER:
             _answer(people, context, closed)
@@ -93,26 +94,44 @@ def plan_tags(crm: Item, card: Item, context: Context) -> dict[str, str]:
 
 
 def _guests(people: _People, role: Role, context: Context, closed: bool) -> None:
-    """Who is invited. The mailbox wins, and without a base it fills the CRM's list in, never the other way round."""
+    """Who is invited. The mailbox wins, and without a base it fills the CRM's list in, never the other way round.
+
+    Who cannot be an attendee here is agreed on as it is: who can one day (a contact, by a setting) is not invited for having been there before.
+    """
     for pair in sorted(_pairs(people, WHO)):
-        if not _ours(pair.removeprefix(WHO), role, context):
-            continue
+        ours = _ours(pair.removeprefix(WHO), role, context)
         crm, mailbox = people.crm.get(pair, ""), people.mailbox.get(pair, "")
+        edited = {side for side in Side if people.changed(side, pair)}
         if people.begins:
-            if mailbox and not crm:
+            if ours and mailbox and not crm:
                 people.to_crm[pair] = mailbox
             else:
                 people.agreed.add(pair)
+        elif not edited:
             continue
-        edited = {side for side in Side if people.changed(side, pair)}
-        if not edited:
-            continue
-        if crm == mailbox:
+        elif crm == mailbox or not ours:
             people.agreed.add(pair)
         elif Side.MAILBOX in edited:
             people.to_crm[pair] = mailbox
         elif role is Role.ORGANIZER and not closed:
             people.to_mailbox[pair] = crm
+
+
+def _contact(people: _People, crm: Item, card: Item, context: Context) -> None:
+    """The CRM's event shows one contact who takes part: another one only when whom it shows takes part no more, and nobody chose it there."""
+    if "contact_id" not in crm.fields:
+        return
+    among, shown = contacts_among(card.fields, context.policy.people), people.crm.get(CONTACT, "")
+    known = people.sealed.unchanged(Side.CRM, CONTACT, shown)
+    moved = known is not True or people.changed(Side.MAILBOX, CONTACT)
+    first = among[0] if among else ""
+    chosen = known is False or (
+        known is None and bool(shown)
+    )  # stays without a base of its own: ours to change is what we wrote
+    if shown in among or shown == first:
+        people.agreed |= {CONTACT} if moved else set()
+    elif moved and not chosen:
+        people.to_crm[CONTACT] = first
 
 
 def _answers(people: _People, role: Role, context: Context) -> None:
@@ -199,13 +218,17 @@ def first_invitees(card: Item, role: Role, context: Context) -> dict[str, str]:
     values = context.translators[Kind.EVENT].mailbox_values(card.fields)
     people = {p: v for p, v in values.items() if is_person(p)}
     known = {p: v for p, v in people.items() if _ours(p.partition(":")[2], role, context)}
-    return {p: v for p, v in known.items() if WHO + p.partition(":")[2] in known}
+    known = {p: v for p, v in known.items() if WHO + p.partition(":")[2] in known}
+    among = contacts_among(card.fields, context.policy.people)
+    return {**known, CONTACT: among[0]} if among else known
 
 
-def scrubbed(crm: Item, context: Context) -> dict[str, str]:
-    """Field pairs that take every user off a record's list: the event turned private."""
-    users = [each.id for each in invitees_of(crm.fields.get("invitees"))]
-    return {WHO + user: "" for user in users if user in context.policy.people.known_as}
+def scrubbed(crm: Item, card: Item, context: Context) -> dict[str, str]:
+    """Field pairs that take everybody off a record who takes part in its event: it turned private."""
+    book, listed = context.policy.people, invitees_of(crm.fields.get("invitees"))
+    shown = str(crm.fields.get("contact_id", ""))
+    contact = {CONTACT: ""} if shown in contacts_among(card.fields, book) else {}
+    return {WHO + each.id: "" for each in listed if each.id in book.known_as} | contact
 
 
 # Mails ----------------------------------------------------------------------------------------------------------------------

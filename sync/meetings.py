@@ -248,7 +248,7 @@ def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Cont
         tags = {} if closed else plan_tags(crm, card, context)
         return with_people(action, pair, Invitations(to_mailbox=tags), role) if tags else action
     if card.fields.get(MASKED):
-        people = Invitations(to_crm=scrubbed(crm, context))
+        people = Invitations(to_crm=scrubbed(crm, card, context))
     else:
         people = plan_invitations(crm, card, pair.link, Role.ORGANIZER, context, closed)
     update = with_people(action, pair, people, role)

@@ -219,6 +219,8 @@ class Reason(StrEnum):
     """A copy of a meeting: its organizer's mailbox, or the one that keeps the meeting, brings it into the CRM first."""
     COPY_ENDED = "copy_ended"
     """An attendee's copy went: that is the person's answer, the meeting stands for the others."""
+    STRANGER = "stranger"
+    """Takes part in a meeting and was unknown to the CRM: made a contact there, because a setting says so."""
     MAIL_LIMIT = "mail_limit"
     """Writing it would make Exchange or vtenext send more mails than the limits allow: an admin decides."""
     WITHHELD = "withheld"
@@ -271,6 +273,8 @@ class Flag(StrEnum):
     """An attendee edited the own copy of a meeting: only its organizer can change it."""
     ATTENDEES_WITHHELD = "attendees_withheld"
     """Written to Exchange without its attendees."""
+    INVITEES_LEFT = "invitees_left"
+    """The CRM's list of invitees is not as the meeting's: vtenext would invite somebody else, or cannot invite one of them."""
     CRM_PRIVATE = "crm_private"
     """Made private in the CRM: its text is there by the user's own doing and is not masked."""
 

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mapping.model import Rendered, Translator
-from mapping.people import is_person
+from mapping.people import CONTACT, is_person
 from sync.errors import Failure
 from sync.events import over_at
 from sync.invitations import BEGUN
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
-from sync.settle import answered, renewed, streaks
+from sync.settle import answered, left_out, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
 from sync.store.base import Op, Put
 from sync.store.ledger import (
@@ -78,6 +78,10 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
     crm, card = (made, source) if side is Side.CRM else (source, made)
     link = new_link(crm, card, action, tools)
     link = _base_of_new(link, crm, card, rendered, side, tools)
+    if side is Side.CRM and left_out(
+        action.values, rendered.refused, tools.translator(crm.kind).crm_values(crm.fields)
+    ):
+        link = replace(link, flags=link.flags | {Flag.INVITEES_LEFT})
     old = action.replaces
     ops: dict[str, Op] = {}
     if old:
@@ -118,14 +122,13 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
             source.pop(pair)
     crm_values, mailbox_values = (target, source) if side is Side.CRM else (source, target)
     shows = _values_of(card, translator, held)
-    unseen = {p: v for p, v in crm_values.items() if p not in shows and p not in rendered.refused}
+    hidden = {p: v for p, v in crm_values.items() if p not in shows and not is_person(p)}
+    unseen = {p: v for p, v in hidden.items() if p not in rendered.refused}
     mailbox_values = {**unseen, **mailbox_values}  # fax: no listing shows it
     if link.kind is Kind.EVENT:  # who is on one list only is agreed on as that
-        people = {BEGUN, *(pair for pair in (*crm_values, *mailbox_values) if is_person(pair))}
-        crm_values, mailbox_values = (
-            _only(crm_values, {*crm_values, *people}),
-            _only(mailbox_values, {*mailbox_values, *people}),
-        )
+        people = {BEGUN, *crm_values, *mailbox_values}
+        people -= {CONTACT} - held.keys()  # see `sync.invitations`: whom the CRM shows is ours only if we wrote it
+        crm_values, mailbox_values = _only(crm_values, people), _only(mailbox_values, people)
     flags = link.flags | rendered.flags
     return replace(
         renewed(link, sealed, crm_values, mailbox_values),
@@ -162,7 +165,9 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     after = _brought_together(job, action, before, crm, card, tools)
     link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
     ends = over_at((crm, card, *_answers(job)), linked, tools.context) if crm.kind is Kind.EVENT else ""
-    link = replace(link, role=action.role, flags=(before.flags | flags) - action.dropped, ends=ends)
+    dropped = action.dropped | ({Flag.INVITEES_LEFT} if after.left_out is False else frozenset())
+    flags |= {Flag.INVITEES_LEFT} if after.left_out else frozenset()
+    link = replace(link, role=action.role, flags=(before.flags | flags) - dropped, ends=ends)
     if after.written:
         link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
     ops: dict[str, Op] = {}
@@ -200,6 +205,7 @@ class _After:
     written: list[str]
     failed: Result | None
     versions: Mapping[Side, str]
+    left_out: bool | None  # see `settle.left_out`
 
 
 def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: Item, tools: Tools) -> _After:
@@ -209,11 +215,14 @@ def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: I
         Side.CRM: translator.crm_values(crm.fields),
         Side.MAILBOX: translator.mailbox_values(card.fields, sealed.anchor()),
     }
-    unseen = {p: v for p, v in now[Side.CRM].items() if p not in now[Side.MAILBOX]}  # fax: no listing shows it
+    unseen = {
+        p: v for p, v in now[Side.CRM].items() if p not in now[Side.MAILBOX] and not is_person(p)
+    }  # fax: no listing shows it
     shown = {**now[Side.MAILBOX], **unseen}
     link = renewed(before, sealed, _only(now[Side.CRM], action.agreed), _only(shown, action.agreed))
     written: list[str] = []
     failed: Result | None = None
+    left: bool | None = None
     versions = {Side.CRM: crm.version, Side.MAILBOX: card.version}
     for side, rendered in job.rendered.items():
         values = action.to_crm if side is Side.CRM else action.to_mailbox
@@ -229,11 +238,12 @@ def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: I
         else:
             failed = result
             continue
+        left = left_out(values, refused, target) if side is Side.CRM else left
         both = {side: target, side.other: _only(now[side.other], sent)}
         link = renewed(link, sealed, both[Side.CRM], both[Side.MAILBOX])
     if _says_more(job, link, tools):
         versions[Side.MAILBOX] = ""
-    return _After(link, written, failed, versions)
+    return _After(link, written, failed, versions, left)
 
 
 def _says_more(job: Job, link: Link, tools: Tools) -> bool:

@@ -63,6 +63,7 @@ from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
 from sync.store.registry import Mark
+from sync.strangers import know_strangers
 from sync.tasks import plan_task
 from sync.tools import Tools
 
@@ -290,6 +291,8 @@ async def _chunks(
         await tools.guard()
         part = keys[start : start + limits.chunk]
         pairs = await read_pairs(part, work, tools.mailbox, tools.crm, tools.context)
+        if tools.family is Family.CALENDAR:
+            await know_strangers(pairs, tools)
         homes = await other_homes(pairs, tools.registry, tools.context)
         context = replace(tools.context, homes=homes)
         if tools.family is Family.CALENDAR:

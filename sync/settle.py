@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mapping.model import Translator
-from mapping.people import is_person
+from mapping.people import WHO, is_person
 from sync.merge import Digests, Sealed
 from sync.model import Item, Link, Side
 
@@ -43,6 +43,12 @@ def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping
     for pair in crm.keys() & mailbox.keys():
         base[pair] = sealed.seal(pair, crm[pair], mailbox[pair])
     return replace(link, base=base)
+
+
+def left_out(values: Mapping[str, str], refused: frozenset[str], target: Mapping[str, str]) -> bool | None:
+    """Did the CRM take another list of people than `values` say? None = they speak of nobody."""
+    invited = [pair for pair in values if pair.startswith(WHO)]
+    return any(pair in refused or target.get(pair, "") != values[pair] for pair in invited) if invited else None
 
 
 def streaks(before: Mapping[str, str], written: Mapping[str, object], run: int) -> dict[str, str]:

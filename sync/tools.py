@@ -44,6 +44,9 @@ class Tools:
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget | None = None  # of mails, in this run
+    strangers: dict[str, str] = field(
+        default_factory=dict
+    )  # addresses that were looked for among the CRM's contacts -> id, '' = none or several
     permits: dict[tuple[Side, str], str] = field(
         default_factory=dict
     )  # items whose question an admin approved -> what was shown

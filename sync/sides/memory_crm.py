@@ -85,6 +85,7 @@ class MemoryCrm:
     workflow: Callable[[Record], None] | None = None
     past: list[str] = field(default_factory=list)  # events that were written although they were over
     people: dict[str, str] = field(default_factory=dict)  # user or contact -> address
+    doubtful: set[str] = field(default_factory=set)  # addresses that vtenext would find somebody else by, too
     mails: list[tuple[str, str]] = field(
         default_factory=list
     )  # who made vtenext send it ('engine' | 'user'), to which contact
@@ -317,7 +318,9 @@ class MemoryCrm:
         return Done(self._item(record))
 
     def _list(self, record: Record, wanted: Sequence[Invitee]) -> None:
-        """The list as the server makes it of addresses: whoever has exactly this one; strangers are dropped."""
+        """The list as the server makes it of addresses: whoever has exactly this one; left alone if it would invite anybody else (SPEC 2.5)."""
+        if any(each.address in self.doubtful for each in wanted):
+            return
         after = {each.id: str(each.answer) for each in wanted if self.people.get(each.id) == each.address}
         self._tell("engine", set(after) - set(record.invitees))
         if after != record.invitees:

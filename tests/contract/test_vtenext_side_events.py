@@ -74,6 +74,15 @@ class TestWhatIsSent:
         row = world.rows_of(Kind.EVENT)[item.id]
         assert (row["activitytype"], row["eventstatus"]) == ("Call", "Held")
 
+    async def test_the_contact_that_an_event_shows_is_set_and_taken_off(self, world: VtenextWorld) -> None:
+        (contact,) = world.back.add_records("Contacts", [{"lastname": "Elena", "assigned_user_id": world.owners[0]}])
+        item = await made(world, planned(world))
+        item = await made(world, Revise(item, {"contact_id": contact}))
+        assert (await read(world, Kind.EVENT, item.id)).fields["contact_id"] == contact
+        item = await made(world, Revise(item, {"contact_id": ""}))
+        assert (await read(world, Kind.EVENT, item.id)).fields["contact_id"] == ""
+        assert [each.get("contact_id") for each in elements(world, "revise")] == [contact, ""]
+
     async def test_all_day_lasts_until_a_minute_to_midnight(self, world: VtenextWorld) -> None:
         item = await made(world, planned(world, when=ALL_DAY))
         row = world.rows_of(Kind.EVENT)[item.id]

@@ -103,6 +103,7 @@ class World:
         self.office.calendars = {calendar.address: calendar for calendar in self.calendars.values()}
         self.crm.people = {user: address_of(mailbox) for user, mailbox in users.items()}
         self.mails = MailLimits()
+        self.crm_contact_invitees = self.create_strangers = False
         self.things: dict[str, str] = {}  # resources without a mailbox: crm id -> category
         self.rooms: set[str] = set()  # resources whose mailbox answers: crm ids
         self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
@@ -155,6 +156,8 @@ class World:
             groups=self.groups,
             people=self.book(),
             mails=self.mails,
+            crm_contact_invitees=self.crm_contact_invitees,
+            create_strangers=self.create_strangers,
         )
 
     def book(self) -> AddressBook:
