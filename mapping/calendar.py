@@ -9,7 +9,7 @@ Never does: reading a clock, knowing a zone (it is handed what the CRM can hold 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mapping.event_fields import (
@@ -19,13 +19,14 @@ from mapping.event_fields import (
     REMINDER_WAY,
     SENSITIVITY_WAY,
     Way,
+    named,
     plain_text,
     sensitivity,
 )
 from mapping.fields import default_lengths
-from mapping.html_text import HTML_TEXT_VERSION, rich, to_text
-from mapping.model import Anchor, FieldPair, FieldType, Rendered, Value
-from mapping.normalise import NORMALISER_VERSION, image, kept
+from mapping.fixed import FixedTranslator, is_html, text_of
+from mapping.html_text import rich
+from mapping.model import Anchor, FieldPair, Rendered, Value
 from mapping.people import (
     CONTACT,
     NOBODY,
@@ -93,7 +94,7 @@ SHOWN = (  # labels: the predecessor's manual
 
 def is_private(fields: Mapping[str, Value]) -> bool:
     """Private or confidential (`personal` is not), as Exchange says it. A sensitivity that we do not know is taken for private."""
-    return sensitivity(_text(fields, "sensitivity")) in HIDDEN
+    return sensitivity(text_of(fields, "sensitivity")) in HIDDEN
 
 
 def masked(fields: Mapping[str, Value], busy: str = BUSY) -> dict[str, Value]:
@@ -104,7 +105,7 @@ def masked(fields: Mapping[str, Value], busy: str = BUSY) -> dict[str, Value]:
     return {**fields, SUBJECT.mailbox: busy, LOCATION.mailbox: "", BODY.mailbox: "", MASKED: "1"}
 
 
-class EventTranslator:
+class EventTranslator(FixedTranslator):
     """`mapping.model.Translator` for events. Immutable.
 
     `holds`: a span text -> the span as the CRM can hold it, ValueError for what is none. `busy`: the name of hidden events (see `masked`).
@@ -112,24 +113,19 @@ class EventTranslator:
     """
 
     def __init__(self, holds: Callable[[str], str], busy: str = BUSY, book: AddressBook = NOBODY, me: str = "") -> None:
-        self.kind = "event"
         self.book, self.me = book, me
-        self.version = f"e{CALENDAR_VERSION}-{NORMALISER_VERSION}-{HTML_TEXT_VERSION}"
         self._holds, self._busy = holds, busy
         limits = default_lengths("Events")
-        self._subject_limit = limits[SUBJECT.crm]
-        self._names = frozenset(kept(name, self._subject_limit).strip() for name in (NO_SUBJECT, BUSY, busy)) | {""}
         ways = (
             (WHEN, Way(self._when, self._when, self._held_span, self._held_span, str, self._moved)),
-            (SUBJECT, self._subject()),
+            (SUBJECT, named(limits[SUBJECT.crm], NO_SUBJECT, BUSY, busy)),
             (LOCATION, plain_text(limits[LOCATION.crm])),
             (BODY, BODY_WAY),
             (SENSITIVITY, SENSITIVITY_WAY),
             (IMPORTANCE, IMPORTANCE_WAY),
             (REMINDER, REMINDER_WAY),
         )
-        self.pairs: Sequence[FieldPair] = tuple(pair for pair, _ in ways)
-        self._ways = {pair.id: (pair, way) for pair, way in ways}
+        super().__init__("event", f"e{CALENDAR_VERSION}", ways, BODY)
 
     def among(self, book: AddressBook, me: str) -> EventTranslator:
         """The same for the mailbox of the user `me` among these users."""
@@ -138,50 +134,31 @@ class EventTranslator:
     # reading
 
     def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
-        """Field pair id -> normalised value that the CRM item holds. What was not read, or is unreadable, is left out."""
-        values: dict[str, str] = {}
-        for pair, way in self._ways.values():
-            value = way.from_crm(_text(fields, pair.crm)) if pair.crm in fields else None
-            if value is not None:
-                values[pair.id] = value
-        return values | crm_people(fields)
+        """As every fixed mapping, and what the CRM says about people."""
+        return super().crm_values(fields) | crm_people(fields)
 
     def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
-        """Field pair id -> normalised value that the mailbox item holds. What was not read, or is unreadable, is left out.
-
-        Of an item marked as masked: what the CRM may see of it.
-        """
-        if _text(fields, MASKED) == "1":
-            fields = masked(fields, self._busy)
-        values: dict[str, str] = {}
-        for pair, way in self._ways.values():
-            if pair.mailbox not in fields:
-                continue
-            text = _text(fields, pair.mailbox)
-            value = to_text(text) if pair is BODY and _is_html(fields) else way.from_mailbox(text)
-            if value is not None:
-                values[pair.id] = value
-        return values if _text(fields, MASKED) == "1" else values | mailbox_people(fields, self.book, self.me)
+        """As every fixed mapping, and what the mailbox says about people. Of an item marked as masked: what the CRM may see of it."""
+        if text_of(fields, MASKED) == "1":
+            return super().mailbox_values(masked(fields, self._busy))
+        return super().mailbox_values(fields) | mailbox_people(fields, self.book, self.me)
 
     def image(self, pair: str, value: str) -> str:
-        """The value as the poorer side can hold it. A pair of another mapping: its plain normalised text."""
-        if is_person(pair):
-            return image_of_person(pair, value)
-        known = self._ways.get(pair)
-        return known[1].image(value) if known else image(FieldType.TEXT, value, None)
+        """As every fixed mapping, people included."""
+        return image_of_person(pair, value) if is_person(pair) else super().image(pair, value)
 
     def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
         """Field pair ids that travel mailbox -> crm only: what is masked, and a body that holds what text cannot."""
-        if _text(mailbox_fields, MASKED) == "1":
+        if text_of(mailbox_fields, MASKED) == "1":
             return frozenset({SUBJECT.id, LOCATION.id, BODY.id, SENSITIVITY.id})  # nobody unmasks it in the CRM
-        online = _text(mailbox_fields, "online") == "1"
-        held = _is_html(mailbox_fields) and rich(_text(mailbox_fields, BODY.mailbox))
+        online = text_of(mailbox_fields, "online") == "1"
+        held = is_html(mailbox_fields) and rich(text_of(mailbox_fields, BODY.mailbox))
         return frozenset({BODY.id}) if online or held else frozenset()
 
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
         """Does it take place, at a time that can be read?"""
-        there = _text(mailbox_fields, "cancelled") != "1"
-        return there and self._when(_text(mailbox_fields, WHEN.mailbox)) is not None
+        there = text_of(mailbox_fields, "cancelled") != "1"
+        return there and self._when(text_of(mailbox_fields, WHEN.mailbox)) is not None
 
     # writing
 
@@ -195,23 +172,10 @@ class EventTranslator:
 
         A reminder cannot be removed there (API.md 7.4): it is kept, and `held` says so, so that both bases are renewed and it stays at that.
         """
-        now = self.crm_values(current) if current is not None else {}
-        fields: dict[str, Value] = {}
-        held: dict[str, str] = {}
-        flags: set[str] = set()
-        for pair, way, value in self._known(values):
-            id_ = pair.id
-            if id_ in now and way.image(value) == way.image(now[id_]):
-                held[id_] = now[id_]
-            elif pair in (WHEN, REMINDER) and not way.image(value):
-                held[id_] = now.get(id_, "")
-                flags |= {REMINDER_KEPT} if held[id_] and pair is REMINDER else set()
-            elif value or current is not None:
-                fields[pair.crm] = sent = way.to_crm(value)
-                held[id_] = way.from_crm(sent) or ""
-                flags |= way.lost(value)
-            else:
-                held[id_] = ""
+        sent = self.to_crm(values, self.crm_values(current) if current is not None else None, (WHEN, REMINDER))
+        fields, held, flags = sent.fields, sent.held, sent.flags
+        if held.get(REMINDER.id) and not self.image(REMINDER.id, values[REMINDER.id]):
+            flags.add(REMINDER_KEPT)
         if current is None and SUBJECT.crm not in fields:
             fields[SUBJECT.crm], held[SUBJECT.id] = NO_SUBJECT, ""
         people, refused = _people(values, self.book.known_as)
@@ -219,7 +183,8 @@ class EventTranslator:
             fields["invitees"] = with_invitees(people, current, self.book)
         if ORGANIZER in people:
             fields["organizer_address"] = people[ORGANIZER]
-        if CONTACT in people:
+        shown = text_of(current or {}, "contact_id")
+        if people.get(CONTACT, shown) != shown:
             fields["contact_id"] = people[CONTACT]
         return Rendered(fields, held | {p: image_of_person(p, v) for p, v in people.items()}, frozenset(flags), refused)
 
@@ -230,22 +195,12 @@ class EventTranslator:
 
         A new item says that it has no reminder, because Exchange would give it one of its own (BEHAVIOUR 7.2).
         """
-        now = self.mailbox_values(current) if current is not None else {}
         closed = self.inbound(current) if current is not None else frozenset()
-        fields: dict[str, Value] = {}
-        held: dict[str, str] = {}
-        flags: set[str] = set()
-        for pair, way, value in self._known(values):
-            id_ = pair.id
-            if id_ in now and way.image(value) == way.image(now[id_]):
-                held[id_] = now[id_]
-            elif id_ in closed or (pair is WHEN and not way.image(value)):
-                held[id_] = now.get(id_, "")
-                flags |= {BODY_KEPT} if closed == {id_} else set()
-            elif value or current is not None:
-                fields[pair.mailbox] = held[id_] = way.to_mailbox(value)
-            else:
-                held[id_] = ""
+        now = self.mailbox_values(current) if current is not None else None
+        sent = self.to_mailbox(values, now, closed, (WHEN,))
+        fields, held, flags = sent.fields, sent.held, sent.flags
+        if sent.closed == closed == {BODY.id}:  # what is masked is nothing to tell
+            flags.add(BODY_KEPT)
         if current is None and REMINDER.mailbox not in fields:
             fields[REMINDER.mailbox] = held[REMINDER.id] = ""
         if fields.get(SENSITIVITY.mailbox) == "private":
@@ -259,10 +214,7 @@ class EventTranslator:
             fields["response"] = people[SAYS + self.me]
         return Rendered(fields, held | people, frozenset(flags), refused)
 
-    def _known(self, values: Mapping[str, str]) -> list[tuple[FieldPair, Way, str]]:
-        return [(*self._ways[id_], value) for id_, value in values.items() if id_ in self._ways]
-
-    # time and subject, which need to know more
+    # time, which needs to know more
 
     def _when(self, text: str) -> str | None:
         """A span text, None when it is none: no usable time says nothing, least of all that the time was cleared."""
@@ -278,37 +230,8 @@ class EventTranslator:
     def _moved(self, span: str) -> frozenset[str]:
         return frozenset({TIME_ROUNDED} if self._held_span(span) != span else ())
 
-    def _subject(self) -> Way:
-        """A text that is never empty in the CRM: our own names for that say nothing, wherever they stand."""
-        limit = self._subject_limit
-        text = plain_text(limit)
-
-        def stays(value: str) -> str:
-            return "" if kept(value, limit).strip() in self._names else text.image(value)
-
-        def from_crm(written: str) -> str:
-            value = text.from_crm(written) or ""
-            return value if stays(value) else ""
-
-        def to_crm(value: str) -> str:  # a hidden event keeps its name
-            return text.to_crm(value) if kept(value, limit).strip() else NO_SUBJECT
-
-        def to_mailbox(value: str) -> str:
-            return value if stays(value) else ""
-
-        return Way(from_crm, text.from_mailbox, stays, to_crm, to_mailbox, text.lost)
-
 
 def _people(values: Mapping[str, str], addresses: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
     """What these values say about people, and what of that cannot be written because somebody has no address."""
     refused = unaddressed(values, addresses)
     return {p: v for p, v in values.items() if is_person(p) and p not in refused}, refused
-
-
-def _text(fields: Mapping[str, Value], name: str) -> str:
-    value = fields.get(name, "")
-    return value if isinstance(value, str) else ", ".join(value)
-
-
-def _is_html(fields: Mapping[str, Value]) -> bool:
-    return _text(fields, "bodyType").strip().lower() == "html"

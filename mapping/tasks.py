@@ -8,15 +8,16 @@ Never does: reading a clock, deciding who may write what of a group's task (but 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mapping.calendar import BODY_KEPT, NO_SUBJECT, Shown
-from mapping.event_fields import BODY_WAY, IMPORTANCE_WAY, Way, nothing_lost, plain_text
+from mapping.event_fields import BODY_WAY, IMPORTANCE_WAY, Way, named, nothing_lost
 from mapping.fields import default_lengths
-from mapping.html_text import HTML_TEXT_VERSION, rich, to_text
+from mapping.fixed import FixedTranslator, is_html, text_of
+from mapping.html_text import rich
 from mapping.model import Anchor, Direction, FieldPair, FieldType, Rendered, Value
-from mapping.normalise import NORMALISER_VERSION, image, kept, normalise
+from mapping.normalise import normalise
 
 TASKS_VERSION = "1"
 
@@ -82,43 +83,19 @@ STATUS_WAY = Way(
 DATE_WAY = Way(_day, _day, _same_day, _same_day, _same_day, nothing_lost)
 
 
-def title_way(limit: int | None) -> Way:
-    """A title: the CRM demands one, so a task without is called `NO_SUBJECT` there, which says nothing wherever it stands."""
-    text = plain_text(limit)
-
-    def stays(value: str) -> str:
-        return "" if kept(value, limit).strip() in {"", NO_SUBJECT} else text.image(value)
-
-    def from_crm(written: str) -> str:
-        value = text.from_crm(written) or ""
-        return value if stays(value) else ""
-
-    def to_crm(value: str) -> str:
-        return text.to_crm(value) if kept(value, limit).strip() else NO_SUBJECT
-
-    def to_mailbox(value: str) -> str:
-        return value if stays(value) else ""
-
-    return Way(from_crm, text.from_mailbox, stays, to_crm, to_mailbox, text.lost)
-
-
-class TaskTranslator:
+class TaskTranslator(FixedTranslator):
     """`mapping.model.Translator` for tasks. Immutable."""
 
     def __init__(self) -> None:
-        self.kind = "task"
-        self.version = f"t{TASKS_VERSION}-{NORMALISER_VERSION}-{HTML_TEXT_VERSION}"
-        limits = default_lengths("Calendar")
         ways = (
-            (TITLE, title_way(limits[TITLE.crm])),
+            (TITLE, named(default_lengths("Calendar")[TITLE.crm], NO_SUBJECT)),
             (BODY, BODY_WAY),
             (STATUS, STATUS_WAY),
             (IMPORTANCE, IMPORTANCE_WAY),
             (DUE, DATE_WAY),
             (START, DATE_WAY),
         )
-        self.pairs: Sequence[FieldPair] = tuple(pair for pair, _ in ways)
-        self._ways = {pair.id: (pair, way) for pair, way in ways}
+        super().__init__("task", f"t{TASKS_VERSION}", ways, BODY)
 
     def of_member(self) -> TaskTranslator:
         """The same for a group's task in a member's list: its status travels both ways, the rest to the mailbox only (SPEC 2.8)."""
@@ -126,43 +103,15 @@ class TaskTranslator:
         member.pairs = tuple(p if p == STATUS else replace(p, direction=Direction.TO_MAILBOX) for p in self.pairs)
         return member
 
-    # reading
-
-    def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
-        """Field pair id -> normalised value that the CRM item holds. What was not read, or is unreadable, is left out."""
-        values: dict[str, str] = {}
-        for pair, way in self._ways.values():
-            value = way.from_crm(_text(fields, pair.crm)) if pair.crm in fields else None
-            if value is not None:
-                values[pair.id] = value
-        return values
-
-    def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
-        """Field pair id -> normalised value that the task holds; its body as text."""
-        values: dict[str, str] = {}
-        for pair, way in self._ways.values():
-            if pair.mailbox not in fields:
-                continue
-            text = _text(fields, pair.mailbox)
-            value = to_text(text) if pair is BODY and _is_html(fields) else way.from_mailbox(text)
-            if value is not None:
-                values[pair.id] = value
-        return values
-
-    def image(self, pair: str, value: str) -> str:
-        """The value as the poorer side can hold it. A pair of another mapping: its plain normalised text."""
-        known = self._ways.get(pair)
-        return known[1].image(value) if known else image(FieldType.TEXT, value, None)
-
     def inbound(self, mailbox_fields: Mapping[str, Value]) -> frozenset[str]:
         """mailbox -> crm only: a body with what text cannot say, and the dates of a recurring task, which its rule sets."""
-        rich_body = _is_html(mailbox_fields) and rich(_text(mailbox_fields, BODY.mailbox))
-        recurring = _text(mailbox_fields, "recurring") == "1"
+        rich_body = is_html(mailbox_fields) and rich(text_of(mailbox_fields, BODY.mailbox))
+        recurring = text_of(mailbox_fields, "recurring") == "1"
         return frozenset(({BODY.id} if rich_body else set()) | ({pair.id for pair in DATES} if recurring else set()))
 
     def usable(self, mailbox_fields: Mapping[str, Value]) -> bool:
         """Can it become a task of the CRM? One without a title and a text says nothing."""
-        return any(_text(mailbox_fields, pair.mailbox).strip() for pair in (TITLE, BODY))
+        return any(text_of(mailbox_fields, pair.mailbox).strip() for pair in (TITLE, BODY))
 
     # writing
 
@@ -176,51 +125,21 @@ class TaskTranslator:
 
         A date that was cleared leaves what stands in the CRM as its stand-in. The day a new task was made comes as the value `MADE`.
         """
-        now = self.crm_values(current) if current is not None else {}
         wanted = dict(values) if current is not None else with_stand_ins(values)
-        fields: dict[str, Value] = {}
-        held: dict[str, str] = {}
-        flags: set[str] = set()
-        for pair, way, value in self._known(wanted):
-            id_ = pair.id
-            if id_ in now and way.image(value) == way.image(now[id_]):
-                held[id_] = now[id_]
-            elif pair in DATES and not way.image(value):
-                held[id_] = now.get(id_, "")
-            elif value or current is not None:
-                fields[pair.crm] = sent = way.to_crm(value)
-                held[id_] = way.from_crm(sent) or ""
-                flags |= way.lost(value)
-            else:
-                held[id_] = ""
+        sent = self.to_crm(wanted, self.crm_values(current) if current is not None else None, DATES)
+        fields, held = sent.fields, sent.held
         if current is None and TITLE.crm not in fields:
             fields[TITLE.crm], held[TITLE.id] = NO_SUBJECT, ""
-        return Rendered(fields, held, frozenset(flags))
+        return Rendered(fields, held, frozenset(sent.flags))
 
     def render_mailbox(
         self, values: Mapping[str, str], current: Mapping[str, Value] | None, anchor: Anchor | None = None
     ) -> Rendered:
         """Mailbox fields to write. The body only when its text is another one, and never what is `inbound`."""
-        now = self.mailbox_values(current) if current is not None else {}
         closed = TaskTranslator.inbound(self, current) if current is not None else frozenset()
-        fields: dict[str, Value] = {}
-        held: dict[str, str] = {}
-        flags: set[str] = set()
-        for pair, way, value in self._known(values):
-            id_ = pair.id
-            if id_ in now and way.image(value) == way.image(now[id_]):
-                held[id_] = now[id_]
-            elif id_ in closed:
-                held[id_] = now.get(id_, "")
-                flags |= {BODY_KEPT} if pair is BODY else set()
-            elif value or current is not None:
-                fields[pair.mailbox] = held[id_] = way.to_mailbox(value)
-            else:
-                held[id_] = ""
-        return Rendered(fields, held, frozenset(flags))
-
-    def _known(self, values: Mapping[str, str]) -> list[tuple[FieldPair, Way, str]]:
-        return [(*self._ways[id_], value) for id_, value in values.items() if id_ in self._ways]
+        now = self.mailbox_values(current) if current is not None else None
+        sent = self.to_mailbox(values, now, closed)
+        return Rendered(sent.fields, sent.held, frozenset({BODY_KEPT} if BODY.id in sent.closed else ()))
 
 
 class _MemberTranslator(TaskTranslator):
@@ -244,13 +163,4 @@ def with_stand_ins(values: Mapping[str, str]) -> dict[str, str]:
 
 def is_completed(crm_fields: Mapping[str, Value]) -> bool:
     """Is the CRM's task done?"""
-    return _crm_status(_text(crm_fields, STATUS.crm)) == COMPLETED
-
-
-def _text(fields: Mapping[str, Value], name: str) -> str:
-    value = fields.get(name, "")
-    return value if isinstance(value, str) else ", ".join(value)
-
-
-def _is_html(fields: Mapping[str, Value]) -> bool:
-    return _text(fields, "bodyType").strip().lower() == "html"
+    return _crm_status(text_of(crm_fields, STATUS.crm)) == COMPLETED
