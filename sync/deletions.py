@@ -13,12 +13,14 @@ from datetime import timedelta
 
 from sync.apply import apply
 from sync.brakes import braked
+from sync.cutting import cut, cut_cost, cuts
 from sync.events import series_of
 from sync.gather import Links
+from sync.holds import ask
 from sync.keeping import decline, hand_over
-from sync.model import Decline, Delete, Kind, Link, Reason, Side
+from sync.mails import deletions_within_limits, whole_series_within_limits
+from sync.model import Decline, Delete, Hold, Kind, Link, Reason, Side
 from sync.record import unlink_ops, waiting
-from sync.recurring import cut, cuts
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, put_pending
 from sync.store.registry import HoldRow, held_partition
@@ -61,13 +63,27 @@ class Deletions:
             await tools.ledger.save_checkpoint(point)  # before the calls: an upper bound
         allowed = free + counted
         for series, actions in (await cuts(allowed, tools)).items():
-            await cut(series, actions, tools)
+            await self._call_off(series, actions)
             allowed = [action for action in allowed if action not in actions]
+        allowed, held = await deletions_within_limits(allowed, tools)
+        await self._ask(held)
         for start in range(0, len(allowed), size):
             await apply(allowed[start : start + size], tools)
         await decline(self.declined, tools)
         await hand_over(self.unlinked, tools)
         return point
+
+    async def _call_off(self, series: str, actions: Sequence[Delete]) -> None:
+        """A series of which nothing is left in the CRM ends in one call, if its mails may leave."""
+        held = await whole_series_within_limits(
+            series, actions, await cut_cost(series, actions, self._tools), self._tools
+        )
+        await self._ask(held)
+        if not held:
+            await cut(series, actions, self._tools)
+
+    async def _ask(self, held: Sequence[Hold]) -> None:
+        await self._tools.ledger.commit_groups([[await ask(hold, Kind.EVENT, self._tools)] for hold in held])
 
     async def _pass(self, kind: Kind, side: Side, actions: Sequence[Delete]) -> list[Delete]:
         """Those that may be executed now; the others become part of a hold, or are given up where it was rejected."""

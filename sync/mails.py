@@ -1,7 +1,7 @@
 """The mail limits: what a run makes Exchange and vtenext send is charged before the call; beyond the limit an item waits for an admin. I/O.
 
 Graph has no way to keep Exchange from mailing attendees (BEHAVIOUR 7.2), so the only brake is not to write. An upper bound is counted; what was
-charged and then failed stays charged.
+charged and then failed stays charged. Deletions are charged at the end of a run, when it is known whether a series goes as a whole.
 """
 
 from __future__ import annotations
@@ -48,10 +48,36 @@ async def _limited(pair: Pair, action: Action | None, tools: Tools) -> Action | 
         (await budget(tools)).charge(mails_of(action.instead, tools.context), _hour(tools))
         return action.instead
     cost = mails_of(action, tools.context) if action else 0
-    if not action or not cost:
+    if not action or not cost or isinstance(action, Delete):
         return action
     held = _hold(pair, action, cost)
     return action if await spend(cost, held, tools) else held
+
+
+async def deletions_within_limits(actions: Sequence[Delete], tools: Tools) -> tuple[list[Delete], list[Hold]]:
+    """Those that may be executed now, and the questions about the others. What may is charged when this returns."""
+    allowed: list[Delete] = []
+    held: list[Hold] = []
+    for action in actions:
+        cost = mails_of(action, tools.context)
+        question = Hold(Side.CRM, action.link.crm_id, R.MAIL_LIMIT, shown=_said("delete", {}, action.item), count=cost)
+        if not cost or await spend(cost, question, tools):
+            allowed.append(action)
+        else:
+            held.append(question)
+    await charged(tools)
+    return allowed, held
+
+
+async def whole_series_within_limits(series: str, actions: Sequence[Delete], cost: int, tools: Tools) -> list[Hold]:
+    """[] when the series may be called off in one call, which is charged then; else one question, put about each of its records."""
+    shown = json.dumps(["cut", *sorted(action.item.id for action in actions)])
+    ids = [action.link.crm_id for action in actions]
+    held = [Hold(Side.CRM, id_, R.MAIL_LIMIT, shown=shown, count=cost, about=series) for id_ in ids]
+    if cost and not await spend(cost, held[0], tools):
+        return held
+    await charged(tools)
+    return []
 
 
 async def spend(cost: int, held: Hold, tools: Tools) -> bool:
@@ -102,8 +128,6 @@ def _hold(pair: Pair, action: Action, cost: int) -> Hold:
             id_ = pair.crm.id if pair.crm else ""
             said = _said("update", {**to_crm, **{f">{p}": v for p, v in to_mailbox.items()}}, pair.mailbox)
             return Hold(Side.CRM, id_, R.MAIL_LIMIT, shown=said, count=cost)
-        case Delete(item=item, link=link):
-            return Hold(Side.CRM, link.crm_id, R.MAIL_LIMIT, shown=_said("delete", {}, item), count=cost)
     raise TypeError(f"{type(action).__name__} makes no mails")
 
 

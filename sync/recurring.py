@@ -1,4 +1,4 @@
-"""Series that were made in the CRM: written to the mailbox as one, and cut there when all that was to come was deleted. I/O.
+"""Series that were made in the CRM: written to the mailbox as one. I/O.
 
 vtenext keeps a series as one record per occurrence, saved one by one and with no readable rule (API.md 7.6). So its records are left alone until
 their set has been quiet for two runs and two minutes; then dates that fit a rule become one series, the others single events (SPEC 2.3).
@@ -11,18 +11,17 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from mapping.people import is_person
-from sync.errors import Failure
-from sync.events import is_occurrence, over_at, same_record, series_of
+from sync.events import over_at, same_record
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
-from sync.model import Action, Create, Delete, Flag, Gone, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
+from sync.model import Action, Create, Flag, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
 from sync.series import to_text
-from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear
+from sync.sides.base import Done, New, Remove, Unclear
 from sync.spans import read_span, span_text
 from sync.store.base import Op
 from sync.store.ledger import (
@@ -31,7 +30,6 @@ from sync.store.ledger import (
     Tombstone,
     drop_forming,
     drop_intent,
-    drop_link,
     put_forming,
     put_intent,
     put_link,
@@ -246,49 +244,3 @@ def _agreed(pair: str, held: dict[str, str], shown: dict[str, str], image) -> st
     """What the CRM is taken to have held when the occurrence was made."""
     mine, theirs = held.get(pair, ""), shown[pair]
     return mine if image(pair, mine) == image(pair, theirs) else image(pair, theirs)
-
-
-# Cutting ------------------------------------------------------------------------------------------------------------------
-
-
-async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete]]:
-    """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions."""
-    groups: dict[str, list[Delete]] = defaultdict(list)
-    for action in deletes:
-        occurrence = action.item.kind is Kind.EVENT and is_occurrence(action.item.id)
-        if action.side is Side.MAILBOX and occurrence and action.because is Reason.CRM_DELETED:
-            groups[series_of(action.item.id)].append(action)
-    return {series: mine for series, mine in groups.items() if await _nothing_left(series, mine, tools)}
-
-
-async def _nothing_left(series: str, deletes: Sequence[Delete], tools: Tools) -> bool:
-    coming = {link.item_id for link in await tools.ledger.links_of_series(series) if link.ends > tools.at()}
-    kept = any(series_of(id_) == series for id_ in tools.context.tombstones if is_occurrence(id_))
-    return not kept and coming <= {action.item.id for action in deletes}
-
-
-async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
-    """End the mailbox's series before the first deleted occurrence, or delete it whole when nothing was before; one call."""
-    await tools.guard()
-    first = min(date.fromisoformat(action.item.id.partition("|")[2]) for action in deletes)
-    master = (await tools.mailbox.get([series]))[series]
-    result: Result = Done(None)
-    if isinstance(master, Item):
-        write = Revise(master, {"until": (first - timedelta(days=1)).isoformat()})
-        begins = any(action.item.fields.get("slot") == "0" for action in deletes)
-        (result,) = await tools.mailbox.apply([Remove(master) if begins else write])
-    elif not isinstance(master, Gone):
-        result = Refused(Failure(503, "UNREAD", where="series"))
-    groups = [_settled(action, result, tools) for action in deletes]
-    if isinstance(result, Done):
-        await tools.registry.release_records(tools.context.policy.mailbox, [a.link.crm_id for a in deletes])
-        tools.counts[Reason.SERIES_CUT.value] += 1
-    await tools.ledger.commit_groups(groups)
-
-
-def _settled(action: Delete, result: Result, tools: Tools) -> list[Op]:
-    link = action.link
-    if not isinstance(result, Done):
-        return [again(Side.CRM, link.crm_id, link.kind, result, tools)]
-    ops = {op.key: op for op in [*drop_link(link), *cleared(link.crm_id, link.item_id, tools)]}
-    return [*ops.values(), history(link, Reason.SERIES_CUT, "delete", (), tools)]

@@ -257,3 +257,60 @@ async def test_a_car_accepts_is_shown_and_is_not_promised_twice() -> None:
     assert (first.invitees[CAR], second.invitees[CAR]) == ("accepted", "accepted")
     assert [event.categories for event in shown(world, 3)] == [{"Auto aziendale"}]
     assert await world.settle(2) == 0
+
+
+# deletions make mails too
+
+
+async def test_a_series_that_is_deleted_in_the_crm_is_called_off_once() -> None:
+    world = await office()
+    fields = {"subject": "m", "when": "2026-12-01T09:00Z/2026-12-01T10:00Z"}
+    rule = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=60"
+    series = world.calendars["mailbox-1"].add(fields, rule=rule, guests=[box(2), box(3), "x@z.example"])
+    await world.settle(4)
+    assert len(records(world)) == 12
+    world.office.mails.clear()
+    for record in records(world):
+        world.crm.delete(record.id)
+    assert await world.settle(5) == 0
+    assert series.deleted
+    assert mails(world) == 3
+    assert records(world) == []
+
+
+@pytest.mark.parametrize("allowed", [2, 3])
+async def test_what_calling_off_a_series_sends_is_limited_as_a_whole(allowed: int) -> None:
+    world = await office()
+    fields = {"subject": "m", "when": "2026-12-01T09:00Z/2026-12-01T10:00Z"}
+    rule = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=60"
+    series = world.calendars["mailbox-1"].add(fields, rule=rule, guests=[box(2), box(3), "x@z.example"])
+    await world.settle(4)
+    world.office.mails.clear()
+    world.mails = MailLimits(20, allowed, 500)
+    for record in records(world):
+        world.crm.delete(record.id)
+    await world.settle(5)
+    assert (series.deleted, mails(world)) == ((True, 3) if allowed == 3 else (False, 0))
+    if allowed == 3:
+        return
+    (hold,) = await world.registry.holds()
+    assert (hold.because, hold.count) == (Reason.MAIL_LIMIT, 3)
+    await world.registry.put_hold(replace(hold, state="approved", until="2027-01-01"))
+    await world.settle(4)
+    assert (series.deleted, mails(world)) == (True, 3)
+    assert await world.registry.holds() == []
+
+
+async def test_a_meeting_that_is_deleted_in_the_crm_is_called_off_within_the_limits() -> None:
+    world = await office()
+    own = [world.calendars["mailbox-1"].add({"subject": f"m{n}", "when": WHEN}, guests=[box(2)]) for n in range(3)]
+    await world.settle(4)
+    world.office.mails.clear()
+    world.mails = MailLimits(20, 2, 500)
+    for record in records(world):
+        world.crm.delete(record.id)
+    await world.settle(1)
+    assert (sum(event.deleted for event in own), mails(world)) == (2, 2)
+    await world.settle(3)  # a run has its own limit, and who was refused once waits for an admin
+    (hold,) = await world.registry.holds()
+    assert (hold.because, hold.count) == (Reason.MAIL_LIMIT, 1)
