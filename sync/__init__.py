@@ -17,8 +17,9 @@ What makes it safe:
 - A checkpoint moves only when every item before it is settled or has a pending row.
 - A worker writes only while its lease's fence number is the newest, and no longer than its lease.
 
-A run takes the families of kinds in turn, each with its own listing and ledger: people (contacts, companies), then the calendar, where `events` says
-what is special about events, `calendar` gathers what they need, and `recurring` and `cutting` treat a series of the CRM as a whole; then tasks (`tasks`, `todo`).
+A run takes the families of kinds in turn, each with its own listing and ledger: people (contacts, companies), then the calendar, where
+`events` says what is special about events, `calendar` gathers what they need, `recurring` and `cutting` treat a series of the CRM as a whole;
+then tasks (`tasks`, `todo`).
 
 A meeting is one event of the CRM and a copy in each calendar: `meetings` says whose copy leads, `invitations` who is invited and what was
 answered (both pure); `keeping`, `preparing`, `strangers` learn and settle what they need; `mails` charges what will be sent before it is written.
