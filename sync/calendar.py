@@ -14,6 +14,7 @@ from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
+from sync.lookalikes import join_alike_events
 from sync.model import Item, Kind, Reason
 from sync.relinking import relink
 from sync.spans import ends_at
@@ -139,6 +140,9 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
             taken |= {mine[0].id}
         elif mine and item_id not in work.allowed:
             work.unsure[item_id] = tuple(sorted(r.id for r in mine))
+    if tools.context.policy.calendar.import_only:
+        unknown = [i for i in stamps if i not in work.joined and i not in work.unsure]
+        await join_alike_events({i: cards[i] for i in unknown}, work, links, tools)
 
 
 async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: Links, tools: Tools) -> None:

@@ -38,7 +38,7 @@ def plan_event(pair: Pair, context: Context) -> Action | None:
     over = _over(pair, context)
     closed = over or context.policy.calendar.import_only
     if _of_a_copy(pair):
-        action = plan_copy(pair, context, _without_mailbox_writes(context), over)
+        action = plan_copy(pair, context, without_mailbox_writes(context), over)
         return _finished(action, True, context) if isinstance(action, Update) else action
     action = _own(pair, context, closed)
     if taken_out := _taken_out(pair, action, context):
@@ -52,7 +52,7 @@ def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
     """An event of this mailbox's user, alone or with others."""
     link, crm, card = pair.link, pair.crm, pair.mailbox
     leads = role_of(card, crm, link, context) if isinstance(card, Item) else link.role if link else Role.HOME
-    plain = _without_mailbox_writes(context) if closed else context
+    plain = without_mailbox_writes(context) if closed else context
     if leads is Role.ORGANIZER and isinstance(crm, Item):
         plain = replace(plain, led={crm.id})
     action = plan_pair(as_home(pair), plain)
@@ -92,7 +92,7 @@ def _frozen(pair: Pair, context: Context) -> Update | None:
     card = pair.mailbox
     if not isinstance(card, Item) or not isinstance(pair.crm, Item) or not card.fields.get(MASKED):
         return None
-    action = plan_pair(pair, _without_mailbox_writes(context))
+    action = plan_pair(pair, without_mailbox_writes(context))
     hidden = context.translators[Kind.EVENT].inbound(card.fields)
     scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden} if isinstance(action, Update) else {}
     return Update(pair, scrubbed, {}, frozenset(), Reason.PRIVATE) if scrubbed else None
@@ -121,9 +121,10 @@ def _over(pair: Pair, context: Context) -> bool:
     return bool(ends) and datetime.fromisoformat(ends) <= context.now
 
 
-def _without_mailbox_writes(context: Context) -> Context:
+def without_mailbox_writes(context: Context, kind: Kind = Kind.EVENT) -> Context:
+    """The context in which items of this kind are not written to the mailbox."""
     kinds = dict(context.policy.kinds)
-    kinds[Kind.EVENT] = replace(kinds[Kind.EVENT], to_mailbox=False, delete_in_mailbox=False)
+    kinds[kind] = replace(kinds[kind], to_mailbox=False, delete_in_mailbox=False)
     return replace(context, policy=replace(context.policy, kinds=kinds))
 
 
@@ -217,9 +218,8 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
     card = pair.mailbox
     if not isinstance(card, Item):
         return action
-    if pair.link is None and closed:
-        rest = frozenset(each.id for each in translator.pairs) - action.to_crm.keys()
-        action = replace(action, agreed=action.agreed | rest)
+    if closed:
+        action = begun_as_it_is(action, context)
     if pair.link and Flag.CRM_PRIVATE in pair.link.flags and _made_private_in_mailbox(pair, pair.link, context):
         action = replace(action, dropped=frozenset({Flag.CRM_PRIVATE}))
     if pair.link is None and _open_in_crm(pair, context):
@@ -228,6 +228,16 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
         return action
     hidden = translator.inbound(card.fields)
     return replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
+
+
+def begun_as_it_is(action: Update, context: Context) -> Update:
+    """A link that begins while the mailbox is not written: what the CRM does not take over is agreed on as it is."""
+    if action.pair.link is not None:
+        return action
+    crm = action.pair.crm
+    translator = context.translators[crm.kind if isinstance(crm, Item) else Kind.EVENT]
+    rest = frozenset(each.id for each in translator.pairs) - action.to_crm.keys()
+    return replace(action, agreed=action.agreed | rest)
 
 
 # What an event is called in vtenext --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from mapping.tasks import COMPLETED, DATES, DUE, MADE, START, STATUS, TaskTranslator, is_completed
-from sync.events import same_record
+from sync.events import begun_as_it_is, same_record, without_mailbox_writes
 from sync.model import (
     Action,
     Create,
@@ -41,9 +41,11 @@ def plan_task(pair: Pair, context: Context) -> Action | None:
     left = _left_alone(pair, context)
     if left is not None:
         return left
-    if _is_members(pair, context):
-        return _of_member(pair, context)
-    return _finished(plan_pair(pair, context), context)
+    importing = context.policy.calendar.import_only
+    if importing:
+        context = without_mailbox_writes(context, Kind.TASK)
+    action = _of_member(pair, context) if _is_members(pair, context) else _finished(plan_pair(pair, context), context)
+    return begun_as_it_is(action, context) if importing and isinstance(action, Update) else action
 
 
 # A group's task ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sync.gather import Joined, Links, Work, drop_echoes, read_links
 from sync.joining import join_stamped, learn, read_stamp
+from sync.lookalikes import join_alike_tasks
 from sync.model import Gone, Item, Kind, Link, Reason, Side, Unread
 from sync.record import waiting
 from sync.store.base import Op
@@ -125,3 +126,6 @@ async def _join(work: Work, links: Links, tools: Tools) -> None:
         if len(ids) == 1 and ids[0] not in taken and not tools.context.buried(ids[0]):
             work.joined[uids[uid]] = Joined(ids[0], Reason.STAMP)
             work.records.setdefault(ids[0], Kind.TASK)
+    if tools.context.policy.calendar.import_only:
+        unknown = {i: card for i, card in cards.items() if i not in work.joined and i not in tools.context.tombstones}
+        await join_alike_tasks(unknown, work, links, tools)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -191,6 +191,10 @@ class Crm(Protocol):
 
     async def upcoming(self, until: datetime) -> list[Item]:
         """Events that begin between now and `until`, with their invitees: answers given in the CRM show nowhere else."""
+        ...
+
+    async def beginning_on(self, owner: str, days: Sequence[date]) -> list[Item]:
+        """Events of `owner` that begin on one of these days of the CRM's calendar; without their invitees."""
         ...
 
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mapping.attendees import Invitee, invitees_of
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Unread, Value
 from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Write
-from sync.sides.memory_events import check, held_reminder, held_span, last_day, over, taken_apart
+from sync.sides.memory_events import check, first_day, held_reminder, held_span, last_day, over, taken_apart
 from sync.sides.memory_wire import Wire, quiet, written
 
 ROME = ZoneInfo("Europe/Rome")
@@ -250,6 +250,12 @@ class MemoryCrm:
         starts = {r.id: r.fields["when"].partition("/")[0] for r in live}
         now, last = (f"{moment:%Y-%m-%dT%H:%M}Z" for moment in (self.now(), until))
         return [self._item(r) for r in live if now <= starts[r.id] <= last]
+
+    async def beginning_on(self, owner: str, days: Sequence[date]) -> list[Item]:
+        await self._before("beginning_on")
+        live = [r for r in self.records.values() if r.kind is Kind.EVENT and not r.deleted and r.owner == owner]
+        found = [self._item(r) for r in live if first_day(r.fields["when"], self.zone) in set(days)]
+        return [replace(item, fields={n: v for n, v in item.fields.items() if n != "invitees"}) for item in found]
 
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
         await self._before("by_uid")

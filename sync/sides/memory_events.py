@@ -35,6 +35,14 @@ def last_day(when: str, zone: ZoneInfo) -> str:
     return datetime.fromisoformat(last).astimezone(zone).date().isoformat() if "T" in last else last
 
 
+def first_day(when: str, zone: ZoneInfo) -> date | None:
+    """The date on which a span begins by the wall clock, None when there is no span."""
+    first = when.partition("/")[0]
+    if not first:
+        return None
+    return datetime.fromisoformat(first).astimezone(zone).date() if "T" in first else date.fromisoformat(first)
+
+
 def held_reminder(minutes: str) -> str:
     """A reminder that was written: none when nothing or zero is asked for, and a whole hour gets a minute more."""
     if minutes in {"", "0"}:

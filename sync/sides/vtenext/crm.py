@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sync.model import Item, Kind, Present
@@ -84,6 +84,10 @@ class VtenextCrm:
     async def upcoming(self, until: datetime) -> list[Item]:
         with self._reading():
             return await changes.upcoming(self._reader, until)
+
+    async def beginning_on(self, owner: str, days: Sequence[date]) -> list[Item]:
+        with self._reading():
+            return await search.beginning_on(self._reader, owner, days)
 
     async def by_uid(self, kind: Kind, uids: Sequence[str]) -> list[Item]:
         with self._reading():

@@ -18,12 +18,12 @@ from sync.spans import from_server, server_holds, to_server
 
 UID, INDEX, CREATED, RECURRING = "ical_uuid", "recurr_idx", "createdtime", "recurringtype"
 NOT_RECURRING = frozenset({"", "--None--"})
-LAST_DAY = "due_date"
+FIRST_DAY, LAST_DAY = "date_start", "due_date"
 WHEN, REMINDER = "when", "reminder_time"
 TEXTS = ("subject", "location", "description", "visibility", "taskpriority", REMINDER)
 ORGANIZER, CONTACT = "organizer", "contact_id"
 COLUMNS = (
-    "date_start",
+    FIRST_DAY,
     "time_start",
     LAST_DAY,
     "time_end",

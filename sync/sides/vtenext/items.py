@@ -177,11 +177,11 @@ class Reader:
         second, second_bad = await self._halving(form, ids[middle:])
         return first + second, first_bad | second_bad
 
-    async def where(self, kind: Kind, conditions: Sequence[str]) -> list[Item]:
-        """Every record that satisfies any of the conditions. One with a broken owner has the owner ''."""
+    async def where(self, kind: Kind, conditions: Sequence[str], people: bool = True) -> list[Item]:
+        """Every record that satisfies any of the conditions; `people`: events with their invitees. One with a broken owner has the owner ''."""
         form = await self.form(kind)
         try:
-            return await self.items(kind, await self._rows(form.module, form.columns, conditions))
+            return await self.items(kind, await self._rows(form.module, form.columns, conditions), people=people)
         except Denied as denied:
             if not denied.broken_owner:
                 raise
@@ -191,7 +191,7 @@ class Reader:
         for chunk in chunks(sorted(broken)):
             rows = await self._rows(form.module, ownerless, [member("id", chunk)])
             found.update({row["id"]: row for row in rows})
-        return await self.items(kind, [found[record] for record in ids if record in found])
+        return await self.items(kind, [found[record] for record in ids if record in found], people=people)
 
     async def ids(self, kind: Kind, conditions: Sequence[str] = ()) -> AsyncIterator[list[str]]:
         """Ids by a keyset walk, in pages. Owners are not read, so that a broken one hides nothing."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sync.model import Family, Item, Kind
 from sync.sides.base import NaturalKey
 from sync.sides.vtenext.client import VtenextClient
-from sync.sides.vtenext.events import LAST_DAY, UID
-from sync.sides.vtenext.items import ACCOUNT, CREATED, MODULES, Reader
+from sync.sides.vtenext.events import FIRST_DAY, LAST_DAY, UID
+from sync.sides.vtenext.items import ACCOUNT, CREATED, MODULES, OWNER, Reader
 from sync.sides.vtenext.query import chunks, conditions, equals, folded, member, quoted
 from sync.sides.vtenext.zones import OVERLAP_AT_CHANGE, moment_of, near_change, to_server
 
@@ -123,6 +123,14 @@ async def created_since(reader: Reader, kind: Kind, since: str) -> list[Item]:
         start -= OVERLAP_AT_CHANGE
     ours = equals("creator", await reader.client.user_id())
     return await reader.where(kind, [f"{CREATED} >= '{to_server(start, zone)}' and {ours}"])
+
+
+async def beginning_on(reader: Reader, owner: str, days: Sequence[date]) -> list[Item]:
+    """Events of this owner that begin on one of these days, by the server's calendar."""
+    texts = [day.isoformat() for day in days]
+    wheres = [[f"{equals(OWNER, owner)} and {member(FIRST_DAY, chunk)}"] for chunk in chunks(texts)]
+    answers = await asyncio.gather(*(reader.where(Kind.EVENT, where, people=False) for where in wheres))
+    return [item for items in answers for item in items]
 
 
 async def by_uid(reader: Reader, kind: Kind, uids: Sequence[str]) -> list[Item]:
