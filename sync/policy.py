@@ -106,7 +106,8 @@ class Policy:
     `homes`: crm owner id -> id of that owner's connected mailbox (target `assigned_user`).
     `admin_mailbox`: the one mailbox of all records (target `admin`), '' in the other mode.
     `owner`: crm id that records imported from this mailbox are assigned to. `groups`: by crm id; `reassign_groups`: a group's event is assigned to
-    its organizer. `double_booking`: a thing without a mailbox takes part in two events at once.
+    its organizer. `double_booking`: a thing without a mailbox takes part in two events at once. `crm_contact_invitees`: contacts of the CRM who
+    take part in a meeting are written as its invitees. `create_strangers`: somebody who takes part and is known to neither side becomes a contact.
     """
 
     mailbox: str
@@ -120,6 +121,8 @@ class Policy:
     groups: Mapping[str, Group] = field(default_factory=dict)
     reassign_groups: bool = True
     double_booking: bool = False
+    crm_contact_invitees: bool = False
+    create_strangers: bool = False
 
     def homes_of_item(self, item: Item) -> frozenset[str]:
         """The mailboxes in which this CRM item lives; an organizer whom a group's event names wins over the group's own."""

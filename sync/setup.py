@@ -31,6 +31,8 @@ class Setup:
     mails: MailLimits = MAIL_LIMITS
     reassign_groups: bool = True
     double_booking: bool = False
+    crm_contact_invitees: bool = False
+    create_strangers: bool = False
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
@@ -47,6 +49,8 @@ class Setup:
             mails=self.mails,
             reassign_groups=self.reassign_groups,
             double_booking=self.double_booking,
+            crm_contact_invitees=self.crm_contact_invitees,
+            create_strangers=self.create_strangers,
         )
 
     def translators_of(self, policy: Policy) -> Mapping[Kind, Translator]:
