@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mapping.attendees import attendees_of, invitees_of
+from mapping.attendees import Attendee, attendees_of, invitees_of
 from mapping.calendar import EventTranslator, is_private
 from sync.meetings import is_copy, organizer_of
 from sync.model import Item, Kind, Pair, Reason, Value
@@ -31,17 +31,28 @@ async def know_strangers(pairs: Sequence[Pair], tools: Tools) -> None:
     """Look up the contacts among the people of these events that this mailbox may lead, and tell context and mapping of them."""
     policy = tools.context.policy
     led = [pair for pair in pairs if isinstance(pair.mailbox, Item) and _leads(pair.mailbox, tools.context)]
-    names = {a.address: a.name for pair in led for a in attendees_of(_fields(pair.mailbox).get("attendees"))}
+    names = {a.address: a.name for pair in led for a in _attendees(pair)}
     listed = _listed(pairs, tools.context) if policy.crm_contact_invitees else {}
     new = {address: name for address, name in names.items() if address and not policy.people.user_of(address)}
     tools.strangers |= {address: contact for address, contact in listed.items() if not tools.strangers.get(address)}
     tools.strangers |= await _found(sorted(new.keys() - tools.strangers.keys()), tools)
     if policy.create_strangers and policy.kinds[Kind.CONTACT].to_crm:
-        open_ = [pair for pair in led if _may_tell(pair, tools)]
-        coming = {a.address for pair in open_ for a in attendees_of(_fields(pair.mailbox).get("attendees"))}
-        for address in sorted(coming & {address for address in new if not tools.strangers[address]}):
-            tools.strangers[address] = await _made(address, new[address], tools)
+        await _make([pair for pair in led if _may_tell(pair, tools)], new, tools)
     _tell(tools)
+
+
+async def _make(pairs: Sequence[Pair], names: Mapping[str, str], tools: Tools) -> None:
+    """Contacts for those whom nobody knows. Events whose stranger somebody else is making now are looked at again."""
+    coming = {a.address for pair in pairs for a in _attendees(pair)}
+    for address in sorted(address for address in coming & names.keys() if not tools.strangers[address]):
+        made = await _made(address, names[address], tools)
+        tools.strangers[address] = made or ""
+        if made is None:
+            tools.later |= {p.mailbox.id for p in pairs if p.mailbox and address in {a.address for a in _attendees(p)}}
+
+
+def _attendees(pair: Pair) -> list[Attendee]:
+    return attendees_of(_fields(pair.mailbox).get("attendees"))
 
 
 def _fields(present: object) -> Mapping[str, Value]:
@@ -92,10 +103,10 @@ def _tell(tools: Tools) -> None:
 # A contact for a stranger ------------------------------------------------------------------------------------------------
 
 
-async def _made(address: str, name: str, tools: Tools) -> str:
-    """Create a contact, once and for all mailboxes: whoever deletes it later means it. Its id, '' = not now or not again."""
-    if not await _claimed(address, tools):
-        return ""
+async def _made(address: str, name: str, tools: Tools) -> str | None:
+    """Create a contact, once and for all mailboxes: whoever deletes it later means it. Its id, '' = never again, None = not now."""
+    if (claimed := await _claimed(address, tools)) is not True:
+        return "" if claimed is False else None
     if known := (await _found([address], tools))[address]:  # somebody was quicker
         return known
     translator = tools.translator(Kind.CONTACT)
@@ -107,19 +118,22 @@ async def _made(address: str, name: str, tools: Tools) -> str:
         await tools.registry.rows.transact(PARTITION, [Put(_key(address, tools), {"since": tools.at(), "made": True})])
         tools.counts[Reason.STRANGER.value] += 1
         return result.item.id
-    return ""
+    return None
 
 
-async def _claimed(address: str, tools: Tools) -> bool:
+async def _claimed(address: str, tools: Tools) -> bool | None:
+    """May this run make the contact? False = it was made once, None = another one is making it."""
     rows, key = tools.registry.rows, _key(address, tools)
     row = await rows.get(PARTITION, key)
-    if row is not None and (row.data["made"] or tools.now() - datetime.fromisoformat(str(row.data["since"])) < AGAIN):
+    if row is not None and row.data["made"]:
         return False
+    if row is not None and tools.now() - datetime.fromisoformat(str(row.data["since"])) < AGAIN:
+        return None
     data: dict[str, str | int | bool] = {"since": tools.at(), "made": False}
     try:
         await rows.transact(PARTITION, [Replace(key, data, row.etag) if row else Insert(key, data)])
     except Conflict:
-        return False
+        return None
     return True
 
 

@@ -28,7 +28,10 @@ class Keys(Digests, Protocol):
 
 @dataclass(slots=True)
 class Tools:
-    """Everything a run works with. `guard` raises Fenced when this worker must stop."""
+    """Everything a run works with. `guard` raises Fenced when this worker must stop.
+
+    `coloured`: categories whose colour was asked for; `cause`: what failed and stopped nothing.
+    """
 
     mailbox: Mailbox
     crm: Crm
@@ -44,12 +47,17 @@ class Tools:
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget | None = None  # of mails, in this run
+    later: set[str] = field(
+        default_factory=set
+    )  # mailbox ids that the next run looks at again, whatever this one makes of them
     strangers: dict[str, str] = field(
         default_factory=dict
     )  # addresses that were looked for among the CRM's contacts -> id, '' = none or several
     permits: dict[tuple[Side, str], str] = field(
         default_factory=dict
     )  # items whose question an admin approved -> what was shown
+    coloured: set[str] = field(default_factory=set)
+    cause: str = ""
 
     @property
     def family(self) -> Family:
