@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from mapping.attendees import Answer
 from sync.events import crm_stamp, is_occurrence, record_uid
 from sync.gather import Joined, Work
-from sync.meetings import COPIES, LEADERS, answered_by, is_copy, organizer_of
+from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
 from sync.plan import Context
 from sync.record import again, unlink_ops
@@ -20,6 +20,8 @@ from sync.store.ledger import MailboxLedger
 from sync.store.meetings import Meetings, Place
 from sync.tools import Tools
 
+MEETING = COPIES | {Role.ORGANIZER}
+"""Whose record is a meeting that Exchange has already; also when that mailbox is connected no more."""
 PATIENCE = timedelta(hours=24)
 """How long copies wait for a connected organizer's mailbox to bring the meeting into the CRM (DESIGN 4)."""
 
@@ -33,6 +35,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
     holders = await tools.registry.holders_near(ids) if ids else {}
     holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
     others = {crm_id: {m: r for m, r in held.items() if m != mine} for crm_id, held in holding.items()}
+    met = {crm_id for crm_id, held in holders.items() if any(r in MEETING and m != mine for m, r in held.items())}
     meetings = Meetings(tools.registry.rows)
 
     async def kept(pair: Pair, card: Item) -> bool:
@@ -44,7 +47,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
         context,
         kept={card.id for (_, card), yes in zip(alone, got, strict=True) if yes},
         shared={crm_id for crm_id, held in others.items() if held},
-        led_elsewhere={crm_id for crm_id, held in others.items() if any(r in LEADERS for r in held.values())},
+        led_elsewhere=met,
     )
 
 
