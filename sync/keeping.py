@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import crm_stamp, is_occurrence, record_uid
+from sync.events import meeting_name, original_day, record_uid
 from sync.gather import Joined, Work
 from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
@@ -75,7 +75,7 @@ def _shared_matters(pair: Pair, context: Context) -> bool:
 
 def handle_of(card: Item, tools: Tools) -> str:
     """By what all mailboxes know the meeting of this copy: organizer, iCalUId and occurrence, as a keyed digest."""
-    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{crm_stamp(card)}")
+    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{meeting_name(card)}")
 
 
 def _name_of(uid: str, tools: Tools) -> str:
@@ -112,9 +112,8 @@ async def join_copies(cards: Mapping[str, Item], work: Work, tools: Tools) -> No
 
 async def _link_there(place: Place, card: Item, ledger: MailboxLedger) -> Link | None:
     """The organizer's link of the event that this is a copy of; of a series that of the same occurrence."""
-    if is_occurrence(card.id):
-        return await ledger.link_by_item(f"{place.event}|{card.id.partition('|')[2]}")
-    return await ledger.link_by_item(place.event)
+    day = original_day(card)
+    return await ledger.link_by_item(f"{place.event}|{day}" if day else place.event)
 
 
 async def decline(actions: Sequence[Decline], tools: Tools) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
 from sync.model import Kind
 from tests.sim.test_meetings import WHEN, box, mails, office, records, shown
 
@@ -33,3 +38,41 @@ async def test_a_meeting_whose_organizer_left_is_not_made_again_by_its_new_owner
     await world.settle(6)
     assert ([mail.to for mail in world.office.mails], shown(world, 1)) == ([box(3)], [])
     assert records(world) == [record]
+
+
+async def test_who_is_invited_to_one_occurrence_of_a_crm_series_shares_its_record() -> None:
+    """Seeds 272 and 306: that copy is a single event, and only its iCalUId tells which day of the series it is."""
+    world = await office()
+    made = world.crm.add_series("19x1", {"subject": "m"}, WEEKS)
+    for record in made:
+        world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(6)
+    world.crm.invite(made[2].id, **{"19x2": "none", "19x3": "none"})
+    await world.settle(4)
+    (copy,) = shown(world, 3)
+    assert (copy.rule, copy.fields["when"]) == ("", WEEKS[2])
+    world.calendars["mailbox-3"].respond(copy.id, "accepted")
+    world.time += timedelta(hours=25)
+    assert await world.settle(6) == 0
+    assert records(world) == made
+    assert made[2].invitees == {"19x2": "none", "19x3": "accepted"}
+
+
+@pytest.mark.parametrize("first", [1, 2])
+async def test_two_who_hold_a_series_and_one_occurrence_of_it_share_its_record(first: int) -> None:
+    """Whoever is connected first: of a meeting of somebody outside there is no organizer's event to ask."""
+    world = await office(0)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    rule = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=4"
+    series = boss.add({"subject": "m", "when": WEEKS[0]}, rule=rule, guests=[box(1)])
+    boss.invite(series.id, box(2), slot="2026-12-15")
+    for user in (first, 3 - first):
+        world.users = {**world.users, f"19x{user}": f"mailbox-{user}"}
+        await world.connect()
+        await world.settle(3)
+    assert sorted(record.fields["when"] for record in records(world)) == WEEKS
+    assert await world.settle(2) == 0
+    boss.edit_occurrence(series.id, "2026-12-15", location="Milano")
+    await world.settle(4)
+    assert sorted(record.fields["location"] for record in records(world)) == ["", "", "", "Milano"]
