@@ -55,7 +55,8 @@ def organizer_of(card: Item, policy: Policy) -> str:
 
 
 def role_of(card: Item, crm: object, link: Link | None, context: Context) -> Role:
-    """What this mailbox's event is to the CRM's. Who once led a meeting goes on, also when nobody is invited any more."""
+    """What this mailbox's event is to the CRM's. Who once led a meeting goes on, also when nobody is invited any more; guests whom the CRM invites
+    to an event of somebody else are that mailbox's to invite."""
     if is_copy(card):
         return Role.KEEPER if card.id in context.kept else Role.ATTENDEE
     led = link is not None and link.role is Role.ORGANIZER
@@ -65,7 +66,7 @@ def role_of(card: Item, crm: object, link: Link | None, context: Context) -> Rol
 def _meeting(card: Item, crm: object, context: Context) -> bool:
     if card.fields.get("attendees"):
         return True
-    guests = first_guests(crm, context) if isinstance(crm, Item) else {}
+    guests = first_guests(crm, context) if isinstance(crm, Item) and context.is_home(crm) else {}
     return bool(guests)
 
 

@@ -76,3 +76,20 @@ async def test_two_who_hold_a_series_and_one_occurrence_of_it_share_its_record(f
     boss.edit_occurrence(series.id, "2026-12-15", location="Milano")
     await world.settle(4)
     assert sorted(record.fields["location"] for record in records(world)) == ["", "", "", "Milano"]
+
+
+@pytest.mark.parametrize("guest", [4, 3])
+async def test_an_event_that_gets_guests_and_another_owner_at_once_is_one_meeting(guest: int) -> None:
+    """Seed 662: the old owner's mailbox led it because it had guests, the new owner's because it was new there."""
+    world = await office()
+    record = world.crm.add(Kind.EVENT, "19x3", {"subject": "m", "when": WHEN})
+    await world.settle(3)
+    world.crm.invite(record.id, **{f"19x{guest}": "none"})
+    world.crm.edit(record.id, owner="19x2")
+    await world.settle(5)
+    assert [n for n in range(1, 6) for _ in shown(world, n)] == [2, guest]
+    assert [mail.to for mail in world.office.mails] == [box(guest)]
+    (copy,) = shown(world, guest)
+    world.calendars[f"mailbox-{guest}"].respond(copy.id, "accepted")
+    await world.settle(3)
+    assert [each.invitees for each in records(world)] == [{f"19x{guest}": "accepted"}]
