@@ -227,7 +227,17 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
     if not card.fields.get(MASKED):
         return action
     hidden = translator.inbound(card.fields)
+    if pair.link is None and action.role not in {Role.ATTENDEE, Role.GUEST}:
+        action = replace(action, to_crm={**_scrubbed(pair, card, hidden, context), **action.to_crm})
     return replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
+
+
+def _scrubbed(pair: Pair, card: Item, hidden: Iterable[str], context: Context) -> dict[str, str]:
+    """What a record still says of an event that it is about to be joined with, which is private."""
+    translator = context.translators[Kind.EVENT]
+    said = translator.crm_values(pair.crm.fields) if isinstance(pair.crm, Item) else {}
+    shown = translator.mailbox_values(card.fields)
+    return {p: shown[p] for p in hidden if translator.image(p, said.get(p, "")) != translator.image(p, shown[p])}
 
 
 # What an event is called in vtenext --------------------------------------------------------------------------------------

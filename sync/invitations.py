@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mapping.attendees import Answer, attendees_of, invitees_of
 from mapping.calendar import REMINDER, WHEN
-from mapping.people import SAYS, WHO, is_person, shown_answer, tags_of, tags_on
+from mapping.people import ORGANIZER, SAYS, WHO, is_person, shown_answer, tags_of, tags_on
 from sync.merge import Sealed
 from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Role, Side, Update
 from sync.plan import Context
@@ -203,9 +203,16 @@ def first_invitees(card: Item, role: Role, context: Context) -> dict[str, str]:
 
 
 def scrubbed(crm: Item, context: Context) -> dict[str, str]:
-    """Field pairs that take every user off a record's list: the event turned private."""
+    """Field pairs that take every user off a record's list: the event turned private. Things without a mailbox stay, because nobody but the CRM
+    knows that they are taken."""
     users = [each.id for each in invitees_of(crm.fields.get("invitees"))]
-    return {WHO + user: "" for user in users if user in context.policy.people.known_as}
+    book = context.policy.people
+    return {WHO + user: "" for user in users if user in book.known_as and user not in book.things}
+
+
+def without_organizer(crm: Item) -> dict[str, str]:
+    """The field pair that takes the organizer's address off a record: the event turned private."""
+    return {ORGANIZER: ""} if crm.fields.get("organizer_address") else {}
 
 
 # Mails ----------------------------------------------------------------------------------------------------------------------

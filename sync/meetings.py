@@ -12,7 +12,16 @@ from datetime import datetime
 from mapping.attendees import Answer, invitees_of
 from mapping.calendar import LOCATION, MASKED, SUBJECT, WHEN
 from mapping.people import ORGANIZER, SAYS, WHO, tags_of
-from sync.invitations import Invitations, first_guests, first_invitees, plan_invitations, plan_tags, scrubbed, withheld
+from sync.invitations import (
+    Invitations,
+    first_guests,
+    first_invitees,
+    plan_invitations,
+    plan_tags,
+    scrubbed,
+    withheld,
+    without_organizer,
+)
 from sync.model import (
     Action,
     Create,
@@ -104,7 +113,8 @@ def _copy_only(card: Item, context: Context, closed: Context) -> Action | None:
     if not isinstance(action, Create):
         return action
     address = str(card.fields.get("organizer_address", ""))
-    external = {} if context.policy.people.user_of(address) else {ORGANIZER: address}
+    named = not context.policy.people.user_of(address) and not card.fields.get(MASKED)
+    external = {ORGANIZER: address} if named else {}
     return replace(
         action, values={**action.values, **_invitees(card, Role.KEEPER, context), **external}, role=Role.KEEPER
     )
@@ -123,6 +133,8 @@ def _both_there(pair: Pair, crm: Item, card: Item, context: Context, closed: Con
     silent = over or context.policy.calendar.import_only or not context.policy.kinds[Kind.EVENT].to_mailbox
     people = plan_invitations(crm, card, pair.link, role, context, closed=silent)
     if role is Role.KEEPER:
+        if card.fields.get(MASKED):
+            people = replace(people, to_crm={**people.to_crm, **scrubbed(crm, context), **without_organizer(crm)})
         return _kept(pair, crm, card, people, context, closed)
     return _attended(pair, crm, card, people, context)
 
@@ -249,7 +261,7 @@ def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Cont
         tags = {} if closed else plan_tags(crm, card, context)
         return with_people(action, pair, Invitations(to_mailbox=tags), role) if tags else action
     if card.fields.get(MASKED):
-        people = Invitations(to_crm=scrubbed(crm, context))
+        people = Invitations(to_crm={**scrubbed(crm, context), **without_organizer(crm)})
     else:
         people = plan_invitations(crm, card, pair.link, Role.ORGANIZER, context, closed)
     update = with_people(action, pair, people, role)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync.model import Kind
-from tests.sim.test_meetings import WHEN, box, mails, office, records, shown
+from tests.sim.test_meetings import CAR, WHEN, box, mails, office, records, shown
 
 WEEKS = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15, 22)]
 
@@ -93,3 +93,54 @@ async def test_an_event_that_gets_guests_and_another_owner_at_once_is_one_meetin
     world.calendars[f"mailbox-{guest}"].respond(copy.id, "accepted")
     await world.settle(3)
     assert [each.invitees for each in records(world)] == [{f"19x{guest}": "accepted"}]
+
+
+# what is private
+
+
+async def test_the_record_of_somebody_elses_private_meeting_names_no_organizer() -> None:
+    world = await office()
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    boss.add({"subject": "segreta", "when": WHEN, "sensitivity": "private"}, guests=[box(1)])
+    shown_first = boss.add({"subject": "aperta", "when": WHEN}, guests=[box(1)])
+    await world.settle(3)
+    assert sorted(record.fields["organizer_address"] for record in records(world)) == ["", "boss@y.example"]
+    boss.edit(shown_first.id, sensitivity="private")
+    await world.settle(3)
+    assert [record.fields["organizer_address"] for record in records(world)] == ["", ""]
+    assert await world.settle(2) == 0
+
+
+async def test_a_record_that_was_there_is_hidden_when_a_private_meeting_joins_it() -> None:
+    """Seed 346: a keeper's copy that is private joins the record that another one made when it was not."""
+    world = await office(2)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    fields = {"subject": "m", "when": WHEN, "location": "Sala segreta", "body": "segreto"}
+    event = boss.add(fields, guests=[box(2), box(3)])
+    await world.settle(3)
+    (record,) = records(world)
+    await world.registry.change_mailbox("mailbox-2", enabled=False)
+    world.users = {"19x3": "mailbox-3"}
+    boss.edit(event.id, sensitivity="private")
+    await world.connect()
+    await world.settle(2)
+    fields = record.fields
+    assert (fields["subject"], fields["location"], fields["description"]) == ("(occupato)", "", "")
+    assert record.invitees == {}
+
+
+async def test_a_private_meeting_keeps_its_car() -> None:
+    """Seed 367: only the CRM knows the car; taken off the list it would be promised to somebody else."""
+    world = await office()
+    world.things = {CAR: "Auto"}
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x2": "none", CAR: "none"})
+    await world.settle(4)
+    (own,) = shown(world, 1)
+    world.calendars["mailbox-1"].edit(own.id, sensitivity="private")
+    await world.settle(4)
+    assert record.invitees == {CAR: "accepted"}
+    assert own.categories == {"Auto"}
+    assert await world.settle(2) == 0
