@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.tasks import is_completed
-from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
+from sync.events import alone_stamp, baseline_of, crm_stamp, is_occurrence, of_day, original_day, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
@@ -119,20 +119,17 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
         await by_stamp(cards, work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
         await relink(work, links, tools)
     tombstones = tools.context.tombstones
-    stamps = {i: crm_stamp(item) for i, item in cards.items() if i not in work.joined and i not in tombstones}
-    uids = sorted({stamp.rpartition("|")[0] for stamp in stamps.values()} - {""})
-    records: dict[str, list[Item]] = {}
-    for start in range(0, len(uids), CHUNK):
-        for item in await tools.crm.by_uid(Kind.EVENT, uids[start : start + CHUNK]):
-            records.setdefault(_whole(item.stamp), []).append(item)
-    await learn(links, [item.id for items in records.values() for item in items], tools.ledger)
-    await _moved_along({i: records.get(stamp, []) for i, stamp in stamps.items()}, work, links, tools)
-    stamps = {i: stamp for i, stamp in stamps.items() if i not in links.by_item}
-    await join_copies({i: cards[i] for i in stamps if not records.get(stamps[i])}, work, tools)
-    stamps = {i: stamp for i, stamp in stamps.items() if i not in work.joined}
+    open_ = [i for i in cards if i not in work.joined and i not in tombstones]
+    records = await _records_of([cards[i] for i in open_], tools)
+    await learn(links, [item.id for item in records], tools.ledger)
+    found = _recognised({i: cards[i] for i in open_}, records, tools)
+    await _moved_along(found, work, links, tools)
+    found = {i: mine for i, mine in found.items() if i not in links.by_item}
+    await join_copies({i: cards[i] for i, mine in found.items() if not mine}, work, tools)
+    found = {i: mine for i, mine in found.items() if i not in work.joined}
     taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
-    for item_id, stamp in stamps.items():
-        free = [r for r in records.get(stamp, ()) if r.id not in taken and not _buried(r.id, tools)]
+    for item_id, same in found.items():
+        free = [r for r in same if r.id not in taken and not _buried(r.id, tools)]
         mine = [r for r in free if tools.context.is_home(r)] or free
         if len(mine) == 1:
             work.joined[item_id] = Joined(mine[0].id, Reason.MATCHED)
@@ -141,8 +138,32 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
         elif mine and item_id not in work.allowed:
             work.unsure[item_id] = tuple(sorted(r.id for r in mine))
     if tools.context.policy.calendar.import_only:
-        unknown = [i for i in stamps if i not in work.joined and i not in work.unsure]
-        await join_alike_events({i: cards[i] for i in unknown}, work, links, tools)
+        await join_alike_events({i: cards[i] for i, same in found.items() if not same}, work, links, tools)
+
+
+async def _records_of(cards: Sequence[Item], tools: Tools) -> list[Item]:
+    """The CRM's records with the iCalUIds of these events."""
+    uids = sorted({crm_stamp(card).rpartition("|")[0] for card in cards} - {""})
+    parts = [await tools.crm.by_uid(Kind.EVENT, uids[at : at + CHUNK]) for at in range(0, len(uids), CHUNK)]
+    return [item for part in parts for item in part]
+
+
+def _recognised(cards: Mapping[str, Item], records: Sequence[Item], tools: Tools) -> dict[str, Sequence[Item]]:
+    """Each event's records: by occurrence, whether its series is in this mailbox or the CRM, in both or in neither."""
+    zone = tools.context.policy.calendar.zone
+    by_stamp: dict[str, list[Item]] = {}
+    by_uid: dict[str, list[Item]] = {}
+    for item in records:
+        by_stamp.setdefault(_whole(item.stamp), []).append(item)
+        by_uid.setdefault(item.stamp.rpartition("|")[0], []).append(item)
+    found: dict[str, Sequence[Item]] = {}
+    for item_id, card in cards.items():
+        stamp, day = crm_stamp(card), original_day(card)
+        mine: Sequence[Item] = by_stamp.get(stamp) or by_stamp.get(alone_stamp(card)) or ()
+        if not mine and day and not is_occurrence(item_id):
+            mine = of_day(day, by_uid.get(stamp.rpartition("|")[0], ()), zone)
+        found[item_id] = mine
+    return found
 
 
 async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: Links, tools: Tools) -> None:

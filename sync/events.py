@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reas
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
 from sync.settle import record_digest
-from sync.spans import ends_at, server_holds
+from sync.spans import ends_at, server_holds, starts_at
 
 UID_LENGTH = 127  # of vtenext's ical_uuid (API.md 7.7)
 
@@ -227,6 +227,8 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
     if not card.fields.get(MASKED):
         return action
     hidden = translator.inbound(card.fields)
+    if pair.link is None and action.role not in {Role.ATTENDEE, Role.GUEST}:
+        action = replace(action, to_crm={**_scrubbed(pair, card, hidden, context), **action.to_crm})
     return replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
 
 
@@ -240,19 +242,80 @@ def begun_as_it_is(action: Update, context: Context) -> Update:
     return replace(action, agreed=action.agreed | rest)
 
 
+def _scrubbed(pair: Pair, card: Item, hidden: Iterable[str], context: Context) -> dict[str, str]:
+    """What a record still says of an event that it is about to be joined with, which is private."""
+    translator = context.translators[Kind.EVENT]
+    said = translator.crm_values(pair.crm.fields) if isinstance(pair.crm, Item) else {}
+    shown = translator.mailbox_values(card.fields)
+    return {p: shown[p] for p in hidden if translator.image(p, said.get(p, "")) != translator.image(p, shown[p])}
+
+
 # What an event is called in vtenext --------------------------------------------------------------------------------------
+
+
+GLOBAL_OBJECT = "040000008200E00074C5B7101A82E008"
+"""How an iCalUId begins that is an Exchange GlobalObjectId in hex; the eight digits after it are an occurrence's day, or zero."""
 
 
 def crm_stamp(card: Item) -> str:
     """`ical_uuid|recurr_idx` of the record of a mailbox's event: the same whichever mailbox its copy is found in."""
-    return f"{record_uid(str(card.fields.get('uid', '')))}|{card.fields.get('slot') or '0'}"
+    alone = alone_stamp(card)
+    return alone if alone and not is_occurrence(card.id) else f"{_uid(card)}|{card.fields.get('slot') or '0'}"
+
+
+def alone_stamp(card: Item) -> str:
+    """The stamp of an occurrence whose series its mailbox does not hold, '' when it is none: nobody there knows how many days after the first it
+    comes, so its day is counted from the calendar's beginning.
+    """
+    day = original_day(card)
+    return f"{_uid(card)}|{date.fromisoformat(day).toordinal()}" if day else ""
+
+
+def original_day(card: Item) -> str:
+    """The day (ISO) that an occurrence had in its series, '' = a single event. Somebody who is invited to one occurrence has a single event, whose
+    iCalUId tells its day (BEHAVIOUR 5.2).
+    """
+    return card.id.partition("|")[2] or _day_in(str(card.fields.get("uid", "")))
+
+
+def meeting_name(card: Item) -> str:
+    """By what all mailboxes know an event or occurrence, however much of its series they hold."""
+    return f"{_uid(card)}|{original_day(card)}"
+
+
+def of_day(day: str, records: Iterable[Item], zone: ZoneInfo) -> list[Item]:
+    """Of a series' records those of the occurrence that had this day, counted from the day on which most of them say that it began."""
+    counted = [(r, int(str(r.fields.get("slot") or 0))) for r in records if r.fields.get("when")]
+    starts = [
+        (starts_at(str(r.fields["when"]), zone).astimezone(zone).date().toordinal() - index) for r, index in counted
+    ]
+    if not starts:
+        return []
+    index = date.fromisoformat(day).toordinal() - max(sorted(set(starts)), key=starts.count)
+    return [record for record, mine in counted if mine == index]
+
+
+def _uid(card: Item) -> str:
+    return record_uid(str(card.fields.get("uid", "")))
+
+
+def _day_in(uid: str) -> str:
+    if not uid.upper().startswith(GLOBAL_OBJECT):
+        return ""
+    head = len(GLOBAL_OBJECT)
+    parts = uid[head : head + 4], uid[head + 4 : head + 6], uid[head + 6 : head + 8]
+    try:
+        return date(*(int(part, 16) for part in parts)).isoformat()
+    except ValueError:
+        return ""
 
 
 def record_uid(uid: str) -> str:
     """The iCalUId as vtenext can hold it: an Exchange GlobalObjectId without the occurrence's date (its bytes 16-19, hex 33-40), hashed
     when it is too long for the column."""
-    if len(uid) >= 40 and uid[:32].upper().startswith("040000008200E00074C5B7101A82E008"):
-        uid = f"{uid[:32]}00000000{uid[40:]}"
+    head = len(GLOBAL_OBJECT)
+    if len(uid) >= head + 8 and uid.upper().startswith(GLOBAL_OBJECT):
+        uid = f"{uid[:head]}00000000{uid[head + 8 :]}"
     return uid if len(uid) <= UID_LENGTH else sha256(uid.encode()).hexdigest()
 
 

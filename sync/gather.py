@@ -268,7 +268,9 @@ async def other_homes(pairs: Sequence[Pair], registry: Registry, context: Contex
     mine, family = context.policy.mailbox, Family.of(pairs[0].kind)
     taken: set[str] = set()
     for crm_id, held in holders.items():
-        for mailbox in (m for m, role in held.items() if m != mine and role in {Role.HOME, Role.MEMBER}):
+        for mailbox in (
+            m for m, role in held.items() if m != mine and role in {Role.HOME, Role.MEMBER, Role.ORGANIZER}
+        ):
             ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)
             if await ledger.link_by_crm(crm_id):  # holding is noted before the call
                 taken.add(crm_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mapping.attendees import Answer, attendees_of, invitees_of
 from mapping.calendar import REMINDER, WHEN
-from mapping.people import CONTACT, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
+from mapping.people import CONTACT, ORGANIZER, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
 from sync.merge import Sealed
 from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Role, Side, Update
 from sync.plan import Context
@@ -224,11 +224,17 @@ def first_invitees(card: Item, role: Role, context: Context) -> dict[str, str]:
 
 
 def scrubbed(crm: Item, card: Item, context: Context) -> dict[str, str]:
-    """Field pairs that take everybody off a record who takes part in its event: it turned private."""
+    """Field pairs that take everybody off a record who takes part in its event: it turned private. Things without a mailbox stay, because nobody but
+    the CRM knows that they are taken."""
     book, listed = context.policy.people, invitees_of(crm.fields.get("invitees"))
     shown = str(crm.fields.get("contact_id", ""))
     contact = {CONTACT: ""} if shown in contacts_among(card.fields, book) else {}
-    return {WHO + each.id: "" for each in listed if each.id in book.known_as} | contact
+    return {WHO + each.id: "" for each in listed if each.id in book.known_as and each.id not in book.things} | contact
+
+
+def without_organizer(crm: Item) -> dict[str, str]:
+    """The field pair that takes the organizer's address off a record: the event turned private."""
+    return {ORGANIZER: ""} if crm.fields.get("organizer_address") else {}
 
 
 # Mails ----------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mapping import kind_of_card
-from sync.events import crm_stamp
+from sync.events import crm_stamp, meeting_name
 from sync.gather import MANY, Joined, Key, Links, Work, read_records
 from sync.match import handles_of, match, natural_key, same
 from sync.merge import Digests
@@ -182,7 +182,8 @@ def claimed_by(item: Item, context: Context) -> list[str]:
     """What an item is recognised by in every mailbox: names and addresses of people, the iCalUId and the occurrence of an event,
     the uid of a task."""
     if item.kind not in Family.PEOPLE.kinds:
-        return [context.digests.digest(item.kind.value, "handle", "1", record_stamp(item))]
+        name = meeting_name(item) if item.kind is Kind.EVENT else task_uid(item)
+        return [context.digests.digest(item.kind.value, "handle", "1", name)]
     return card_handles(natural_key(item, context.translators[item.kind]), context.digests)
 
 

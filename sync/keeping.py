@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import crm_stamp, is_occurrence, record_uid
+from sync.events import meeting_name, original_day, record_uid
 from sync.gather import Joined, Work
-from sync.meetings import COPIES, LEADERS, answered_by, is_copy, organizer_of
+from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
 from sync.plan import Context
 from sync.record import again, unlink_ops
@@ -20,6 +20,8 @@ from sync.store.ledger import MailboxLedger
 from sync.store.meetings import Meetings, Place
 from sync.tools import Tools
 
+MEETING = COPIES | {Role.ORGANIZER}
+"""Whose record is a meeting that Exchange has already; also when that mailbox is connected no more."""
 PATIENCE = timedelta(hours=24)
 """How long copies wait for a connected organizer's mailbox to bring the meeting into the CRM (DESIGN 4)."""
 
@@ -33,6 +35,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
     holders = await tools.registry.holders_near(ids) if ids else {}
     holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
     others = {crm_id: {m: r for m, r in held.items() if m != mine} for crm_id, held in holding.items()}
+    met = {crm_id for crm_id, held in holders.items() if any(r in MEETING and m != mine for m, r in held.items())}
     meetings = Meetings(tools.registry.rows)
 
     async def kept(pair: Pair, card: Item) -> bool:
@@ -44,7 +47,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
         context,
         kept={card.id for (_, card), yes in zip(alone, got, strict=True) if yes},
         shared={crm_id for crm_id, held in others.items() if held},
-        led_elsewhere={crm_id for crm_id, held in others.items() if any(r in LEADERS for r in held.values())},
+        led_elsewhere=met,
     )
 
 
@@ -72,7 +75,7 @@ def _shared_matters(pair: Pair, context: Context) -> bool:
 
 def handle_of(card: Item, tools: Tools) -> str:
     """By what all mailboxes know the meeting of this copy: organizer, iCalUId and occurrence, as a keyed digest."""
-    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{crm_stamp(card)}")
+    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{meeting_name(card)}")
 
 
 def _name_of(uid: str, tools: Tools) -> str:
@@ -109,9 +112,8 @@ async def join_copies(cards: Mapping[str, Item], work: Work, tools: Tools) -> No
 
 async def _link_there(place: Place, card: Item, ledger: MailboxLedger) -> Link | None:
     """The organizer's link of the event that this is a copy of; of a series that of the same occurrence."""
-    if is_occurrence(card.id):
-        return await ledger.link_by_item(f"{place.event}|{card.id.partition('|')[2]}")
-    return await ledger.link_by_item(place.event)
+    day = original_day(card)
+    return await ledger.link_by_item(f"{place.event}|{day}" if day else place.event)
 
 
 async def decline(actions: Sequence[Decline], tools: Tools) -> None:

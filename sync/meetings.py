@@ -12,7 +12,16 @@ from datetime import datetime
 from mapping.attendees import Answer, invitees_of
 from mapping.calendar import LOCATION, MASKED, SUBJECT, WHEN
 from mapping.people import ORGANIZER, SAYS, WHO, tags_of
-from sync.invitations import Invitations, first_guests, first_invitees, plan_invitations, plan_tags, scrubbed, withheld
+from sync.invitations import (
+    Invitations,
+    first_guests,
+    first_invitees,
+    plan_invitations,
+    plan_tags,
+    scrubbed,
+    withheld,
+    without_organizer,
+)
 from sync.model import (
     Action,
     Create,
@@ -55,7 +64,8 @@ def organizer_of(card: Item, policy: Policy) -> str:
 
 
 def role_of(card: Item, crm: object, link: Link | None, context: Context) -> Role:
-    """What this mailbox's event is to the CRM's. Who once led a meeting goes on, also when nobody is invited any more."""
+    """What this mailbox's event is to the CRM's. Who once led a meeting goes on, also when nobody is invited any more; guests whom the CRM invites
+    to an event of somebody else are that mailbox's to invite."""
     if is_copy(card):
         return Role.KEEPER if card.id in context.kept else Role.ATTENDEE
     led = link is not None and link.role is Role.ORGANIZER
@@ -65,7 +75,7 @@ def role_of(card: Item, crm: object, link: Link | None, context: Context) -> Rol
 def _meeting(card: Item, crm: object, context: Context) -> bool:
     if card.fields.get("attendees"):
         return True
-    guests = first_guests(crm, context) if isinstance(crm, Item) else {}
+    guests = first_guests(crm, context) if isinstance(crm, Item) and context.is_home(crm) else {}
     return bool(guests)
 
 
@@ -103,7 +113,8 @@ def _copy_only(card: Item, context: Context, closed: Context) -> Action | None:
     if not isinstance(action, Create):
         return action
     address = str(card.fields.get("organizer_address", ""))
-    external = {} if context.policy.people.user_of(address) else {ORGANIZER: address}
+    named = not context.policy.people.user_of(address) and not card.fields.get(MASKED)
+    external = {ORGANIZER: address} if named else {}
     return replace(
         action, values={**action.values, **_invitees(card, Role.KEEPER, context), **external}, role=Role.KEEPER
     )
@@ -122,6 +133,8 @@ def _both_there(pair: Pair, crm: Item, card: Item, context: Context, closed: Con
     silent = over or context.policy.calendar.import_only or not context.policy.kinds[Kind.EVENT].to_mailbox
     people = plan_invitations(crm, card, pair.link, role, context, closed=silent)
     if role is Role.KEEPER:
+        if card.fields.get(MASKED):
+            people = replace(people, to_crm={**people.to_crm, **scrubbed(crm, card, context), **without_organizer(crm)})
         return _kept(pair, crm, card, people, context, closed)
     return _attended(pair, crm, card, people, context)
 
@@ -248,7 +261,7 @@ def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Cont
         tags = {} if closed else plan_tags(crm, card, context)
         return with_people(action, pair, Invitations(to_mailbox=tags), role) if tags else action
     if card.fields.get(MASKED):
-        people = Invitations(to_crm=scrubbed(crm, card, context))
+        people = Invitations(to_crm={**scrubbed(crm, card, context), **without_organizer(crm)})
     else:
         people = plan_invitations(crm, card, pair.link, Role.ORGANIZER, context, closed)
     update = with_people(action, pair, people, role)

@@ -55,7 +55,7 @@ class Context:
     `tombstones`: ids (of either side) that were unlinked on purpose -> why. `intents`: ids whose creation on the other side is open.
     `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
     `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
-    `led_elsewhere`: those that another mailbox leads; `kept`: mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold
+    `led_elsewhere`: those that another has; `kept`: mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold
     copies too.
     """
 

@@ -185,6 +185,7 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     occurrences = await tools.mailbox.get([f"{master.id}|{slot}" for slot in slots.values()])
     records = await tools.crm.get(Kind.EVENT, list(slots))
     groups: list[list[Op]] = []
+    roles: dict[str, Role] = {}
     for crm_id, slot in slots.items():
         occurrence, record = occurrences[f"{master.id}|{slot}"], records[crm_id]
         if isinstance(occurrence, Unread):
@@ -192,10 +193,13 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
         if await tools.ledger.link_by_crm(crm_id):
             continue
         if isinstance(occurrence, Item):
-            groups.append(_linked(crm_id, occurrence, record if isinstance(record, Item) else None, tools))
+            link, ops = _linked(crm_id, occurrence, record if isinstance(record, Item) else None, tools)
+            roles[crm_id] = link.role
+            groups.append(ops)
         else:  # cancelled in the meantime, or Exchange counts otherwise: never made a second time
             stone = Tombstone(Side.CRM, crm_id, Reason.CRM_SERIES, f"{master.id}|{slot}")
             groups.append([*cleared(crm_id, stone.other, tools), put_tombstone(stone)])
+    await tools.registry.hold_records(tools.context.policy.mailbox, roles)
     await tools.ledger.commit_groups(groups)
     uid = intent.id.removeprefix(SERIES)
     await tools.ledger.commit([drop_intent(Side.CRM, intent.id), drop_forming(uid)])
@@ -203,7 +207,7 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     return True
 
 
-def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) -> list[Op]:
+def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) -> tuple[Link, list[Op]]:
     """The link of one record. Where it differs from its occurrence the base says what the occurrence says: an edit of the CRM."""
     translator = tools.translator(Kind.EVENT)
     mailbox = tools.context.policy.mailbox
@@ -237,7 +241,7 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     ):
         ops.append(waiting(Side.CRM, crm_id, Kind.EVENT, Reason.CHANGED_MEANWHILE, tools))
     merged = {op.key: op for op in ops}
-    return [*merged.values(), history(link, Reason.CRM_SERIES, "series in mailbox", (), tools)]
+    return link, [*merged.values(), history(link, Reason.CRM_SERIES, "series in mailbox", (), tools)]
 
 
 def _agreed(pair: str, held: dict[str, str], shown: dict[str, str], image) -> str:  # type: ignore[no-untyped-def]

@@ -21,7 +21,7 @@ from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
 from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Revise, Write
 from sync.sides.memory_copies import bring_up_to_date
-from sync.sides.memory_events import over, times_of
+from sync.sides.memory_events import ical_uid, over, times_of, uid_on
 from sync.sides.memory_meetings import BLANK, Event, Guest, MemoryOffice, guests_at, list_guests, shown
 from sync.sides.memory_wire import Wire, quiet, written
 
@@ -84,7 +84,10 @@ class MemoryCalendar:
     ) -> Event:
         self.number += 1
         event = Event(
-            f"{self.id}-event{self.number}", f"uid-{self.id}-{self.number}", {**BLANK, **fields}, zone or self.zone
+            f"{self.id}-event{self.number}",
+            ical_uid(f"{self.id}-{self.number}"),
+            {**BLANK, **fields},
+            zone or self.zone,
         )
         event.rule, event.stamp = rule, stamp
         event.guests = dict(guests) if isinstance(guests, Mapping) else {each: Guest(each) for each in guests}
@@ -216,8 +219,8 @@ class MemoryCalendar:
         fields: dict[str, Value] = {
             **event.fields,
             "zone": event.zone.key,
-            "uid": event.uid,
-            "slot": str(event.only_slot),
+            "uid": uid_on(event.uid, event.only_day) if event.only_day else event.uid,
+            "slot": "0",
             **shown(event, self.address),
         }
         if event.rule:

@@ -26,13 +26,14 @@ class Attending(Calendar, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a copy should hold: of the whole meeting, or of the one occurrence that lies `days` after the series' first."""
+    """What a copy should hold: of the whole meeting, or of the one occurrence of `day`, that lies `days` after the series' first."""
 
     fields: Mapping[str, str]
     guests: Mapping[str, Guest]
     rule: str = ""
     cancelled: frozenset[str] = frozenset()
     days: int = 0
+    day: str = ""
 
 
 def bring_up_to_date(calendar: Attending, origin: Event, organizer: str) -> None:
@@ -53,7 +54,7 @@ def bring_up_to_date(calendar: Attending, origin: Event, organizer: str) -> None
         cancelled = frozenset(origin.cancelled | without)
         _bring(calendar, origin, organizer, _Wanted(origin.fields, origin.guests, origin.rule, cancelled))
     for days, slot in slots.items():
-        occurrence = _Wanted(calendar.occurrence(origin, slot), origin.slot_guests[slot], days=days)
+        occurrence = _Wanted(calendar.occurrence(origin, slot), origin.slot_guests[slot], days=days, day=slot)
         _bring(calendar, origin, organizer, occurrence)
 
 
@@ -96,4 +97,5 @@ def _bring(calendar: Attending, origin: Event, organizer: str, wanted: _Wanted) 
         set(wanted.cancelled | declined),
     )
     copy.zone, copy.guests, copy.deleted, copy.called_off = origin.zone, guests, False, False
+    copy.only_day = wanted.day
     calendar.note(copy)

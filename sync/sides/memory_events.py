@@ -12,6 +12,19 @@ from zoneinfo import ZoneInfo
 from sync.sides.base import New, Revise, Write
 
 UID_LENGTH = 127
+GLOBAL_OBJECT = "040000008200E00074C5B7101A82E008"
+
+
+def ical_uid(name: str) -> str:
+    """The iCalUId of an event or series that is called so here: a GlobalObjectId in hex."""
+    return f"{GLOBAL_OBJECT}{'0' * 32}10000000{name.encode().hex().upper()}"
+
+
+def uid_on(uid: str, slot: str) -> str:
+    """What the iCalUId becomes for one occurrence: its original day is in it (BEHAVIOUR 5.2)."""
+    day = date.fromisoformat(slot)
+    head = len(GLOBAL_OBJECT)
+    return f"{uid[:head]}{day.year:04X}{day.month:02X}{day.day:02X}{uid[head + 8 :]}"
 
 
 def held_span(when: str, zone: ZoneInfo) -> str:

@@ -82,6 +82,7 @@ class Event:
     )  # of single occurrences with a list of their own
     slot_responses: dict[str, str] = field(default_factory=dict)  # of a copy: answers to single occurrences
     only_slot: int = 0  # of a copy of one occurrence: its day, counted from the series' first
+    only_day: str = ""  # of a copy of one occurrence: its original day, which its iCalUId tells
 
 
 class Calendar(Protocol):

@@ -1,0 +1,146 @@
+"""What the seeds of meetings found, each in the smallest world that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync.model import Kind
+from tests.sim.test_meetings import CAR, WHEN, box, mails, office, records, shown
+
+WEEKS = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15, 22)]
+
+
+async def test_an_occurrence_of_a_crm_series_that_changes_hands_invites_nobody_again() -> None:
+    """Seed 374: the series' records were noted as alone, so the new owner made another meeting of the one."""
+    world = await office()
+    made = world.crm.add_series("19x1", {"subject": "m"}, WEEKS)
+    for record in made:
+        world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(6)
+    before = mails(world)
+    world.crm.edit(made[1].id, owner="19x3")
+    await world.settle(6)
+    assert (mails(world), len(shown(world, 2)), len(shown(world, 3)), len(records(world))) == (before, 1, 0, 4)
+
+
+async def test_a_meeting_whose_organizer_left_is_not_made_again_by_its_new_owner() -> None:
+    """Seed 445: the copies of the others tell that Exchange has it already."""
+    world = await office(3)
+    record = world.crm.add(Kind.EVENT, "19x2", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x3": "none"})
+    await world.settle(4)
+    await world.registry.change_mailbox("mailbox-2", enabled=False)
+    world.users = {"19x1": "mailbox-1", "19x3": "mailbox-3"}
+    world.crm.edit(record.id, owner="19x1")
+    await world.settle(6)
+    assert ([mail.to for mail in world.office.mails], shown(world, 1)) == ([box(3)], [])
+    assert records(world) == [record]
+
+
+async def test_who_is_invited_to_one_occurrence_of_a_crm_series_shares_its_record() -> None:
+    """Seeds 272 and 306: that copy is a single event, and only its iCalUId tells which day of the series it is."""
+    world = await office()
+    made = world.crm.add_series("19x1", {"subject": "m"}, WEEKS)
+    for record in made:
+        world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(6)
+    world.crm.invite(made[2].id, **{"19x2": "none", "19x3": "none"})
+    await world.settle(4)
+    (copy,) = shown(world, 3)
+    assert (copy.rule, copy.fields["when"]) == ("", WEEKS[2])
+    world.calendars["mailbox-3"].respond(copy.id, "accepted")
+    world.time += timedelta(hours=25)
+    assert await world.settle(6) == 0
+    assert records(world) == made
+    assert made[2].invitees == {"19x2": "none", "19x3": "accepted"}
+
+
+@pytest.mark.parametrize("first", [1, 2])
+async def test_two_who_hold_a_series_and_one_occurrence_of_it_share_its_record(first: int) -> None:
+    """Whoever is connected first: of a meeting of somebody outside there is no organizer's event to ask."""
+    world = await office(0)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    rule = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=4"
+    series = boss.add({"subject": "m", "when": WEEKS[0]}, rule=rule, guests=[box(1)])
+    boss.invite(series.id, box(2), slot="2026-12-15")
+    for user in (first, 3 - first):
+        world.users = {**world.users, f"19x{user}": f"mailbox-{user}"}
+        await world.connect()
+        await world.settle(3)
+    assert sorted(record.fields["when"] for record in records(world)) == WEEKS
+    assert await world.settle(2) == 0
+    boss.edit_occurrence(series.id, "2026-12-15", location="Milano")
+    await world.settle(4)
+    assert sorted(record.fields["location"] for record in records(world)) == ["", "", "", "Milano"]
+
+
+@pytest.mark.parametrize("guest", [4, 3])
+async def test_an_event_that_gets_guests_and_another_owner_at_once_is_one_meeting(guest: int) -> None:
+    """Seed 662: the old owner's mailbox led it because it had guests, the new owner's because it was new there."""
+    world = await office()
+    record = world.crm.add(Kind.EVENT, "19x3", {"subject": "m", "when": WHEN})
+    await world.settle(3)
+    world.crm.invite(record.id, **{f"19x{guest}": "none"})
+    world.crm.edit(record.id, owner="19x2")
+    await world.settle(5)
+    assert [n for n in range(1, 6) for _ in shown(world, n)] == [2, guest]
+    assert [mail.to for mail in world.office.mails] == [box(guest)]
+    (copy,) = shown(world, guest)
+    world.calendars[f"mailbox-{guest}"].respond(copy.id, "accepted")
+    await world.settle(3)
+    assert [each.invitees for each in records(world)] == [{f"19x{guest}": "accepted"}]
+
+
+# what is private
+
+
+async def test_the_record_of_somebody_elses_private_meeting_names_no_organizer() -> None:
+    world = await office()
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    boss.add({"subject": "segreta", "when": WHEN, "sensitivity": "private"}, guests=[box(1)])
+    shown_first = boss.add({"subject": "aperta", "when": WHEN}, guests=[box(1)])
+    await world.settle(3)
+    assert sorted(record.fields["organizer_address"] for record in records(world)) == ["", "boss@y.example"]
+    boss.edit(shown_first.id, sensitivity="private")
+    await world.settle(3)
+    assert [record.fields["organizer_address"] for record in records(world)] == ["", ""]
+    assert await world.settle(2) == 0
+
+
+async def test_a_record_that_was_there_is_hidden_when_a_private_meeting_joins_it() -> None:
+    """Seed 346: a keeper's copy that is private joins the record that another one made when it was not."""
+    world = await office(2)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    fields = {"subject": "m", "when": WHEN, "location": "Sala segreta", "body": "segreto"}
+    event = boss.add(fields, guests=[box(2), box(3)])
+    await world.settle(3)
+    (record,) = records(world)
+    await world.registry.change_mailbox("mailbox-2", enabled=False)
+    world.users = {"19x3": "mailbox-3"}
+    boss.edit(event.id, sensitivity="private")
+    await world.connect()
+    await world.settle(2)
+    fields = record.fields
+    assert (fields["subject"], fields["location"], fields["description"]) == ("(occupato)", "", "")
+    assert record.invitees == {}
+
+
+async def test_a_private_meeting_keeps_its_car() -> None:
+    """Seed 367: only the CRM knows the car; taken off the list it would be promised to somebody else."""
+    world = await office()
+    world.things = {CAR: "Auto"}
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x2": "none", CAR: "none"})
+    await world.settle(4)
+    (own,) = shown(world, 1)
+    world.calendars["mailbox-1"].edit(own.id, sensitivity="private")
+    await world.settle(4)
+    assert record.invitees == {CAR: "accepted"}
+    assert own.categories == {"Auto"}
+    assert await world.settle(2) == 0
