@@ -42,6 +42,7 @@ class Work:
     joined: dict[str, Joined] = field(default_factory=dict)  # item id -> the record it is the same as, and why
     unsure: dict[str, tuple[str, ...]] = field(default_factory=dict)  # id -> candidates: a hold asks
     allowed: set[str] = field(default_factory=set)  # ids that an admin said are new: not matched
+    again: set[str] = field(default_factory=set)  # ids that an earlier run could not settle: both sides are looked at
     whole: set[str] = field(default_factory=set)  # series whose occurrences inside the horizon are all in `cards`
     cursor: str = ""
     full: bool = False
@@ -135,7 +136,9 @@ def drop_echoes(work: Work, links: Links) -> None:
         return
     for item_id, item in list(work.cards.items()):
         link = links.by_item.get(item_id)
-        if item and link and item.version == link.item_version and link.crm_id not in work.records:
+        if not item or not link or link.crm_id in work.records or item_id in work.again:
+            continue
+        if item.version == link.item_version:
             del work.cards[item_id]
 
 
@@ -213,9 +216,9 @@ def _needs_card(key: Key, record: Present | None, work: Work, context: Context) 
     """False when the mailbox says nothing new and the record is as it was when both last agreed."""
     if key.link is None or not key.item_id or key.item_id in work.cards or key.item_id in work.gone:
         return True
-    if not isinstance(record, Item):
+    if not isinstance(record, Item) or key.crm_id in work.again:
         return True
-    if context.role_of(record) is not key.link.role:
+    if context.role_of(record) is not key.link.role or key.kind is Kind.EVENT:  # who takes part is no content
         return True
     sealed = context.sealed(key.link)
     return edited(Side.CRM, context.translators[key.kind].crm_values(record.fields), sealed)

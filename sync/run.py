@@ -222,6 +222,7 @@ async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
         await reconsider(row, work, tools)
     if row.because not in RETRIED and not choice:
         return
+    work.again.add(row.id)
     if row.side is Side.CRM:
         work.records.setdefault(row.id, Kind(row.kind))
         if choice not in {"", "new", "look"}:

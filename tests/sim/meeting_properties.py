@@ -123,7 +123,7 @@ def _people(story: MeetingStory, records: list[Record], links: Links) -> list[st
     world, found = story.world, []
     for user, link, record, item in _linked(world, records, links):
         what = f"{item.fields['subject']} {link.item_id}"
-        if link.role is Role.ORGANIZER and user not in story.late:
+        if link.role in {Role.ORGANIZER, Role.HOME} and user not in story.late:
             found += [f"{what}: {each}" for each in _lists(world, record, item, user)]
         if link.role in {Role.ATTENDEE, Role.KEEPER} and user in record.invitees:
             said = _image(str(item.fields["response"]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sync.model import Family, Kind
-from sync.sides.memory import Record
+from sync.model import Family, Kind, Present, Unread
+from sync.sides.memory import MemoryCalendar, Record
 from sync.sides.memory_calendar import span_on
 from sync.store.base import Drop, prefix_end
 from tests.sim.mapping_for_tests import translators
@@ -121,3 +123,25 @@ async def test_what_turns_private_is_forgotten_by_the_journal_too() -> None:
     assert await world.settle(3) == 0
     assert living(world)[0].fields["subject"] == "(occupato)"
     assert [row async for row in world.rows.query(partition, "j|", prefix_end("j|"))] == []
+
+
+class Silent(MemoryCalendar):
+    """A calendar that answers no question about single events."""
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Present]:
+        return {item_id: Unread(item_id, "no answer") for item_id in ids}
+
+
+async def test_a_deletion_in_the_crm_waits_for_a_mailbox_that_could_not_be_read() -> None:
+    """Whole seed 63: the event was taken for an echo when it was read again, and stayed for good."""
+    world = await connected()
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "e1", "when": MORNING})
+    await world.settle(2)
+    mailbox = world.calendars["mailbox-a"]
+    world.crm.delete(record.id)
+    names = [each.name for each in dataclasses.fields(MemoryCalendar)]
+    world.calendars["mailbox-a"] = Silent(**{name: getattr(mailbox, name) for name in names})
+    await world.settle(1)
+    world.calendars["mailbox-a"] = mailbox
+    await world.settle(1)
+    assert [event.deleted for event in mailbox.events.values()] == [True]

@@ -14,7 +14,7 @@ from sync.errors import Failure
 from sync.model import Kind
 from sync.run import Limits
 from sync.sides.base import New, Refused, Result, Write
-from sync.sides.memory import Card, MemoryMailbox, Record
+from sync.sides.memory import Card, MemoryCrm, MemoryMailbox, Record
 from tests.sim.world import Accident, World
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -177,3 +177,29 @@ async def test_a_lost_creation_that_was_renamed_meanwhile_is_no_second_person() 
     await world.settle(4)
     assert [each.fields["firstname"] for each in living(world)] == ["Giovanna"]
     assert [each.fields["givenName"] for each in shown(world.mailboxes["mailbox-a"])] == ["Giovanna"]
+
+
+class Sulking(MemoryCrm):
+    """A CRM that has an internal error at every write."""
+
+    async def apply(self, writes: Sequence[Write]) -> list[Result]:
+        return [Refused(Failure(500, "INTERNAL_SERVER_ERROR")) for _ in writes]
+
+
+@pytest.mark.parametrize("act", ["edit", "move"])
+async def test_what_the_crm_could_not_take_is_written_by_the_next_run(act: str) -> None:
+    """Nothing else points at it: the delta's cursor has moved on and the record is as it was."""
+    world = await connected({"19x1": "mailbox-a"})
+    world.kinds[Kind.CONTACT] = replace(world.kinds[Kind.CONTACT], delete_in_crm=True)
+    mailbox, crm = world.mailboxes["mailbox-a"], world.crm
+    here = mailbox.add(card("s1"))
+    await world.settle(2)
+    if act == "edit":
+        mailbox.edit(here.id, jobTitle="Direttrice")
+    else:
+        mailbox.move(here.id, "deleted")
+    world.crm = Sulking(crm.now, records=crm.records, number=crm.number)
+    await world.settle(1)
+    world.crm = crm
+    await world.settle(1)
+    assert [r.fields["title"] for r in living(world)] == (["Direttrice"] if act == "edit" else [])

@@ -257,3 +257,29 @@ async def test_a_car_accepts_is_shown_and_is_not_promised_twice() -> None:
     assert (first.invitees[CAR], second.invitees[CAR]) == ("accepted", "accepted")
     assert [event.categories for event in shown(world, 3)] == [{"Auto aziendale"}]
     assert await world.settle(2) == 0
+
+
+async def test_somebody_invited_in_the_crm_to_an_event_without_guests_comes_to_it() -> None:
+    world = await office(2)
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "e", "when": WHEN})
+    world.things = {CAR: "Auto"}
+    await world.settle(2)
+    world.crm.invite(record.id, **{"19x2": "none", CAR: "none"})
+    await world.settle(3)
+    (mine,), (theirs,) = shown(world, 1), shown(world, 2)
+    assert (list(mine.guests), theirs.organizer) == ([box(2)], box(1))
+    world.crm.invite(record.id)
+    assert await world.settle(3) == 0
+    assert (mine.guests, mine.categories, shown(world, 2)) == ({}, set(), [])
+
+
+async def test_a_car_that_is_taken_off_an_event_without_guests_takes_its_colour_along() -> None:
+    world = await office(1)
+    world.things = {CAR: "Auto"}
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "e", "when": WHEN})
+    await world.settle(2)
+    (mine,) = shown(world, 1)
+    for invited, categories in (({CAR: "none"}, {"Auto"}), ({}, set())):
+        world.crm.invite(record.id, **invited)
+        await world.settle(2)
+        assert mine.categories == categories
