@@ -15,7 +15,7 @@ from datetime import timedelta
 from sync.model import Family
 from sync.policy import MailLimits
 from tests.sim.meeting_properties import mails_of_engine, mails_uncharged, meeting_violations
-from tests.sim.meeting_story import USERS, MeetingStory, office_of
+from tests.sim.meeting_story import USERS, MeetingStory, furnished
 from tests.sim.world import Accident, World
 
 ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
@@ -29,9 +29,8 @@ USERS_OF = {mailbox: user for user, mailbox in USERS.items()}
 async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     """One story; what is wrong at the end."""
     dice = random.Random(seed)
-    world = world or World(USERS, family=Family.CALENDAR)
+    world = world or furnished(World(USERS, family=Family.CALENDAR))
     world.mails = NARROW if seed % 3 == 0 else PLENTY
-    office_of(world)
     story = MeetingStory(world, dice)
     waiting = dice.sample(sorted(USERS), dice.randrange(0, 3))  # connect in the course of the story
     story.late = set(waiting)

@@ -15,7 +15,6 @@ from sync.store.memory import MemoryRows
 from tests.sim.story import Story, _serial_of_card, _serial_of_record
 from tests.sim.world import World
 
-
 PASSING = {Reason.CHANGED_MEANWHILE, Reason.REFUSED, Reason.SLICE_ENDED, Reason.THROTTLED, Reason.UNREADABLE}
 """What is over after some quiet ticks: it excuses nothing."""
 
