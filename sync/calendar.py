@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mapping.calendar import WHEN
 from mapping.tasks import is_completed
-from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
+from sync.events import baseline_of, crm_stamp, is_occurrence, lone_day, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
@@ -124,14 +125,16 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
     for start in range(0, len(uids), CHUNK):
         for item in await tools.crm.by_uid(Kind.EVENT, uids[start : start + CHUNK]):
             records.setdefault(_whole(item.stamp), []).append(item)
+    known = {i: records.get(stamp) or _by_day(cards[i], stamp, records) for i, stamp in stamps.items()}
     await learn(links, [item.id for items in records.values() for item in items], tools.ledger)
-    await _moved_along({i: records.get(stamp, []) for i, stamp in stamps.items()}, work, links, tools)
+    await _moved_along(known, work, links, tools)
     stamps = {i: stamp for i, stamp in stamps.items() if i not in links.by_item}
-    await join_copies({i: cards[i] for i in stamps if not records.get(stamps[i])}, work, tools)
+    await join_copies({i: cards[i] for i in stamps if not known[i]}, work, tools)
     stamps = {i: stamp for i, stamp in stamps.items() if i not in work.joined}
     taken = links.by_crm.keys() | {joined.crm_id for joined in work.joined.values()}
     for item_id, stamp in stamps.items():
-        free = [r for r in records.get(stamp, ()) if r.id not in taken and not _buried(r.id, tools)]
+        found = known[item_id] or _by_time(cards[item_id], stamp, records, tools)
+        free = [r for r in found if r.id not in taken and not _buried(r.id, tools)]
         mine = [r for r in free if tools.context.is_home(r)] or free
         if len(mine) == 1:
             work.joined[item_id] = Joined(mine[0].id, Reason.MATCHED)
@@ -139,6 +142,23 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
             taken |= {mine[0].id}
         elif mine and item_id not in work.allowed:
             work.unsure[item_id] = tuple(sorted(r.id for r in mine))
+
+
+def _by_day(card: Item, stamp: str, records: Mapping[str, list[Item]]) -> list[Item]:
+    """The record of an occurrence that somebody who was invited to nothing else had brought into the CRM."""
+    day = card.id.partition("|")[2].replace("-", "")
+    return records.get(f"{stamp.rpartition('|')[0]}|{day}", []) if day else []
+
+
+def _by_time(card: Item, stamp: str, records: Mapping[str, list[Item]], tools: Tools) -> list[Item]:
+    """The record of the series whose occurrence this is a copy of, and nothing else: the one at the same time."""
+    if not lone_day(card):
+        return []
+    translator = tools.translator(Kind.EVENT)
+    when = translator.image(WHEN.id, translator.mailbox_values(card.fields)[WHEN.id])
+    uid = stamp.rpartition("|")[0]
+    family = [record for key, each in records.items() if key.rpartition("|")[0] == uid for record in each]
+    return [r for r in family if translator.image(WHEN.id, translator.crm_values(r.fields)[WHEN.id]) == when]
 
 
 async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: Links, tools: Tools) -> None:

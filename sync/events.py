@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -234,16 +234,36 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
 
 
 def crm_stamp(card: Item) -> str:
-    """`ical_uuid|recurr_idx` of the record of a mailbox's event: the same whichever mailbox its copy is found in."""
-    return f"{record_uid(str(card.fields.get('uid', '')))}|{card.fields.get('slot') or '0'}"
+    """`ical_uuid|recurr_idx` of the record of a mailbox's event: the same whichever mailbox its copy is found in.
+
+    Whoever was invited to one occurrence only does not know on which day its series began: that occurrence is numbered by its date.
+    """
+    index = lone_day(card).replace("-", "") or card.fields.get("slot") or "0"
+    return f"{record_uid(str(card.fields.get('uid', '')))}|{index}"
+
+
+def lone_day(card: Item) -> str:
+    """The original day (ISO) of the occurrence that a single event is a copy of, '' when it is no such copy: its iCalUId tells (BEHAVIOUR 5.2)."""
+    uid = str(card.fields.get("uid", ""))
+    if is_occurrence(card.id) or not _is_global(uid) or uid[32:40] == "00000000":
+        return ""
+    try:
+        return date(int(uid[32:36], 16), int(uid[36:38], 16), int(uid[38:40], 16)).isoformat()
+    except ValueError:  # made by another program: no day
+        return ""
 
 
 def record_uid(uid: str) -> str:
     """The iCalUId as vtenext can hold it: an Exchange GlobalObjectId without the occurrence's date (its bytes 16-19, hex 33-40), hashed
     when it is too long for the column."""
-    if len(uid) >= 40 and uid[:32].upper().startswith("040000008200E00074C5B7101A82E008"):
+    if _is_global(uid):
         uid = f"{uid[:32]}00000000{uid[40:]}"
     return uid if len(uid) <= UID_LENGTH else sha256(uid.encode()).hexdigest()
+
+
+def _is_global(uid: str) -> bool:
+    """Is it an Exchange GlobalObjectId in hex?"""
+    return len(uid) >= 40 and uid[:32].upper() == "040000008200E00074C5B7101A82E008"
 
 
 def hides(action: Update, context: Context) -> bool:

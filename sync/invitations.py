@@ -70,6 +70,7 @@ def plan_invitations(
     if not closed:
         people.to_mailbox |= plan_tags(crm, card, context)
     if role is Role.ATTENDEE:
+        _come_along(people, card, context)
         _answer(people, context, closed)
     else:
         _guests(people, role, context, closed)
@@ -127,6 +128,14 @@ def _answers(people: _People, role: Role, context: Context) -> None:
                 people.to_crm[pair] = people.mailbox[pair]
         elif user not in context.policy.homes and role is Role.ORGANIZER:
             _answer_of(people, pair, closed=True)
+
+
+def _come_along(people: _People, card: Item, context: Context) -> None:
+    """Exchange tells nobody who else is invited later: where no organizer of ours does, a new copy puts its user on the CRM's list."""
+    book, me = context.policy.people, WHO + context.policy.owner
+    led = book.user_of(str(card.fields.get("organizer_address", ""))) in context.policy.homes
+    if people.begins and not led and people.mailbox.get(me) and not people.crm.get(me):
+        people.to_crm[me] = people.mailbox[me]
 
 
 def _answer(people: _People, context: Context, closed: bool) -> None:

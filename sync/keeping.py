@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import crm_stamp, is_occurrence, record_uid
+from sync.events import crm_stamp, lone_day, record_uid
 from sync.gather import Joined, Work
 from sync.meetings import COPIES, LEADERS, answered_by, is_copy, organizer_of
-from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
+from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Present, Reason, Role, Side
 from sync.plan import Context
 from sync.record import again, unlink_ops
 from sync.sides.base import Done, Revise
@@ -37,7 +37,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
 
     async def kept(pair: Pair, card: Item) -> bool:
         there = holding[pair.crm.id] if isinstance(pair.crm, Item) else ()
-        return await meetings.keep(handle_of(card, tools), mine, there, tools.now())
+        return await meetings.keep(handle_of(card, pair.crm, tools), mine, there, tools.now())
 
     got = await asyncio.gather(*(kept(pair, card) for pair, card in alone))
     return replace(
@@ -70,9 +70,12 @@ def _shared_matters(pair: Pair, context: Context) -> bool:
     return pair.link.role in COPIES and ended
 
 
-def handle_of(card: Item, tools: Tools) -> str:
+def handle_of(card: Item, record: Present | None, tools: Tools) -> str:
     """By what all mailboxes know the meeting of this copy: organizer, iCalUId and occurrence, as a keyed digest."""
-    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{crm_stamp(card)}")
+    stamp = crm_stamp(card)
+    if lone_day(card) and isinstance(record, Item):  # the others count that occurrence from the first of its series
+        stamp = record.stamp
+    return tools.keys.index(f"meeting|{card.fields.get('organizer_address', '')}|{stamp}")
 
 
 def _name_of(uid: str, tools: Tools) -> str:
@@ -109,9 +112,8 @@ async def join_copies(cards: Mapping[str, Item], work: Work, tools: Tools) -> No
 
 async def _link_there(place: Place, card: Item, ledger: MailboxLedger) -> Link | None:
     """The organizer's link of the event that this is a copy of; of a series that of the same occurrence."""
-    if is_occurrence(card.id):
-        return await ledger.link_by_item(f"{place.event}|{card.id.partition('|')[2]}")
-    return await ledger.link_by_item(place.event)
+    slot = card.id.partition("|")[2] or lone_day(card)
+    return await ledger.link_by_item(f"{place.event}|{slot}" if slot else place.event)
 
 
 async def decline(actions: Sequence[Decline], tools: Tools) -> None:

@@ -138,7 +138,7 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     """Intent, one creation, then the links. What deviates from the rule is written by the next runs, occurrence by occurrence."""
     mailbox, inferred = tools.context.policy.mailbox, series.inferred
     await tools.guard()
-    await tools.registry.hold_records(mailbox, {item.id: Role.HOME for item in series.records})
+    await tools.registry.hold_records(mailbox, {item.id: _role(item, tools) for item in series.records})
     plan = {
         "slots": {crm_id: slot.isoformat() for crm_id, slot in inferred.slots.items()},
         "gaps": [gap.isoformat() for gap in inferred.gaps],
@@ -187,6 +187,7 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     occurrences = await tools.mailbox.get([f"{master.id}|{slot}" for slot in slots.values()])
     records = await tools.crm.get(Kind.EVENT, list(slots))
     groups: list[list[Op]] = []
+    roles: dict[str, Role] = {}
     for crm_id, slot in slots.items():
         occurrence, record = occurrences[f"{master.id}|{slot}"], records[crm_id]
         if isinstance(occurrence, Unread):
@@ -194,15 +195,23 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
         if await tools.ledger.link_by_crm(crm_id):
             continue
         if isinstance(occurrence, Item):
-            groups.append(_linked(crm_id, occurrence, record if isinstance(record, Item) else None, tools))
+            found = record if isinstance(record, Item) else None
+            roles[crm_id] = _role(found, tools)
+            groups.append(_linked(crm_id, occurrence, found, tools))
         else:  # cancelled in the meantime, or Exchange counts otherwise: never made a second time
             stone = Tombstone(Side.CRM, crm_id, Reason.CRM_SERIES, f"{master.id}|{slot}")
             groups.append([*cleared(crm_id, stone.other, tools), put_tombstone(stone)])
+    await tools.registry.hold_records(tools.context.policy.mailbox, roles)
     await tools.ledger.commit_groups(groups)
     uid = intent.id.removeprefix(SERIES)
     await tools.ledger.commit([drop_intent(Side.CRM, intent.id), drop_forming(uid)])
     tools.counts[Reason.CRM_SERIES.value] += 1
     return True
+
+
+def _role(record: Item | None, tools: Tools) -> Role:
+    """Whoever makes a series of the CRM with guests leads it, also when a record is given to somebody else later."""
+    return Role.ORGANIZER if record and first_guests(record, tools.context) else Role.HOME
 
 
 def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) -> list[Op]:
@@ -226,12 +235,11 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     base = {
         pair: sealed.seal(pair, _agreed(pair, held, shown, translator.image), value) for pair, value in shown.items()
     }
-    guests = first_guests(record, tools.context) if record else {}
     base[BEGUN] = sealed.seal(BEGUN, "", "")
-    link = replace(link, base=base, role=Role.ORGANIZER if guests else Role.HOME)
+    link = replace(link, base=base, role=_role(record, tools))
     ops = [*put_link(link), *cleared(crm_id, occurrence.id, tools)]
     if (
-        guests
+        link.role is Role.ORGANIZER
         or any(
             _agreed(pair, held, shown, translator.image) != value for pair, value in held.items() if not is_person(pair)
         )

@@ -22,7 +22,17 @@ from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
 from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Revise, Write
 from sync.sides.memory_copies import bring_up_to_date
 from sync.sides.memory_events import over, times_of
-from sync.sides.memory_meetings import BLANK, Event, Guest, MemoryOffice, guests_at, list_guests, shown
+from sync.sides.memory_meetings import (
+    BLANK,
+    Event,
+    Guest,
+    MemoryOffice,
+    guests_at,
+    list_guests,
+    shown,
+    shown_uid,
+    uid_of,
+)
 from sync.sides.memory_wire import Wire, quiet, written
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
@@ -82,7 +92,7 @@ class MemoryCalendar:
     ) -> Event:
         self.number += 1
         event = Event(
-            f"{self.id}-event{self.number}", f"uid-{self.id}-{self.number}", {**BLANK, **fields}, zone or self.zone
+            f"{self.id}-event{self.number}", uid_of(self.id, self.number), {**BLANK, **fields}, zone or self.zone
         )
         event.rule, event.stamp = rule, stamp
         event.guests = dict(guests) if isinstance(guests, Mapping) else {each: Guest(each) for each in guests}
@@ -214,8 +224,8 @@ class MemoryCalendar:
         fields: dict[str, Value] = {
             **event.fields,
             "zone": event.zone.key,
-            "uid": event.uid,
-            "slot": str(event.only_slot),
+            "uid": shown_uid(event),
+            "slot": "0",
             **shown(event, self.address),
         }
         if event.rule:

@@ -33,6 +33,7 @@ class _Wanted:
     rule: str = ""
     cancelled: frozenset[str] = frozenset()
     days: int = 0
+    day: str = ""
 
 
 def bring_up_to_date(calendar: Attending, origin: Event, organizer: str) -> None:
@@ -53,7 +54,7 @@ def bring_up_to_date(calendar: Attending, origin: Event, organizer: str) -> None
         cancelled = frozenset(origin.cancelled | without)
         _bring(calendar, origin, organizer, _Wanted(origin.fields, origin.guests, origin.rule, cancelled))
     for days, slot in slots.items():
-        occurrence = _Wanted(calendar.occurrence(origin, slot), origin.slot_guests[slot], days=days)
+        occurrence = _Wanted(calendar.occurrence(origin, slot), origin.slot_guests[slot], days=days, day=slot)
         _bring(calendar, origin, organizer, occurrence)
 
 
@@ -70,7 +71,7 @@ def _bring(calendar: Attending, origin: Event, organizer: str, wanted: _Wanted) 
     if copy is None:
         calendar.number += 1
         copy = Event(f"{calendar.id}-copy{calendar.number}", origin.uid, {**BLANK}, origin.zone, organizer=organizer)
-        copy.only_slot = wanted.days
+        copy.only_slot, copy.only_day = wanted.days, wanted.day
         calendar.events[copy.id] = copy
     moved = bool(copy.etag) and (copy.fields.get("when"), copy.rule) != (wanted.fields["when"], wanted.rule)
     if copy.deleted and not moved:

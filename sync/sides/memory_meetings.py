@@ -82,6 +82,7 @@ class Event:
     )  # of single occurrences with a list of their own
     slot_responses: dict[str, str] = field(default_factory=dict)  # of a copy: answers to single occurrences
     only_slot: int = 0  # of a copy of one occurrence: its day, counted from the series' first
+    only_day: str = ""  # and as a date
 
 
 class Calendar(Protocol):
@@ -257,6 +258,17 @@ def _ask_again(event: Event, before: Told, after: Told) -> None:
 
 def _times(state: Told) -> tuple[str, str]:
     return state.content.get("when", ""), state.rule
+
+
+def uid_of(calendar: str, number: int) -> str:
+    """An iCalUId as Exchange makes it; in the eight digits after the head the copies of single occurrences carry their day."""
+    return f"040000008200E00074C5B7101A82E008{0:08X}{calendar.encode().hex().upper()}{number:08X}"
+
+
+def shown_uid(event: Event) -> str:
+    """The iCalUId of an event as its calendar shows it."""
+    day = date.fromisoformat(event.only_day) if event.only_day else None
+    return f"{event.uid[:32]}{day.year:04X}{day.month:02X}{day.day:02X}{event.uid[40:]}" if day else event.uid
 
 
 def shown(event: Event, address: str, slot: str = "") -> dict[str, str | tuple[str, ...]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from sync.model import Family, Kind, Reason, Role
 from sync.policy import Group, MailLimits
-from sync.sides.memory import Event, Record
+from sync.sides.memory import Event, MemoryCalendar, Record
 from sync.store.ledger import MailboxLedger
 from tests.sim.world import Accident, World, address_of
 
@@ -283,3 +284,70 @@ async def test_a_car_that_is_taken_off_an_event_without_guests_takes_its_colour_
         world.crm.invite(record.id, **invited)
         await world.settle(2)
         assert mine.categories == categories
+
+
+# one occurrence of a series
+
+
+EVERY_WEEK = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=5"
+THIRD = "2026-12-15"
+
+
+def boss_of(world: World) -> MemoryCalendar:
+    """Somebody outside."""
+    boss = replace(world.calendars["mailbox-1"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    return boss
+
+
+@pytest.mark.parametrize("organizer", ["user", "outsider", "crm"])
+async def test_whoever_is_invited_to_one_occurrence_joins_its_record(organizer: str) -> None:
+    """Whole and memory: the copy knows neither its series' first day nor, of a series of the CRM, the records' uid."""
+    world = await office()
+    desk = boss_of(world) if organizer == "outsider" else world.calendars["mailbox-1"]
+    if organizer == "crm":
+        spans = [f"2026-{day}T09:00Z/2026-{day}T10:00Z" for day in ("12-01", "12-08", "12-15", "12-22")]
+        for record in world.crm.add_series("19x1", {"subject": "s"}, spans):
+            world.crm.invite(record.id, **{"19x3": "none"})
+        await world.settle(4)
+    else:
+        desk.add({"subject": "s", "when": WHEN}, rule=EVERY_WEEK, guests=[box(3)])
+        await world.settle(2)
+    before = len(records(world))
+    (series,) = (e for e in desk.events.values() if e.rule)
+    desk.invite(series.id, box(2), slot=THIRD)
+    await world.settle(3)
+    (copy,) = shown(world, 2)
+    world.calendars["mailbox-2"].respond(copy.id, "accepted")
+    await world.settle(2)
+    world.time += timedelta(hours=25)
+    assert await world.settle(3) == 0
+    assert len(records(world)) == before
+    said = {record.fields["when"][:10]: record.invitees.get("19x2") for record in records(world)}
+    assert {day: answer for day, answer in said.items() if answer} == {THIRD: "accepted"}
+
+
+async def test_an_occurrence_that_came_alone_is_not_doubled_by_its_series() -> None:
+    world = await office()
+    boss = boss_of(world)
+    series = boss.add({"subject": "s", "when": WHEN}, rule=EVERY_WEEK)
+    boss.invite(series.id, box(2), slot=THIRD)
+    await world.settle(3)
+    assert [record.fields["when"][:10] for record in records(world)] == [THIRD]
+    boss.invite(series.id, box(3))
+    assert await world.settle(4) == 0
+    assert len(records(world)) == 5
+    assert {len(roles) for r in records(world) if (roles := await world.registry.holders(r.id))} == {1, 2}
+
+
+async def test_a_record_of_a_series_with_guests_that_changes_hands_is_not_invited_to_twice() -> None:
+    """Seed 374: the series' own mailbox was not noted as the one that leads, so the new owner's made the meeting again."""
+    world = await office()
+    spans = [f"2026-{day}T09:00Z/2026-{day}T10:00Z" for day in ("12-01", "12-08", "12-15")]
+    for record in world.crm.add_series("19x1", {"subject": "s"}, spans):
+        world.crm.invite(record.id, **{"19x3": "none"})
+    await world.settle(4)
+    first = records(world)[0]
+    world.crm.edit(first.id, owner="19x2")
+    assert await world.settle(4) == 0
+    assert (len(shown(world, 1)), len(shown(world, 2)), len(shown(world, 3))) == (1, 0, 1)

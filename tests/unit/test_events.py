@@ -15,6 +15,7 @@ from sync.events import (
     crm_stamp,
     event_translator,
     is_occurrence,
+    lone_day,
     over_at,
     plan_event,
     record_uid,
@@ -293,6 +294,10 @@ def test_the_journal_sees_a_masked_event_as_the_crm_does() -> None:
 def test_what_an_event_is_called_in_the_crm() -> None:
     assert crm_stamp(event(uid="U", slot="7")) == "U|7"
     assert crm_stamp(event(uid="U", slot="")) == "U|0"
+    alone = "040000008200E00074C5B7101A82E00807EA0C0F" + "AB" * 8
+    assert crm_stamp(event(uid=alone, slot="0")) == f"{record_uid(alone)}|20261215"
+    assert lone_day(event(uid=record_uid(alone))) == ""
+    assert lone_day(event(uid=alone.replace("07EA0C0F", "FFFFFFFF"))) == "", "no day"
     long = "x" * 200
     assert len(record_uid(long)) == 64
     assert record_uid(long) != record_uid(long + "y")
