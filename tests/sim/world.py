@@ -207,12 +207,20 @@ class World:
             await sweep(tools)
         except (RetryLater, StopConnector, StopMailbox):
             return
-        worker = self.worker()
+        await self.runs(self.worker())
+
+    async def runs(self, worker: Worker) -> None:
+        """One mailbox after the other."""
         for mailbox in self.mailboxes:
-            for _ in range(4):
-                outcome = await worker.run(mailbox)
-                if outcome is None or not outcome.unfinished:
-                    break
+            await self.run_out(worker, mailbox)
+
+    @staticmethod
+    async def run_out(worker: Worker, mailbox: str) -> None:
+        """A run and its continuations."""
+        for _ in range(4):
+            outcome = await worker.run(mailbox)
+            if outcome is None or not outcome.unfinished:
+                break
 
     async def attempt(self, accident: Accident | None = None) -> Process:
         """One tick in a process of its own, that may meet an accident."""

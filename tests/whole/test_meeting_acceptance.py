@@ -1,0 +1,126 @@
+"""What issue 4 asks to be shown about meetings, through the real adapters over the emulators. Mails are counted in both outboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from sync.model import Family, Kind, Role
+from sync.run import Limits
+from sync.sides.memory import Event, Record
+from sync.store.ledger import MailboxLedger
+from sync.worker import Worker
+from tests.sim.meeting_story import ABSENT, ABSENT_BOX, CUSTOMER, OUTSIDE, USERS
+from tests.sim.world import Accident, address_of
+from tests.whole.meeting_world import EmulatedDesk, MeetingWholeWorld
+
+FIVE = {**USERS, ABSENT: ABSENT_BOX}
+MEETINGS = 200
+CLIENT = "cliente@z.example"
+WHEN, LATER = "2026-12-01T09:00Z/2026-12-01T10:00Z", "2026-12-02T09:00Z/2026-12-02T10:00Z"
+
+
+class AtOnce(MeetingWholeWorld):
+    """All mailboxes run at the same time."""
+
+    async def runs(self, worker: Worker) -> None:
+        await asyncio.gather(*(self.run_out(worker, mailbox) for mailbox in self.mailboxes))
+
+
+def user(number: int) -> str:
+    return f"19x1{number}"
+
+
+def box(number: int) -> str:
+    return address_of(f"mailbox-{number}")
+
+
+def desk(world: MeetingWholeWorld, number: int) -> EmulatedDesk:
+    return world.calendars[f"mailbox-{number}"]
+
+
+def records(world: MeetingWholeWorld) -> list[Record]:
+    return [record for record in world.crm.records.values() if not record.deleted]
+
+
+def shown(world: MeetingWholeWorld, number: int) -> list[Event]:
+    return [e for e in desk(world, number).events.values() if not e.deleted and not e.called_off]
+
+
+def mails(world: MeetingWholeWorld) -> int:
+    """All that were ever sent, by whomever."""
+    return len(world.office.mails) + len(world.crm.mails)
+
+
+def engines(world: MeetingWholeWorld) -> int:
+    """Those that the engine made Exchange and vtenext send."""
+    exchange = sum(1 for mail in world.office.mails if mail.by == "engine")
+    return exchange + sum(1 for by, _ in world.crm.mails if by == "engine")
+
+
+async def roles(world: MeetingWholeWorld, crm_id: str) -> list[Role]:
+    return sorted((await world.registry.holders(crm_id)).values())
+
+
+# a. The first connection --------------------------------------------------------------------------------------------------
+
+
+def share(world: MeetingWholeWorld, meetings: int = MEETINGS) -> None:
+    """Meetings of five people, some with a customer; every other one is in the CRM too, as the predecessor's import left it: with the
+    iCalUId as its ical_uuid, some with the customer as their contact or invitee."""
+    dice = random.Random(4)
+    for number in range(meetings):
+        organizer = dice.randrange(1, 6)
+        guests = [box(n) for n in dice.sample([n for n in range(1, 6) if n != organizer], dice.randrange(1, 5))]
+        day, hour = f"2026-12-{1 + number % 28:02d}", 8 + number // 28
+        fields = {"subject": f"m{number}", "when": f"{day}T{hour:02d}:00Z/{day}T{hour:02d}:30Z"}
+        event = desk(world, organizer).add(fields, guests=[*guests, *([CLIENT] if number % 3 == 0 else [])])
+        if number % 2 == 0:
+            (crm_id,) = world.vtenext.backdoor.add_records("Events", [_left_behind(world, organizer, event, number)])
+            world.crm.invite(crm_id, **({CUSTOMER: "none"} if number % 8 == 0 else {}))
+
+
+def _left_behind(world: MeetingWholeWorld, organizer: int, event: Event, number: int) -> dict[str, str]:
+    start, end = (part.removesuffix("Z").split("T") for part in event.fields["when"].split("/"))
+    hours = [f"{int(clock[:2]) + 1:02d}{clock[2:]}" for _, clock in (start, end)]  # Rome, in winter
+    times = {"date_start": start[0], "time_start": hours[0], "due_date": end[0], "time_end": hours[1]}
+    kind = {"activitytype": "Meeting", "eventstatus": "Planned", "duration_hours": "0"}
+    contact = {"contact_id": CUSTOMER} if number % 4 == 0 else {}
+    who = {"subject": event.fields["subject"], "assigned_user_id": list(FIVE)[organizer - 1], "ical_uuid": event.uid}
+    return {**who, **times, **kind, **contact}
+
+
+def as_in_production(world: MeetingWholeWorld) -> None:
+    world.limits = Limits(chunk=200, batch=20, workers=2)
+
+
+async def check_connected(world: MeetingWholeWorld, before: int, meetings: int) -> None:
+    assert await world.settle(2) == 0, "a second run writes nothing"
+    assert mails(world) == before, "nobody got a mail, neither from Exchange nor from vtenext"
+    live = records(world)
+    assert len(live) == meetings
+    assert len({record.fields["subject"] for record in live}) == len({record.fields["uid"] for record in live}) == meetings
+    assert world.office.violations == []
+    for mailbox, calendar in world.calendars.items():
+        ledger = MailboxLedger(world.rows, mailbox, 0, "", Family.CALENDAR)
+        linked = {link.item_id: link.role async for link in ledger.links()}
+        assert linked.keys() == {event.id for event in calendar.events.values()}
+        own = {i for i, role in linked.items() if role is Role.ORGANIZER}
+        assert own == {event.id for event in calendar.events.values() if not event.organizer}
+        assert calendar.writes == 0, "nothing was written to Exchange"
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 4, 5), (5, 3, 1, 4, 2), (4, 5, 2, 3, 1)], ids=str)
+async def test_five_users_who_share_meetings_connect_one_after_the_other(order: Sequence[int]) -> None:
+    world = MeetingWholeWorld(users=FIVE)
+    as_in_production(world)
+    share(world)
+    before = mails(world)
+    for number in order:
+        world.users = {**(world.users if number != order[0] else {}), user(number): f"mailbox-{number}"}
+        await world.connect()
+        await world.settle(2)
+    await check_connected(world, before, MEETINGS)
