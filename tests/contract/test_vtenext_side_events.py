@@ -285,3 +285,17 @@ class TestAccidents:
         )
         kinds = [item_in(result).kind for result in results]
         assert kinds == [Kind.CONTACT, Kind.EVENT, Kind.EVENT, Kind.COMPANY]
+
+
+class TestTheCostOfInvitees:
+    async def test_a_batch_asks_once_whom_its_addresses_mean_and_reads_its_lists_a_group_at_a_time(
+        self, world: VtenextWorld
+    ) -> None:
+        """A query for users, one for contacts and a listing for each event were four requests where one writes."""
+        colleague = world.emulator.backdoor.add_users([{"user_name": "carla", "email1": "carla@x.example"}])[0]
+        people = (f"{colleague}|accepted|carla@x.example",)
+        new = [planned(world, f"uid-{number}|0", invitees=people) for number in range(8)]
+        results = await world.crm.apply(new)
+        assert [item_in(result).fields["invitees"] for result in results] == [people] * 8
+        asked = {name: world.requests(name) for name in ("query Users", "query Contacts", "get_changes Events")}
+        assert asked == {"query Users": 1, "query Contacts": 1, "get_changes Events": 2}

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from sync.model import Family, Kind, Role
+from sync.model import Family, Role
 from sync.run import Limits
 from sync.sides.memory import Event, Record
 from sync.store.ledger import MailboxLedger
 from sync.worker import Worker
-from tests.sim.meeting_story import ABSENT, ABSENT_BOX, CUSTOMER, OUTSIDE, USERS
-from tests.sim.world import Accident, address_of
+from tests.sim.meeting_story import ABSENT, ABSENT_BOX, CUSTOMER, USERS
+from tests.sim.world import address_of
 from tests.whole.meeting_world import EmulatedDesk, MeetingWholeWorld
 
 FIVE = {**USERS, ABSENT: ABSENT_BOX}
@@ -102,7 +102,9 @@ async def check_connected(world: MeetingWholeWorld, before: int, meetings: int) 
     assert mails(world) == before, "nobody got a mail, neither from Exchange nor from vtenext"
     live = records(world)
     assert len(live) == meetings
-    assert len({record.fields["subject"] for record in live}) == len({record.fields["uid"] for record in live}) == meetings
+    assert (
+        len({record.fields["subject"] for record in live}) == len({record.fields["uid"] for record in live}) == meetings
+    )
     assert world.office.violations == []
     for mailbox, calendar in world.calendars.items():
         ledger = MailboxLedger(world.rows, mailbox, 0, "", Family.CALENDAR)

@@ -24,9 +24,11 @@ from sync.sides.vtenext.zones import advanced, iso, moment_of, to_utc
 KEY = "invitees"
 ANSWERS = {"0": Answer.NONE, "1": Answer.DECLINED, "2": Answer.ACCEPTED}
 CODES = {Answer.NONE: 0, Answer.TENTATIVE: 0, Answer.DECLINED: 1, Answer.ACCEPTED: 2}
-CLOSE = timedelta(minutes=5)
-"""Records that were saved within this time of each other are read by one listing."""
+CLOSE = timedelta(hours=12)
+"""Records that were saved within this time of each other are read by one listing: half a day of a company's events is a page, and a comparison of
+a thousand events would ask a thousand times otherwise."""
 PAGE = 1000
+TEXTS = 20  # in one condition: the query is part of the address
 
 
 def from_row(row: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -88,26 +90,33 @@ async def _saved(
 # Writing --------------------------------------------------------------------------------------------------------------------
 
 
-async def element_of(client: VtenextClient, wanted: Value | None) -> list[dict[str, object]] | None:
+Matches = Mapping[str, frozenset[str]]
+"""Text -> ids of the users and contacts whom the server would find by it."""
+
+
+def element_of(wanted: Value | None, found: Matches) -> list[dict[str, object]] | None:
     """The list as the server takes it, None when it would invite anybody else, or somebody not, of those that are meant."""
     people = invitees_of(wanted)
-    texts = [each.address for each in people]
-    if any(not text for text in texts):
+    if any(not each.address for each in people):
         return None
-    ids = await _matched(client, texts) if texts else set()
+    ids = frozenset[str]().union(*(found[each.address] for each in people))
     if ids != {each.id for each in people}:
         return None
     return [{"email": each.address, "partecipation": CODES[each.answer]} for each in people]
 
 
-async def _matched(client: VtenextClient, texts: Iterable[str]) -> set[str]:
-    """The users and contacts whom the server would find by these texts."""
-    wanted = sorted(set(texts))
-    users = [row async for rows in client.walk("Users", ("id", "email1", "email2")) for row in rows]
-    found = {row["id"] for row in users for text in wanted if text in _of_user(row)}
-    where = [f"email like {quoted(f'%{text}%')}" for text in wanted]
-    contacts = [row async for rows in client.walk("Contacts", ("id", "email"), where) for row in rows]
-    return found | {row["id"] for row in contacts if any(text in row["email"].strip().lower() for text in wanted)}
+async def matches(client: VtenextClient, texts: Iterable[str]) -> Matches:
+    """Whom the server would find by each of these texts, asked for all of them together: one listing of the users and one of contacts."""
+    wanted = sorted(set(texts) - {""})
+    users = [row async for rows in client.walk("Users", ("id", "email1", "email2")) for row in rows] if wanted else []
+    found = {text: {row["id"] for row in users if text in _of_user(row)} for text in wanted}
+    for start in range(0, len(wanted), TEXTS):
+        part = wanted[start : start + TEXTS]
+        where = [f"email like {quoted(f'%{text}%')}" for text in part]
+        contacts = [row async for rows in client.walk("Contacts", ("id", "email"), where) for row in rows]
+        for text in part:
+            found[text] |= {row["id"] for row in contacts if text in row["email"].strip().lower()}
+    return {text: frozenset(ids) for text, ids in found.items()}
 
 
 def _of_user(row: Row) -> set[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from mapping.attendees import invitees_of
 from sync.errors import Failure, RetryLater, StopConnector
 from sync.model import Gone, Item, Kind, Present, Value
 from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear, Write
@@ -21,7 +22,7 @@ from sync.sides.vtenext.client import Row, as_text
 from sync.sides.vtenext.directory import Owners
 from sync.sides.vtenext.events import WHEN, NewEvent, changed, columns_of, identity_of
 from sync.sides.vtenext.invitees import KEY as INVITEES
-from sync.sides.vtenext.invitees import element_of, learned
+from sync.sides.vtenext.invitees import element_of, from_row, learned, matches
 from sync.sides.vtenext.items import ACCOUNT, ACCOUNT_NAME, OWNER, VERSION, Form, Reader, item_of
 from sync.sides.vtenext.presence import present
 from sync.sides.vtenext.wire import Denied, Lost
@@ -132,6 +133,8 @@ class _Writer:
     def __init__(self, reader: Reader, owners: frozenset[str], new_event: NewEvent) -> None:
         self._reader, self._client, self._owners, self._new_event = reader, reader.client, owners, new_event
         self._names: dict[str, str] = {}
+        self._found: dict[str, frozenset[str]] = {}  # address -> whom the server would invite by it
+        self._listed: list[tuple[Form, Row]] = []  # answers to writes of invitees, which do not show them
 
     async def group(self, writes: Sequence[Write]) -> list[Result | Stop]:
         """Read what the group expects, then write it in parallel."""
@@ -141,11 +144,35 @@ class _Writer:
             fields = [write.fields for write in writes if not isinstance(write, Remove)]
             await self._reader.learn_names((_text(given.get(ACCOUNT, "")) for given in fields), self._names)
             now = await self._present(writes)
+            await self._find_people(writes, now)
         except (RetryLater, StopConnector) as error:
             return [error] * len(writes)
         except Denied as denied:
             return [self._reader.whole_side(denied)] * len(writes)
-        return await asyncio.gather(*(self._one(write, now, forms[_kind(write)], zone) for write in writes))
+        outcomes = await asyncio.gather(*(self._one(write, now, forms[_kind(write)], zone) for write in writes))
+        return await self._with_people(outcomes, zone)
+
+    async def _find_people(self, writes: Sequence[Write], now: Mapping[str, Present]) -> None:
+        """Whom the server would invite by the addresses in these writes, as far as this `apply` did not ask yet."""
+        events = [write for write in writes if _about_people(write) and not isinstance(write, Remove)]
+        lists = [write.fields.get(INVITEES) for write in events]
+        held = [now.get(write.expected.id) for write in events if isinstance(write, Revise)]
+        lists += [item.fields.get(INVITEES) for item in held if isinstance(item, Item)]
+        texts = {each.address for listed in lists for each in invitees_of(listed)} - self._found.keys()
+        self._found |= await matches(self._client, texts)
+
+    async def _with_people(self, outcomes: Sequence[Result | Stop], zone: ZoneInfo) -> list[Result | Stop]:
+        """The same outcomes, with the invitees of what was just written. Where they cannot be read the items stay without."""
+        listed, self._listed = self._listed, []
+        if not listed:
+            return list(outcomes)
+        form = listed[0][0]  # only events have invitees
+        try:
+            rows = await learned(self._client, zone, form.module, [row for _, row in listed], VERSION)
+        except (RetryLater, StopConnector):  # what was written stands; the next call says what is wrong
+            rows = []
+        shown = {row["id"]: people for row in rows if (people := from_row(row)) is not None}
+        return [_told(outcome, shown) for outcome in outcomes]
 
     async def _present(self, writes: Sequence[Write]) -> dict[str, Present]:
         now: dict[str, Present] = {}
@@ -176,7 +203,7 @@ class _Writer:
             return Refused(Failure(400, "OWNER_UNKNOWN", where="create"))
         element = _element(write.kind, write.fields, zone)
         if write.kind is Kind.EVENT:
-            element |= await self._people(write.fields, None)
+            element |= self._people(write.fields, None)
         element[OWNER] = write.owner
         if form.kind is Kind.EVENT:
             element |= self._new_event.columns() | identity_of(write.stamp)
@@ -196,7 +223,7 @@ class _Writer:
         ):  # nothing is said about them: not read again
             now = replace(now, fields={**now.fields, INVITEES: write.expected.fields[INVITEES]})
         news = changed(write.fields, now.fields, zone)
-        element = _element(now.kind, news, zone) | await self._people(news, now)
+        element = _element(now.kind, news, zone) | self._people(news, now)
         if not element:
             return Done(now)
         if element.get(OWNER, now.owner) not in self._owners | {now.owner}:
@@ -216,14 +243,14 @@ class _Writer:
             return _refused(denied, "delete")
         return Done(None)
 
-    async def _people(self, fields: Mapping[str, Value], now: Item | None) -> dict[str, object]:
+    def _people(self, fields: Mapping[str, Value], now: Item | None) -> dict[str, object]:
         """The key of the invitees, if the server would understand exactly those who are meant. A move sends their answers along."""
         held = now.fields.get(INVITEES) if now else None
         if INVITEES in fields:
             wanted: Value | None = fields[INVITEES] or (() if held else None)
         else:
             wanted = held if WHEN in fields and held else None
-        listed = None if wanted is None else await element_of(self._client, wanted)
+        listed = None if wanted is None else element_of(wanted, self._found)
         return {} if listed is None else {INVITEES: listed}
 
     async def _stored(
@@ -235,8 +262,8 @@ class _Writer:
         people: Value | None = (),
         **parameters: str,
     ) -> Result:
-        """Create or revise. The answer is the whole record as it is stored, workflows included (API.md 3.1), but for its invitees: those are
-        read when they were written, else they are `people`.
+        """Create or revise. The answer is the whole record as it is stored, workflows included (API.md 3.1), but for its invitees: those
+        are read with the group's when they were written, else they are `people`.
         """
         try:
             answer = await self._client.write(operation, **parameters, element=json.dumps(element))
@@ -246,11 +273,17 @@ class _Writer:
             return Unclear(Failure(200, "NOT_VTENEXT", where=operation))
         row: Row = {name: as_text(value) for name, value in answer.items()}
         if INVITEES in element:
-            (row,) = await learned(self._client, zone, form.module, [row], VERSION)
+            self._listed.append((form, row))
         item = item_of(form, row, zone, {"": "", **self._names})
         if form.kind is Kind.EVENT and INVITEES not in item.fields and people is not None and INVITEES not in element:
             item = replace(item, fields={**item.fields, INVITEES: people})
         return Done(item)
+
+
+def _told(outcome: Result | Stop, shown: Mapping[str, tuple[str, ...]]) -> Result | Stop:
+    if not isinstance(outcome, Done) or outcome.item is None or outcome.item.id not in shown:
+        return outcome
+    return Done(replace(outcome.item, fields={**outcome.item.fields, INVITEES: shown[outcome.item.id]}))
 
 
 def _element(kind: Kind, fields: Mapping[str, Value], zone: ZoneInfo) -> dict[str, object]:
