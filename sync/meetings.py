@@ -257,11 +257,11 @@ def _moment(start: str, context: Context) -> datetime:
 
 def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Context, closed: bool) -> Action | None:
     role = role_of(card, crm, pair.link, context)
+    tags = {} if closed else plan_tags(crm, card, context)
     if role is Role.HOME and (pair.link is None or pair.link.role is Role.HOME):
-        tags = {} if closed else plan_tags(crm, card, context)
         return with_people(action, pair, Invitations(to_mailbox=tags), role) if tags else action
     if card.fields.get(MASKED):
-        people = Invitations(to_crm={**scrubbed(crm, card, context), **without_organizer(crm)})
+        people = Invitations({**scrubbed(crm, card, context), **without_organizer(crm)}, tags)
     else:
         people = plan_invitations(crm, card, pair.link, Role.ORGANIZER, context, closed)
     update = with_people(action, pair, people, role)

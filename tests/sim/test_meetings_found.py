@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync.model import Kind
-from tests.sim.test_meetings import CAR, WHEN, box, mails, office, records, shown
+from tests.sim.test_meetings import CAR, LATER, WHEN, box, mails, office, records, shown
 
 WEEKS = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15, 22)]
 
@@ -132,7 +132,7 @@ async def test_a_record_that_was_there_is_hidden_when_a_private_meeting_joins_it
 
 
 async def test_a_private_meeting_keeps_its_car() -> None:
-    """Seed 367: only the CRM knows the car; taken off the list it would be promised to somebody else."""
+    """Seeds 367 and 357: only the CRM knows the car; taken off the list it would be promised to somebody else."""
     world = await office()
     world.things = {CAR: "Auto"}
     record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
@@ -143,4 +143,10 @@ async def test_a_private_meeting_keeps_its_car() -> None:
     await world.settle(4)
     assert record.invitees == {CAR: "accepted"}
     assert own.categories == {"Auto"}
+    other = world.crm.add(Kind.EVENT, "19x3", {"subject": "altro", "when": LATER})
+    world.crm.invite(other.id, **{CAR: "none"})
+    await world.settle(3)
+    world.crm.edit(record.id, when=LATER)  # there the car is taken
+    await world.settle(4)
+    assert (record.invitees, own.categories) == ({CAR: "declined"}, {"Auto ✗"})
     assert await world.settle(2) == 0
