@@ -208,6 +208,15 @@ def scrubbed(crm: Item, context: Context) -> dict[str, str]:
     return {WHO + user: "" for user in users if user in context.policy.people.known_as}
 
 
+def contacts_on(crm: Item, context: Context) -> frozenset[str]:
+    """The CRM's contacts who take part in an event: invitees who are no users, and the contact that the event itself names."""
+    named = str(crm.fields.get("contact_id") or "")
+    everybody = {each.id for each in invitees_of(crm.fields.get("invitees"))} | ({named} if named else set())
+    of_users = context.policy.owner.partition("x")[0]  # an inactive user is in no address book, and no contact
+    users = context.policy.people.known_as
+    return frozenset(each for each in everybody if each not in users and each.partition("x")[0] != of_users)
+
+
 # Mails ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -30,8 +30,10 @@ from sync.gather import (
     read_everything,
     read_links,
     read_pairs,
+    read_records,
     read_waiting,
 )
+from sync.guests import expect_guests, held_events, note_guests, without_known
 from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
 from sync.invited_series import invite_series
@@ -143,6 +145,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
 async def _linked(work: Work, tools: Tools) -> Links:
     """The links of what is to be looked at, and partners for what has none."""
     if tools.family is Family.PEOPLE:
+        await expect_guests(work, tools)
         links = await read_links(tools.ledger, work)
         drop_echoes(work, links)
         await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
@@ -283,22 +286,27 @@ async def _chunks(
 ) -> AsyncIterator[tuple[list[Planned], list[CrmSeries]]]:
     """Pairs and what is planned for them, a chunk at a time; and records that become one series in the mailbox."""
     handles: dict[str, list[str]] = {}
+    met: set[str] = set()
     for row in tools.pending.values():
         for handle in row.handles.split():
             handles.setdefault(handle, []).append(row.id)
     for start in range(0, len(keys), limits.chunk):
         await tools.guard()
         part = keys[start : start + limits.chunk]
-        pairs = await read_pairs(part, work, tools.mailbox, tools.crm, tools.context)
+        records = await read_records(part, tools.crm)
+        pairs = await read_pairs(part, records, work, tools.mailbox, tools.context)
         homes = await other_homes(pairs, tools.registry, tools.context)
         context = replace(tools.context, homes=homes)
         if tools.family is Family.CALENDAR:
-            yield await _events(pairs, work, context, tools)
+            planned, forming = await _events(pairs, work, context, tools)
+            await note_guests(held_events(part, records, planned, forming), tools)
+            yield planned, forming
             continue
         if tools.family is Family.TASKS:
             yield [(pair, plan_task(pair, context)) for pair in pairs], []
             continue
         pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
+        context = await without_known(pairs, met, context, tools)
         tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
         yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs], []
 
