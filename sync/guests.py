@@ -100,4 +100,4 @@ def _may_be_copied(pair: Pair, context: Context) -> bool:
     record = pair.crm
     if pair.link or pair.mailbox or not isinstance(record, Item) or record.id not in context.invited:
         return False
-    return not (context.is_home(record) or context.buried(record.id) or record.id in context.intents)
+    return not (context.is_home(record) or context.buried(record.id))

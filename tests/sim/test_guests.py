@@ -73,6 +73,15 @@ async def test_a_participant_gets_a_guest_copy_of_an_invited_contact() -> None:
     assert phones(world) == [[("1",)], [("1",)], []]
 
 
+async def test_what_is_known_of_a_contact_lasts_as_long_as_the_last_event() -> None:
+    world = await company()
+    guest = client(world)
+    for when in (WHEN, LATER, WHEN):
+        meeting(world, guest.id, when=when)
+        await world.settle(2)
+    assert await Guests(world.rows, "mailbox-a").all() == {guest.id: "2026-12-08T10:00:00+00:00"}
+
+
 async def test_history_says_why() -> None:
     world = await company()
     guest = client(world)
@@ -85,9 +94,10 @@ async def test_history_says_why() -> None:
 async def test_every_participant_does_and_nobody_else() -> None:
     world = await company()
     guest = client(world)
-    meeting(world, "19x2", guest.id)
+    meeting(world, "19x2", "19x8", guest.id)  # 19x8 has left the company, and every address book
     await world.settle(5)
     assert phones(world) == [[("1",)], [("1",)], []]
+    assert await Guests(world.rows, "mailbox-a").all() == {guest.id: "2026-12-01T10:00:00+00:00"}
     assert [card.stamp.partition(";")[0] for card in cards(world)] == [guest.id]
 
 
@@ -231,7 +241,8 @@ async def test_a_deleted_guest_copy_stays_deleted() -> None:
     world.mailboxes["mailbox-a"].move(card.id, "deleted")
     await world.settle(2)
     meeting(world, guest.id, when=LATER)
-    await world.settle(3)
+    traces = [(await world.attempt()).trace for _ in range(3)]
+    assert "mailbox knows" not in {operation for trace in traces for operation in trace}
     assert await compared_in_full(world) == 0
     world.crm.edit(guest.id, phone="2")
     await world.settle(3)
@@ -326,11 +337,12 @@ async def play(act: Callable[[World], Awaitable[None]], accident: Accident | Non
     await act(world)
     process = await world.attempt(accident)
     await world.settle(4)
+    mine = [] if act is deletes else [("1",)]
+    found = [f"cards: {phones(world)}"] if phones(world) != [mine, [("1",)], mine] else []
     (guest,) = [record for record in world.crm.records.values() if record.kind is Kind.CONTACT]
     meeting(world, guest.id, when=LATER)
     last = await world.settle(4) + await compared_in_full(world)
-    mine = [] if act is deletes else [("1",)]
-    found = [f"cards: {phones(world)}"] if phones(world) != [mine, [("1",)], mine] else []
+    found += [f"cards at last: {phones(world)}"] if phones(world) != [mine, [("1",)], mine] else []
     found += [f"wrote {last}"] if last else []
     contacts = [record for record in world.crm.records.values() if record.kind is Kind.CONTACT]
     return found + ([f"{len(contacts)} contacts"] if contacts != [guest] else []), process.operations
