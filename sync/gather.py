@@ -183,9 +183,10 @@ def _as_left(key: Key, touched: Collection[str], work: Work) -> bool:
     return same and key.crm_id not in touched
 
 
-async def read_pairs(keys: Sequence[Key], work: Work, mailbox: Mailbox, crm: Crm, context: Context) -> list[Pair]:
-    """Both sides' present values of these keys. Linked pairs in which nothing changed are left out."""
-    records = await read_records(keys, crm)
+async def read_pairs(
+    keys: Sequence[Key], records: Mapping[str, Present], work: Work, mailbox: Mailbox, context: Context
+) -> list[Pair]:
+    """Both sides' present values of these keys, `records` being the CRM's. Linked pairs in which nothing changed are left out."""
     wanted = [key for key in keys if _needs_card(key, records.get(key.crm_id), work, context)]
     cards = await _read_cards(wanted, work, mailbox)
     pairs: list[Pair] = []

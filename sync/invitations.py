@@ -246,6 +246,13 @@ def without_organizer(crm: Item) -> dict[str, str]:
     return {ORGANIZER: ""} if crm.fields.get("organizer_address") else {}
 
 
+def contacts_on(crm: Item, context: Context) -> frozenset[str]:
+    """The CRM's contacts who take part in an event: invitees who are no users, and the contact that the event itself names."""
+    named = str(crm.fields.get("contact_id") or "")
+    everybody = {each.id for each in invitees_of(crm.fields.get("invitees"))} | ({named} if named else set())
+    return frozenset(each for each in everybody if not context.policy.is_user(each))
+
+
 # Mails ----------------------------------------------------------------------------------------------------------------------
 
 

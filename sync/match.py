@@ -71,6 +71,12 @@ def same(one: NaturalKey, other: NaturalKey) -> bool:
     return one.kind is Kind.COMPANY or (_plain(one.company) == _plain(other.company) != "")
 
 
+def told_by(key: NaturalKey) -> set[str]:
+    """By what a card of a person would tell that its owner knows the person: an address, or the full name with a company (SPEC 2.7)."""
+    names, company = _names(key), _plain(key.company)
+    return {f"@{_plain(email)}" for email in key.emails} | ({f"={names}|{company}"} if names and company else set())
+
+
 @dataclass(frozen=True, slots=True)
 class Matches:
     """`pairs`: mailbox id -> crm id, one to one. `unsure`: id -> ids on the other side that it may be, for a hold."""

@@ -171,6 +171,8 @@ class Reason(StrEnum):
     """The item carries our stamp and the ledger agrees: linked again after a crash or a lost ledger."""
     GUEST = "guest"
     """The matching record belongs to somebody else: the card is a copy, crm -> mailbox only."""
+    INVITED = "invited"
+    """Somebody else's contact, invited to a coming event of this mailbox, whose folders do not know the person: a guest copy."""
     CRM_DELETED = "crm_deleted"
     """Deleted in the CRM, proven."""
     MAILBOX_DELETED = "mailbox_deleted"

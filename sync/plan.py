@@ -8,7 +8,8 @@ A linked pair is one cell of this table (`-` = nothing to do, W = written back, 
                     else delete
 
 An unlinked item is created on the other side, or joined with the item that matches it; a tombstone, a switched-off direction or a missing
-home leaves it. What could not be read waits: no pair is planned on one side's data alone.
+home leaves it, but for a guest copy of a contact who is invited (SPEC 2.7). What could not be read waits: no pair is planned on one side's data
+alone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Context:
     `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
     `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
     `led_elsewhere`: those that another has; `kept`: mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold
-    copies too.
+    copies too. `invited`: crm ids of contacts who take part in coming events of this mailbox and whom its user's folders do not know.
     """
 
     policy: Policy
@@ -72,6 +73,7 @@ class Context:
     led_elsewhere: Collection[str] = ()
     kept: Collection[str] = ()
     shared: Collection[str] = ()
+    invited: Collection[str] = ()
 
     def sealed(self, link: Link) -> Sealed:
         version = self.translators[link.kind].version
@@ -156,6 +158,7 @@ def _both_there(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
         _because(result),
         result.lost,
         role=role,
+        dropped=frozenset({Flag.GUEST_COPY}) if role is not Role.GUEST else frozenset(),
     )
 
 
@@ -191,6 +194,9 @@ def _reassigned(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
     new_home = context.policy.homes_of_item(crm)
     if new_home and crm.id not in context.homes:
         return Wait(Side.CRM, crm.id, Reason.OTHER_HOME)
+    if crm.id in context.invited:  # deleted, it would be made again as a guest
+        flags = frozenset({Flag.GUEST_COPY})
+        return Update(pair, {}, result.to_mailbox, result.agreed, Reason.GUEST, result.lost, flags, Role.GUEST)
     if link.origin is Side.MAILBOX or not context.policy.kinds[link.kind].to_mailbox:
         return Unlink(link, Reason.REASSIGNED, tombstone=True)
     return Delete(Side.MAILBOX, mailbox, link, Reason.REASSIGNED, moved=bool(new_home))
@@ -249,6 +255,8 @@ def _crm_only(crm: Item, context: Context) -> Action | None:
     if context.buried(crm.id):
         return Leave(Side.CRM, crm.id, Reason.TOMBSTONE)
     if not context.is_home(crm):
+        if crm.id in context.invited:
+            return _create(crm, Side.MAILBOX, Reason.INVITED, context, Role.GUEST)
         return None if context.policy.homes_of_item(crm) else Leave(Side.CRM, crm.id, Reason.WITHOUT_MAILBOX)
     return _create(crm, Side.MAILBOX, Reason.CRM_NEW, context, context.role_of(crm))
 
@@ -269,4 +277,5 @@ def _create(source: Item, target: Side, because: Reason, context: Context, role:
     crm_id = source.id if source.side is Side.CRM else ""
     sealed = context.unlinked(source.kind, crm_id)
     values = creation_values(source, target, context.translators[source.kind], sealed)
-    return Create(target, source.kind, source, values, because, role=role)
+    flags = frozenset({Flag.GUEST_COPY}) if role is Role.GUEST else frozenset()
+    return Create(target, source.kind, source, values, because, role=role, flags=flags)

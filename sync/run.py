@@ -7,7 +7,7 @@ and what is half done is found again by intents, bases and the old checkpoint.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,31 +15,24 @@ from typing import Any
 from sync import calendar, todo
 from sync.apply import apply
 from sync.deletions import Deletions
-from sync.events import plan_event
 from sync.gather import (
     Joined,
     Key,
     Links,
     Work,
-    company_names,
     drop_echoes,
     keys_of,
     not_compared,
-    other_homes,
     read_changes,
     read_everything,
     read_links,
-    read_pairs,
     read_waiting,
 )
+from sync.guests import expect_guests
 from sync.holds import ask, decided, reconsider, tidy
 from sync.intents import resolve
-from sync.invited_series import invite_series
-from sync.joining import claimed_by, find_left_cards, join_unlinked
-from sync.keeping import know_meetings, name_meetings
-from sync.mails import within_limits
+from sync.joining import claimed_by, join_unlinked
 from sync.model import (
-    Action,
     Create,
     Decline,
     Delete,
@@ -55,16 +48,13 @@ from sync.model import (
     Update,
     Wait,
 )
-from sync.plan import Context, plan_pair
-from sync.preparing import prepare
+from sync.planning import chunks
 from sync.record import unlink_ops, waiting
-from sync.recurring import CrmSeries, Planned, create_series, find_series
+from sync.recurring import Planned, create_series
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
 from sync.store.registry import Mark
-from sync.strangers import know_strangers
-from sync.tasks import plan_task
 from sync.tools import Tools
 
 JOURNAL_KEPT = timedelta(days=30)
@@ -149,6 +139,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
 async def _linked(work: Work, tools: Tools) -> Links:
     """The links of what is to be looked at, and partners for what has none."""
     if tools.family is Family.PEOPLE:
+        await expect_guests(work, tools)
         links = await read_links(tools.ledger, work)
         drop_echoes(work, links)
         await join_unlinked(work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
@@ -255,7 +246,7 @@ async def _pipeline(
 
     async def producer() -> int:
         planned = 0
-        async for actions, forming in _chunks(keys, work, tools, limits):
+        async for actions, forming in chunks(keys, work, tools, limits.chunk):
             batch = await _sort_out(actions, work, deletions, tools)
             for series in forming:
                 await create_series(series, tools)
@@ -283,59 +274,6 @@ async def _together(producer: Coroutine[Any, Any, int], writers: Sequence[Corout
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
     return first.result()
-
-
-async def _chunks(
-    keys: Sequence[Key], work: Work, tools: Tools, limits: Limits
-) -> AsyncIterator[tuple[list[Planned], list[CrmSeries]]]:
-    """Pairs and what is planned for them, a chunk at a time; and records that become one series in the mailbox."""
-    handles: dict[str, list[str]] = {}
-    for row in tools.pending.values():
-        for handle in row.handles.split():
-            handles.setdefault(handle, []).append(row.id)
-    for start in range(0, len(keys), limits.chunk):
-        await tools.guard()
-        part = keys[start : start + limits.chunk]
-        pairs = await read_pairs(part, work, tools.mailbox, tools.crm, tools.context)
-        if tools.family is Family.CALENDAR:
-            await know_strangers(pairs, tools)
-        homes = await other_homes(pairs, tools.registry, tools.context)
-        context = replace(tools.context, homes=homes)
-        if tools.family is Family.CALENDAR:
-            yield await _events(pairs, work, context, tools)
-            continue
-        if tools.family is Family.TASKS:
-            yield [(pair, plan_task(pair, context)) for pair in pairs], []
-            continue
-        pairs = await find_left_cards(pairs, handles, tools.mailbox, work, tools.context)
-        tools.accounts.update(await company_names(pairs, tools.crm, tools.context.translators))
-        yield [(pair, _hold(pair, work) or plan_pair(pair, context)) for pair in pairs], []
-
-
-async def _events(
-    pairs: Sequence[Pair], work: Work, context: Context, tools: Tools
-) -> tuple[list[Planned], list[CrmSeries]]:
-    """What is planned for events: series and meetings taken together, mails within their limits."""
-    context = await know_meetings(pairs, context, tools)
-    await name_meetings([p.mailbox for p in pairs if p.link and isinstance(p.mailbox, Item)], tools)
-
-    def planned(pair: Pair) -> Action | None:
-        return _hold(pair, work) or plan_event(pair, context)
-
-    settled = await prepare([(pair, planned(pair)) for pair in pairs], planned, context, tools)
-    single, series = await find_series(settled, tools)
-    single = await invite_series(single, planned, tools)
-    return await within_limits(single, tools), series
-
-
-def _hold(pair: Pair, work: Work) -> Hold | None:
-    """An unlinked item that may be several others, or a company card that may be a known person: an admin decides."""
-    if pair.link is not None and pair.link.kind is not Kind.COMPANY:
-        return None
-    for side, present in ((Side.MAILBOX, pair.mailbox), (Side.CRM, pair.crm)):
-        if isinstance(present, Item) and present.id in work.unsure and present.id not in work.allowed:
-            return Hold(side, present.id, Reason.SEVERAL_CANDIDATES, work.unsure[present.id])
-    return None
 
 
 async def _sort_out(

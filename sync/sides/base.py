@@ -143,6 +143,14 @@ class Mailbox(Protocol):
         """
         ...
 
+    async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
+        """For each contact: does the user's default folder, or ours, hold a card with one of these addresses, else with this full name and this
+        company (which is no help when it is empty)? Letter case does not count. In the order of `people`.
+
+        Only people's folders are asked. When the server refuses every question about somebody, the answer is yes: nothing is doubled on a guess.
+        """
+        ...
+
 
 class Crm(Protocol):
     """The CRM, all users. Kinds map to modules (contact -> Contacts, company -> Accounts)."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Left, Present, Proof, Side, Value
-from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Revise, Write
+from sync.sides.base import CursorLost, Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Write
 from sync.sides.memory_wire import Wire, quiet, written
 
 
@@ -32,6 +32,9 @@ class MemoryMailbox:
     wire: Wire = quiet
     folder_id: str = "folder"
     cards: dict[str, Card] = field(default_factory=dict)
+    usual: list[dict[str, Value]] = field(
+        default_factory=list
+    )  # cards of the default folder, which is not synchronised
     log: list[str] = field(default_factory=list)
     number: int = 0
     writes: int = 0
@@ -106,6 +109,11 @@ class MemoryMailbox:
                 result[card_id] = Gone(card_id, Proof.IN_DELETED_ITEMS) if gone else Left(card_id, card.place)
         return result
 
+    async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
+        await self._before("knows")
+        cards = [*self.usual, *(card.fields for card in self.cards.values() if card.place == "folder")]
+        return [any(_shows(card, person) for card in cards) for person in people]
+
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         return [await written(self.wire, f"mailbox {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
 
@@ -124,3 +132,13 @@ class MemoryMailbox:
             return Done(self._item(card, stamped=True))
         self.move(card.id, "deleted")
         return Done(None)
+
+
+def _shows(card: Mapping[str, Value], person: NaturalKey) -> bool:
+    """One of the addresses, or name and company, in any letter case."""
+    addresses = {str(each).casefold() for each in card.get("emailAddresses", ())}
+    if addresses & {each.casefold() for each in person.emails}:
+        return True
+    shown = [str(card.get(name, "")).casefold() for name in ("givenName", "surname", "companyName")]
+    wanted = [text.casefold() for text in (person.given, person.family, person.company)]
+    return shown == wanted and bool(person.company) and bool(person.given or person.family)

@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from sync.model import Gone, Item, Kind, Left, Proof, Side
-from sync.sides.base import CursorLost, Done, Mailbox, New, Page, Refused, Remove, Revise
+from sync.sides.base import CursorLost, Done, Mailbox, NaturalKey, New, Page, Refused, Remove, Revise
 
 ANNA = {"givenName": "Anna", "surname": "Neri", "jobTitle": "Perito"}
 
@@ -22,6 +22,10 @@ class World(Protocol):
     mailbox: Mailbox
 
     def add(self, fields: Mapping[str, str]) -> str: ...
+
+    def keep(self, fields: Mapping[str, str], *addresses: str) -> None:
+        """Put a card into the default folder, which is not ours."""
+        ...
 
     def edit(self, item_id: str, fields: Mapping[str, str]) -> None: ...
 
@@ -73,6 +77,10 @@ async def made(mailbox: Mailbox, fields: Mapping[str, str] = ANNA, stamp: str = 
     assert isinstance(result, Done)
     assert result.item is not None
     return result.item
+
+
+def person(*emails: str, given: str = "", family: str = "", company: str = "") -> NaturalKey:
+    return NaturalKey(Kind.CONTACT, emails, given, family, company)
 
 
 class MailboxContract:
@@ -217,6 +225,37 @@ class MailboxContract:
         names = {item.stamp: item.fields["surname"] for item in (await listed(world.mailbox)).values()}
         assert names == {"A": "A", "B": "B2", "D": "D", "E": "E"}
 
+    async def test_it_knows_people_by_an_address_else_by_name_and_company(self, world: World) -> None:
+        world.keep(
+            {"givenName": "Anna", "surname": "Neri", "companyName": "D'Urso & Figli"}, "a@x.example", "b@x.example"
+        )
+        world.keep({"surname": "Rossi"})
+        await world.mailbox.apply(
+            [New(Kind.CONTACT, {"surname": "Verdi", "emailAddresses": ("v+1@x.example",)}, "stamp-1")]
+        )
+        told = {
+            "nobody": (NaturalKey(Kind.CONTACT), False),
+            "first": (person("A@X.example", family="Bianchi"), True),
+            "second": (person("z@x.example", "b@x.example"), True),
+            "ours": (person("v+1@x.example"), True),
+            "other": (person("c@x.example", given="Anna", family="Neri"), False),
+            "part of one": (person("x.example"), False),
+            "named": (person("c@x.example", given="anna", family="NERI", company="d'urso & figli"), True),
+            "elsewhere": (person(given="Anna", family="Neri", company="Beta"), False),
+            "relative": (person(family="Neri", company="D'Urso & Figli"), False),
+            "no company": (person(family="Rossi"), False),
+        }
+        known = await world.mailbox.knows([key for key, _ in told.values()])
+        assert dict(zip(told, known, strict=True)) == {name: expected for name, (_, expected) in told.items()}
+
+    async def test_whom_the_user_deleted_nobody_knows(self, world: World) -> None:
+        (result,) = await world.mailbox.apply([New(Kind.CONTACT, {"emailAddresses": ("a@x.example",)}, "s")])
+        assert isinstance(result, Done)
+        assert result.item is not None
+        world.delete(result.item.id)
+        assert await world.mailbox.knows([person("a@x.example")]) == [False]
+
     async def test_nothing_asked_nothing_done(self, world: World) -> None:
         assert await world.mailbox.apply([]) == []
+        assert await world.mailbox.knows([]) == []
         assert await world.mailbox.get([]) == {}

@@ -18,7 +18,7 @@ from sync.sides.graph import GraphConnection, GraphMailbox, open_mailbox, resolv
 from sync.sides.graph.folders import mailbox_user
 from sync.sides.graph.stamps import STAMP
 from tests.contract.graph_world import Time, plug
-from tests.contract.mailbox_contract import ANNA, MailboxContract, listed, made, read, walk
+from tests.contract.mailbox_contract import ANNA, MailboxContract, listed, made, person, read, walk
 
 MAIL, NAME = "anna@example.com", "vtenext"
 
@@ -32,6 +32,9 @@ class GraphWorld:
 
     def add(self, fields: Mapping[str, str]) -> str:
         return self.outlook.create(MAIL, dict(fields), self.mailbox.folder_id)
+
+    def keep(self, fields: Mapping[str, str], *addresses: str) -> None:
+        self.outlook.create(MAIL, {**fields, "emailAddresses": [{"address": each} for each in addresses]})
 
     def edit(self, item_id: str, fields: Mapping[str, str]) -> None:
         self.outlook.edit(MAIL, item_id, dict(fields))
@@ -432,6 +435,35 @@ class TestWrites:
             await open_mailbox(connection, "u", None, NAME)
         assert (later.value.cause, later.value.counts) == (Cause.GRAPH_UNREACHABLE, True)
         await connection.close()
+
+
+class TestKnown:
+    """Whether the user has somebody, in one batch for some people."""
+
+    async def test_one_request_asks_about_five_people_in_both_folders(self, world: GraphWorld) -> None:
+        people = [person(f"p{n}@x.example", given="P", family=f"S{n}", company="Beta") for n in range(5)]
+        world.keep({"givenName": "P", "surname": "S3", "companyName": "BETA"})
+        world.emulator.corner.counts.clear()
+        assert await world.mailbox.knows(people) == [False, False, False, True, False]
+        assert world.requests() == 1
+
+    async def test_in_the_default_folder_itself(self, world: GraphWorld) -> None:
+        mailbox = await open_mailbox(world.connection, world.user, None, "")
+        world.keep({}, "a@x.example")
+        assert await mailbox.knows([person("a@x.example"), person("b@x.example")]) == [True, False]
+
+    async def test_a_refused_question_is_no_answer_and_two_are_a_yes(self, world: GraphWorld) -> None:
+        people = [person("a@x.example", given="A", family="B", company="C"), person("b@x.example")]
+        world.emulator.parts.add(Fault("status", 400), match="GET .*contacts", nth=2)  # the first one's name
+        assert await world.mailbox.knows(people) == [False, False]
+        world.emulator.parts.add(Fault("status", 400), match="GET .*contacts", times=2)
+        assert await world.mailbox.knows([person("a@x.example"), person("b@x.example")]) == [True, False]
+
+    @pytest.mark.parametrize("status", [500, 503])
+    async def test_a_server_that_cannot_answer_now_is_asked_later(self, world: GraphWorld, status: int) -> None:
+        world.emulator.parts.add(Fault("status", status), match="GET .*contacts", times=1000)
+        with pytest.raises(RetryLater):
+            await world.mailbox.knows([person("a@x.example")])
 
 
 class TestPatience:

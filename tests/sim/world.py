@@ -79,20 +79,22 @@ class Process:
 
 
 class World:
-    """Two (or more) users with a mailbox each, one CRM. `users`: crm user id -> mailbox id."""
+    """Two (or more) users with a mailbox each, one CRM. `users`: crm user id -> mailbox id. Of `family`, and of others if they are named."""
 
     def __init__(
         self,
         users: Mapping[str, str],
         kinds: Mapping[Kind, KindPolicy] | None = None,
         family: Family = Family.PEOPLE,
+        *others: Family,
     ) -> None:
         self.time = START
         self.group = "22x3"  # owns records, has no mailbox
         self.users = dict(users)
         self.process = Process()
         self.rows = MemoryRows(before=self._store_before, after=self._store_after)
-        self.translators: Mapping[Kind, Translator] = {k: t for k, t in translators().items() if k in family.kinds}
+        known = [kind for each in (family, *others) for kind in each.kinds]
+        self.translators: Mapping[Kind, Translator] = {k: t for k, t in translators().items() if k in known}
         self.crm = MemoryCrm(self.now, self._wire)
         self.mailboxes = {m: MemoryMailbox(m, self.now, self._kind_of, self._wire) for m in users.values()}
         self.office = MemoryOffice()

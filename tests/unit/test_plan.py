@@ -232,7 +232,47 @@ def test_a_guest_copy_deleted_by_the_user_stays_deleted() -> None:
     assert plan(Pair(crm(owner=OTHER_USER), GONE_CARD, link)) == Unlink(link, Reason.DELETE_LEFT, tombstone=True)
 
 
+def test_a_guest_whose_record_was_given_to_this_user_is_at_home() -> None:
+    link = replace(linked(role=Role.GUEST), flags=frozenset({Flag.GUEST_COPY}))
+    action = plan(Pair(crm(), card(), link))
+    assert isinstance(action, Update)
+    assert (action.role, action.dropped, action.to_crm, action.to_mailbox) == (Role.HOME, {Flag.GUEST_COPY}, {}, {})
+
+
+def test_a_reassigned_contact_who_is_invited_stays_as_a_guest() -> None:
+    pair = Pair(crm(owner=OTHER_USER, phone="2"), card(), linked())
+    assert plan(pair, invited={"4x1"}) == Wait(Side.CRM, "4x1", Reason.OTHER_HOME)
+    action = plan(pair, invited={"4x1"}, homes={"4x1"})
+    assert isinstance(action, Update)
+    assert (action.role, action.flags, action.because) == (Role.GUEST, {Flag.GUEST_COPY}, Reason.GUEST)
+    assert (action.to_crm, action.to_mailbox) == ({}, {PHONE: "2"})
+
+
 # without a link
+
+
+@pytest.mark.parametrize("owner", [OTHER_USER, GROUP])
+def test_somebody_elses_contact_who_is_invited_is_copied_as_a_guest(owner: str) -> None:
+    action = plan(Pair(crm(owner=owner), None), invited={"4x1"})
+    assert isinstance(action, Create)
+    assert (action.side, action.because, action.role) == (Side.MAILBOX, Reason.INVITED, Role.GUEST)
+    assert action.flags == {Flag.GUEST_COPY}
+    assert action.values == {NAME: "Anna", PHONE: "1"}
+
+
+def test_ones_own_contact_is_no_guest() -> None:
+    action = plan(Pair(crm(), None), invited={"4x1"})
+    assert isinstance(action, Create)
+    assert (action.because, action.role, action.flags) == (Reason.CRM_NEW, Role.HOME, frozenset())
+
+
+def test_a_guest_is_not_copied_again_after_its_deletion_nor_against_a_switch_nor_while_it_may_still_appear() -> None:
+    pair = Pair(crm(owner=OTHER_USER), None)
+    buried = {"4x1": Reason.DELETE_LEFT}
+    assert plan(pair, invited={"4x1"}, tombstones=buried) == Leave(Side.CRM, "4x1", Reason.TOMBSTONE)
+    switched_off = KindPolicy(to_mailbox=False)
+    assert plan(pair, policy=switched_off, invited={"4x1"}) == Leave(Side.CRM, "4x1", Reason.DIRECTION_OFF)
+    assert plan(pair, invited={"4x1"}, intents={"4x1"}) == Wait(Side.CRM, "4x1", Reason.INTENT_OPEN)
 
 
 def test_a_new_record_is_created_in_its_home_only() -> None:

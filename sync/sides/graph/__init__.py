@@ -5,7 +5,7 @@
     batch        many requests in few                         requests   a mailbox's parts and listings
     delta        the changes of a folder or a window          stamps     our mark on an item
     cards        contact <-> item                             folders    our folder, and where strays are
-    contacts     the Mailbox protocol for people
+    contacts     the Mailbox protocol for people              known      whether a folder has somebody
     events       event <-> item                               window     how far is looked; the cursor
     occurrences  a series, occurrence by occurrence           masters    series read from their masters
     people       who takes part in an event                   categories  colours of categories

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sync.errors import Failure, classify
 from sync.model import Item, Present, Unread
-from sync.sides.base import CursorLost, Page, Result, Write
+from sync.sides.base import CursorLost, NaturalKey, Page, Result, Write
 from sync.sides.graph.answers import missing
 from sync.sides.graph.batch import LARGEST
 from sync.sides.graph.categories import MasterCategories
@@ -115,6 +115,10 @@ class GraphCalendar:
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         """See `Mailbox.colour`. The master list is read once per object."""
         return await self._categories.ensure(categories)
+
+    async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
+        """See `Mailbox.knows`: there are no cards here."""
+        return [False for _ in people]
 
     # listing -------------------------------------------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from sync.errors import Failure
 from sync.model import Gone, Item, Left, Present, Proof, Unread
-from sync.sides.base import Done, New, Page, Refused, Remove, Result, Revise, Unclear, Write
+from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Unclear, Write
 from sync.sides.graph.answers import Answer, conflict, deleted_already, may_have_happened, missing
 from sync.sides.graph.batch import Part
 from sync.sides.graph.cards import card_of, is_whole, item_of
 from sync.sides.graph.client import GraphConnection
 from sync.sides.graph.delta import PAGE, delta_pages
-from sync.sides.graph.folders import Folder, Place, expect, folder_path, open_folder, places
+from sync.sides.graph.folders import DEFAULT, Folder, Place, expect, folder_path, open_folder, places
+from sync.sides.graph.known import known
 from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.stamps import EXPAND
 
@@ -84,6 +85,10 @@ class GraphMailbox:
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         """See `Mailbox.colour`: nothing to do here."""
         return None
+
+    async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
+        """See `Mailbox.knows`. Our folder may be the default one: then it is asked twice, which is cheaper than to find out."""
+        return await known(self._requests, (DEFAULT, self._folder.id), people)
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""

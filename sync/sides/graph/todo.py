@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sync.errors import Cause, Failure, RetryLater, StopMailbox
 from sync.model import Gone, Item, Left, Present, Proof, Unread, Value
-from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result, Revise, Unclear, Write
+from sync.sides.base import CursorLost, Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Unclear, Write
 from sync.sides.graph.answers import Answer, may_have_happened
 from sync.sides.graph.batch import Part
 from sync.sides.graph.client import ORDINARY, GraphConnection
@@ -84,6 +84,10 @@ class GraphTodo:
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         """See `Mailbox.colour`: nothing to do here."""
         return None
+
+    async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
+        """See `Mailbox.knows`: there are no cards here."""
+        return [False for _ in people]
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""
