@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from hashlib import sha256
@@ -108,12 +108,18 @@ def series_of(item_id: str) -> str:
     return item_id.partition("|")[0]
 
 
-def over_at(items: Iterable[object], link: Link | None, context: Context) -> str:
-    """When the latest of these is over, ISO UTC, '' = unknown."""
+def over_at(items: Collection[object], link: Link | None, context: Context) -> str:
+    """When the latest of these (an event's two sides) is over, ISO UTC, '' = unknown. What the link says counts where one cannot tell."""
     zone = context.policy.calendar.zone
     times = [str(item.fields["when"]) for item in items if isinstance(item, Item) and item.fields.get("when")]
     known = [ends_at(text, zone).isoformat(timespec="seconds") for text in times]
-    return max([*known, *([link.ends] if link and link.ends else [])], default="")
+    return max([*known, *([link.ends] if link and len(known) < len(items) else [])], default="")
+
+
+def is_over(item: Item, context: Context) -> bool:
+    """Is this item over, whatever the other side says? Without a usable time it is not."""
+    ends = over_at([item], None, context)
+    return bool(ends) and datetime.fromisoformat(ends) <= context.now
 
 
 def _over(pair: Pair, context: Context) -> bool:
@@ -161,7 +167,7 @@ def _not_exported(crm: Item, context: Context) -> Reason | None:
         return None  # said by the common table
     if not crm.fields.get("when"):
         return Reason.NO_TIME
-    if ends_at(str(crm.fields["when"]), context.policy.calendar.zone) <= context.now:
+    if is_over(crm, context):
         return Reason.ENDED
     return Reason.BASELINE if _as_connected(crm, context) else None
 

@@ -161,7 +161,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin)
     after = _brought_together(job, action, before, crm, card, tools)
     link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
-    ends = over_at((crm, card, *_answers(job)), linked, tools.context) if crm.kind is Kind.EVENT else ""
+    left = [_as_left(job, item) for item in (crm, card)]
+    ends = over_at(left, linked, tools.context) if crm.kind is Kind.EVENT else ""
     link = replace(link, role=action.role, flags=(before.flags | flags) - action.dropped, ends=ends)
     if after.written:
         link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
@@ -188,8 +189,10 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     return list(ops.values()), link
 
 
-def _answers(job: Job) -> list[Item]:
-    return [result.item for result in job.results.values() if isinstance(result, Done) and result.item]
+def _as_left(job: Job, item: Item) -> Item:
+    """What its side holds after the action."""
+    result = job.results.get(item.side)
+    return result.item if isinstance(result, Done) and result.item else item
 
 
 @dataclass(frozen=True, slots=True)

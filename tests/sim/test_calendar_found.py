@@ -121,3 +121,23 @@ async def test_what_turns_private_is_forgotten_by_the_journal_too() -> None:
     assert await world.settle(3) == 0
     assert living(world)[0].fields["subject"] == "(occupato)"
     assert [row async for row in world.rows.query(partition, "j|", prefix_end("j|"))] == []
+
+
+async def test_an_event_that_was_moved_forward_is_over_when_it_is_over() -> None:
+    """When it was once to end does not count: neither is it written to the mailbox nor is the past of a series taken out of the CRM."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": "2027-01-26T09:00Z/2027-01-26T10:00Z"})
+    series = calendar.add({"subject": "e2 Visita", "when": MORNING}, rule="FREQ=WEEKLY;BYDAY=TH;WKST=MO;COUNT=4")
+    await world.settle(2)
+    calendar.edit(event.id, when="2026-11-24T09:00Z/2026-11-24T10:00Z")
+    calendar.edit_occurrence(series.id, "2026-12-03", when="2026-12-01T09:00Z/2026-12-01T10:00Z")
+    await world.settle(2)
+    world.time += timedelta(days=9)
+    (lunch,) = (record for record in living(world) if record.fields["subject"] == "e1 Pranzo")
+    world.crm.edit(lunch.id, location="Milano")
+    calendar.delete(series.id)
+    assert await world.settle(3) == 0
+    assert calendar.past == []
+    visits = [record.fields["when"][:10] for record in living(world) if record.fields["subject"] == "e2 Visita"]
+    assert visits == ["2026-11-26", "2026-12-01"], "both were over"
