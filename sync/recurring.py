@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 
 from mapping.people import is_person
 from sync.errors import Failure
-from sync.events import is_occurrence, over_at, same_record, series_of
+from sync.events import is_occurrence, is_over, over_at, same_record, series_of
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
@@ -81,7 +81,7 @@ async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Pl
         if isinstance(verdict, Reason):
             held.update(dict.fromkeys((item.id for item in items), verdict))
         elif verdict:
-            found.append(CrmSeries(uid, members, verdict))
+            found.append(verdict)
             held.update(dict.fromkeys((item.id for item in items), Reason.SERIES_FORMING))
     kept: list[Planned] = []
     for pair, action in planned:
@@ -95,18 +95,20 @@ async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Pl
     return kept, found
 
 
-async def _verdict(uid: str, members: Sequence[Item], tools: Tools) -> Inferred | Reason | None:
-    """What these records are: a series, something to wait for, or (None) single events."""
+async def _verdict(uid: str, members: Sequence[Item], tools: Tools) -> CrmSeries | Reason | None:
+    """What these records are: a series, something to wait for, or (None) single events. What is over stays out of it (SPEC 2.11)."""
     if f"{SERIES}{uid}" in tools.context.intents:
         return Reason.INTENT_OPEN
     if len(members) == 1 and not _may_grow(members[0]):
         return None
     if not await _quiet(uid, members, tools):
         return Reason.SERIES_FORMING
-    if len(members) < LEAST or not all(_ours(item, tools) for item in members):
+    coming = [item for item in members if not is_over(item, tools.context)]
+    if len(coming) < LEAST or not all(_ours(item, tools) for item in coming):
         return None
-    spans = {item.id: read_span(str(item.fields["when"])) for item in members if item.fields.get("when")}
-    return infer(spans, tools.context.policy.calendar.zone) if len(spans) == len(members) else None
+    spans = {item.id: read_span(str(item.fields["when"])) for item in coming if item.fields.get("when")}
+    inferred = infer(spans, tools.context.policy.calendar.zone) if len(spans) == len(coming) else None
+    return CrmSeries(uid, coming, inferred) if inferred else None
 
 
 def _may_grow(item: Item) -> bool:
@@ -258,7 +260,9 @@ async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete
         occurrence = action.item.kind is Kind.EVENT and is_occurrence(action.item.id)
         if action.side is Side.MAILBOX and occurrence and action.because is Reason.CRM_DELETED:
             groups[series_of(action.item.id)].append(action)
-    return {series: mine for series, mine in groups.items() if await _nothing_left(series, mine, tools)}
+    return {
+        series: mine for series, mine in groups.items() if len(mine) > 1 and await _nothing_left(series, mine, tools)
+    }
 
 
 async def _nothing_left(series: str, deletes: Sequence[Delete], tools: Tools) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from sync.model import Family, Kind
 from sync.sides.memory import Record
 from sync.sides.memory_calendar import span_on
@@ -141,3 +143,36 @@ async def test_an_event_that_was_moved_forward_is_over_when_it_is_over() -> None
     assert calendar.past == []
     visits = [record.fields["when"][:10] for record in living(world) if record.fields["subject"] == "e2 Visita"]
     assert visits == ["2026-11-26", "2026-12-01"], "both were over"
+
+
+WEEKLY = [date(2026, 10, 1) + timedelta(days=7 * n) for n in range(12)]  # eight are over
+
+
+@pytest.mark.parametrize(
+    ("days", "edit"),
+    [
+        (WEEKLY[:8], "the last is moved"),
+        (WEEKLY, "all that are to come get a place"),
+        ([date(2026, 9, 1) + timedelta(days=n * n) for n in range(8)] + WEEKLY[8:], "all that are to come get a place"),
+    ],
+)
+async def test_the_past_of_a_crm_series_is_not_exported_with_what_is_to_come(days: list[date], edit: str) -> None:
+    world = World({"19x1": "mailbox-a"}, family=Family.CALENDAR)
+    made = world.crm.add_series("19x1", {"subject": "e1 Visita"}, [span_on(MORNING, day, ROME) for day in days])
+    await world.connect()
+    await world.settle(3)
+    if edit == "the last is moved":
+        world.crm.edit(made[7].id, when="2026-11-24T09:00Z/2026-11-24T10:00Z")
+        expected = ["2026-11-24"]
+    else:
+        for record in made[8:]:
+            world.crm.edit(record.id, location="Milano")
+        expected = ["2026-11-26", "2026-12-03", "2026-12-10", "2026-12-17"]
+    assert await world.settle(6) == 0
+    calendar = world.calendars["mailbox-a"]
+    assert sorted(str(item.fields["when"])[:10] for item in calendar.shown()) == expected
+    assert len(calendar.events) == 1
+    await lose_the_ledger(world, "mailbox-a")
+    assert await world.settle(6) == 0
+    assert len(living(world)) == len(days)
+    assert len(calendar.events) == 1
