@@ -254,7 +254,10 @@ def _agreed(pair: str, held: dict[str, str], shown: dict[str, str], image) -> st
 
 
 async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete]]:
-    """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions."""
+    """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions.
+
+    Where the CRM showed only one, it is cancelled like any other: of a yearly series the horizon shows no more, and nobody ended it.
+    """
     groups: dict[str, list[Delete]] = defaultdict(list)
     for action in deletes:
         occurrence = action.item.kind is Kind.EVENT and is_occurrence(action.item.id)

@@ -176,3 +176,21 @@ async def test_the_past_of_a_crm_series_is_not_exported_with_what_is_to_come(day
     assert await world.settle(6) == 0
     assert len(living(world)) == len(days)
     assert len(calendar.events) == 1
+
+
+@pytest.mark.parametrize("first", ["2024-12-03", "2026-12-03"])
+async def test_deleting_the_only_occurrence_that_the_crm_shows_does_not_end_the_series(first: str) -> None:
+    """Of a yearly series the horizon shows one: nobody said that there shall never be another."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    when = span_on(MORNING, date.fromisoformat(first), ROME)
+    event = calendar.add({"subject": "e1 Anniversario", "when": when}, rule="FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=3")
+    await world.settle(2)
+    (record,) = living(world)
+    world.crm.delete(record.id)
+    assert await world.settle(3) == 0
+    assert (event.cancelled, event.deleted, event.rule) == (
+        {"2026-12-03"},
+        False,
+        "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=3",
+    )
