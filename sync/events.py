@@ -94,8 +94,9 @@ def _frozen(pair: Pair, context: Context) -> Update | None:
         return None
     action = plan_pair(pair, _without_mailbox_writes(context))
     hidden = context.translators[Kind.EVENT].inbound(card.fields)
-    scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden} if isinstance(action, Update) else {}
-    return Update(pair, scrubbed, {}, frozenset(), Reason.PRIVATE) if scrubbed else None
+    scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden}
+    agreed = action.agreed & hidden
+    return Update(pair, scrubbed, {}, agreed, Reason.PRIVATE) if scrubbed or agreed else None
 
 
 def is_occurrence(item_id: str) -> bool:
@@ -107,6 +108,8 @@ def series_of(item_id: str) -> str:
     """The series of an occurrence, the event itself otherwise: what counts as one thing for the delete brake."""
     return item_id.partition("|")[0]
 
+    if not isinstance(action, Update):
+        return None
 
 def over_at(items: Collection[object], link: Link | None, context: Context) -> str:
     """When the latest of these (an event's two sides) is over, ISO UTC, '' = unknown. What the link says counts where one cannot tell."""

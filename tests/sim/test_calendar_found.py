@@ -194,3 +194,22 @@ async def test_deleting_the_only_occurrence_that_the_crm_shows_does_not_end_the_
         False,
         "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=3",
     )
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_series_that_turns_private_is_hidden_in_all_its_past(ended: bool) -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    rule = f"FREQ=WEEKLY;BYDAY=TH;WKST=MO{';COUNT=4' if ended else ''}"
+    event = calendar.add({"subject": "e1 Medico", "when": MORNING, "sensitivity": "personal"}, rule=rule)
+    for _ in range(16):
+        world.time += timedelta(days=7)
+        world.full |= {"mailbox-a"}
+        await world.settle(1)
+    calendar.edit(event.id, sensitivity="private")
+    await world.settle(2)
+    assert {record.fields["subject"] for record in living(world)} == {"(occupato)"}
+    assert await world.settle(2) == 0
+    world.full |= {"mailbox-a"}
+    reads = (await world.attempt()).trace.count("crm get")
+    assert reads == (0 if ended else 3), "what is hidden is not looked at every night, but for what the horizon shows"
