@@ -213,3 +213,18 @@ async def test_a_series_that_turns_private_is_hidden_in_all_its_past(ended: bool
     world.full |= {"mailbox-a"}
     reads = (await world.attempt()).trace.count("crm get")
     assert reads == (0 if ended else 3), "what is hidden is not looked at every night, but for what the horizon shows"
+
+
+async def test_a_move_in_the_mailbox_mends_a_time_that_nobody_can_read_in_the_crm() -> None:
+    """vtenext stores '25:00' (API.md 6): that is no edit, but must not hide one either."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    await world.settle(2)
+    (record,) = living(world)
+    world.crm.edit(record.id, when="")
+    assert await world.settle(3) == 0
+    assert event.fields["when"] == MORNING
+    calendar.edit(event.id, when="2026-11-27T09:00Z/2026-11-27T10:00Z")
+    assert await world.settle(3) == 0
+    assert living(world)[0].fields["when"] == "2026-11-27T09:00Z/2026-11-27T10:00Z"
