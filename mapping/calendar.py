@@ -96,11 +96,13 @@ def is_private(fields: Mapping[str, Value]) -> bool:
 
 
 def masked(fields: Mapping[str, Value], busy: str = BUSY) -> dict[str, Value]:
-    """The mailbox item's fields as the CRM may see them: a busy block that keeps its time, reminder, importance and sensitivity.
+    """The mailbox item's fields as the CRM may see them: a busy block without people that keeps its time, reminder, importance and sensitivity.
 
     `busy`: its subject; the same as the translator knows, or it may be taken for a title.
     """
-    return {**fields, SUBJECT.mailbox: busy, LOCATION.mailbox: "", BODY.mailbox: "", MASKED: "1"}
+    hidden: dict[str, Value] = {LOCATION.mailbox: "", BODY.mailbox: "", "organizer_address": ""}
+    hidden |= {"attendees": (), "categories": ()}
+    return {**fields, **hidden, SUBJECT.mailbox: busy, MASKED: "1"}
 
 
 class EventTranslator:

@@ -287,6 +287,14 @@ def test_the_journal_sees_a_masked_event_as_the_crm_does() -> None:
     assert shown_fields(card)["subject"] == "Medico"
 
 
+def test_the_journal_does_not_see_who_takes_part_in_a_masked_event() -> None:
+    card = event(sensitivity="private", organizer="", organizer_address="dott.bianchi@clinica.example")
+    card = replace(card, fields={**card.fields, "attendees": ("anna@x.example|required|none|Anna",), MASKED: "1"})
+    shown = str(shown_fields(card))
+    assert "anna" not in shown
+    assert "bianchi" not in shown
+
+
 # names
 
 
