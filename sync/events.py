@@ -14,9 +14,9 @@ from datetime import UTC, datetime, time
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from mapping.calendar import MASKED, SENSITIVITY, EventTranslator, is_private, masked
+from mapping.calendar import BODY, MASKED, SENSITIVITY, EventTranslator, is_private, masked
 from mapping.model import Translator, Value
-from sync.meetings import COPIES, as_home, is_copy, lead, plan_copy, role_of
+from sync.meetings import COPIES, as_home, flagged, is_copy, lead, plan_copy, role_of
 from sync.merge import Digests
 from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Role, Side, Unlink, Update, Wait
 from sync.plan import Context, plan_pair
@@ -58,7 +58,21 @@ def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
     action = plan_pair(as_home(pair), plain)
     action = replace(action, pair=pair) if isinstance(action, Update) else action
     action = lead(pair, action, context, closed)
+    if not closed:
+        action = flagged(action, pair, leads, Flag.BODY_KEPT, _body_stays(pair, action, context))
     return _finished(action, closed, context) if isinstance(action, Update) else action
+
+
+def _body_stays(pair: Pair, action: Action | None, context: Context) -> bool:
+    """Was the text edited in the CRM, where the mailbox's body holds what text cannot?"""
+    crm, card, translator = pair.crm, pair.mailbox, context.translators[Kind.EVENT]
+    if pair.link is None or not isinstance(crm, Item) or not isinstance(card, Item) or card.fields.get(MASKED):
+        return False
+    if BODY.id not in translator.inbound(card.fields) or (isinstance(action, Update) and BODY.id in action.to_crm):
+        return False
+    mine, theirs = translator.crm_values(crm.fields)[BODY.id], translator.mailbox_values(card.fields)[BODY.id]
+    same = translator.image(BODY.id, mine) == translator.image(BODY.id, theirs)
+    return not same and context.sealed(pair.link).unchanged(Side.CRM, BODY.id, mine) is False
 
 
 def _of_a_copy(pair: Pair) -> bool:
@@ -93,6 +107,8 @@ def _frozen(pair: Pair, context: Context) -> Update | None:
     if not isinstance(card, Item) or not isinstance(pair.crm, Item) or not card.fields.get(MASKED):
         return None
     action = plan_pair(pair, _without_mailbox_writes(context))
+    if not isinstance(action, Update):
+        return None
     hidden = context.translators[Kind.EVENT].inbound(card.fields)
     scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden}
     agreed = action.agreed & hidden
@@ -108,8 +124,6 @@ def series_of(item_id: str) -> str:
     """The series of an occurrence, the event itself otherwise: what counts as one thing for the delete brake."""
     return item_id.partition("|")[0]
 
-    if not isinstance(action, Update):
-        return None
 
 def over_at(items: Collection[object], link: Link | None, context: Context) -> str:
     """When the latest of these (an event's two sides) is over, ISO UTC, '' = unknown. What the link says counts where one cannot tell."""

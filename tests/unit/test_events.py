@@ -295,6 +295,18 @@ def test_the_journal_does_not_see_who_takes_part_in_a_masked_event() -> None:
     assert "bianchi" not in shown
 
 
+def test_text_that_the_mailbox_s_body_cannot_take_is_said_once() -> None:
+    here = context()
+    card = event(body="<p>uno<img src='x'></p>", bodyType="html")
+    link = linked(record(description="uno"), card, here)
+    edited = record(description="due")
+    action = plan(edited, card, here, link)
+    assert (action.flags, dict(action.to_mailbox), dict(action.to_crm)) == ({Flag.BODY_KEPT}, {}, {})
+    said = replace(link, flags=frozenset({Flag.BODY_KEPT}))
+    assert plan(edited, card, here, said) is None
+    assert plan(record(description="uno"), card, here, said).dropped == {Flag.BODY_KEPT}
+
+
 # names
 
 
