@@ -63,7 +63,6 @@ BUSY = "(occupato)"
 # values of sync.model.Flag, which mapping does not import; more of them in event_fields.py
 TIME_ROUNDED = "time_rounded"
 REMINDER_KEPT, BODY_KEPT = "reminder_kept", "body_kept"
-CRM_PRIVATE = "crm_private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +246,6 @@ class EventTranslator:
                 held[id_] = ""
         if current is None and REMINDER.mailbox not in fields:
             fields[REMINDER.mailbox] = held[REMINDER.id] = ""
-        if fields.get(SENSITIVITY.mailbox) == "private":
-            flags.add(CRM_PRIVATE)
         people, refused = _people(values, self.book.invited_as)
         if any(pair.startswith(WHO) for pair in people):
             fields["attendees"] = with_attendees(people, current, self.book)

@@ -18,7 +18,23 @@ from mapping.calendar import BODY, MASKED, SENSITIVITY, EventTranslator, is_priv
 from mapping.model import Translator, Value
 from sync.meetings import COPIES, as_home, flagged, is_copy, lead, plan_copy, role_of
 from sync.merge import Digests
-from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Role, Side, Unlink, Update, Wait
+from sync.model import (
+    Action,
+    Create,
+    Delete,
+    Flag,
+    Item,
+    Kind,
+    Leave,
+    Link,
+    Pair,
+    Reason,
+    Role,
+    Side,
+    Unlink,
+    Update,
+    Wait,
+)
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
 from sync.settle import record_digest
@@ -60,7 +76,17 @@ def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
     action = lead(pair, action, context, closed)
     if not closed:
         action = flagged(action, pair, leads, Flag.BODY_KEPT, _body_stays(pair, action, context))
+    if isinstance(action, Create):
+        return replace(action, flags=action.flags | {Flag.CRM_PRIVATE}) if _made_open(action) else action
     return _finished(action, closed, context) if isinstance(action, Update) else action
+
+
+def _made_open(action: Create) -> bool:
+    """Is it private by the CRM's own word? Said with the action, because a crash forgets what was answered."""
+    if action.side is Side.MAILBOX and action.values.get(SENSITIVITY.id) == "private":
+        return True
+    before = action.replaces.flags if action.replaces else frozenset()
+    return Flag.CRM_PRIVATE in before and not action.source.fields.get(MASKED)
 
 
 def _body_stays(pair: Pair, action: Action | None, context: Context) -> bool:
@@ -227,11 +253,14 @@ def _open_in_crm(pair: Pair, context: Context) -> bool:
 
 
 def _made_private_in_mailbox(pair: Pair, link: Link, context: Context) -> bool:
-    """Did somebody set the sensitivity in the mailbox since both sides last agreed?"""
+    """Did somebody set the sensitivity in the mailbox since both sides last agreed? Where the CRM says it too, that was a write of ours."""
     if not isinstance(pair.mailbox, Item):
         return False
-    value = context.translators[Kind.EVENT].mailbox_values(pair.mailbox.fields).get(SENSITIVITY.id, "")
-    return context.sealed(link).unchanged(Side.MAILBOX, SENSITIVITY.id, value) is False
+    translator, sealed = context.translators[Kind.EVENT], context.sealed(link)
+    theirs = translator.mailbox_values(pair.mailbox.fields).get(SENSITIVITY.id, "")
+    mine = translator.crm_values(pair.crm.fields).get(SENSITIVITY.id, "") if isinstance(pair.crm, Item) else ""
+    written = theirs == mine == "private" and sealed.unchanged(Side.CRM, SENSITIVITY.id, mine) is False
+    return not written and sealed.unchanged(Side.MAILBOX, SENSITIVITY.id, theirs) is False
 
 
 def _finished(action: Update, closed: bool, context: Context) -> Update:
@@ -245,7 +274,7 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
         action = replace(action, agreed=action.agreed | rest)
     if pair.link and Flag.CRM_PRIVATE in pair.link.flags and _made_private_in_mailbox(pair, pair.link, context):
         action = replace(action, dropped=frozenset({Flag.CRM_PRIVATE}))
-    if pair.link is None and _open_in_crm(pair, context):
+    if action.to_mailbox.get(SENSITIVITY.id) == "private" or (pair.link is None and _open_in_crm(pair, context)):
         action = replace(action, flags=action.flags | {Flag.CRM_PRIVATE})
     if not card.fields.get(MASKED):
         return action

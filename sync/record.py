@@ -99,8 +99,7 @@ def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
     retyped = action.because is Reason.BECAME_CONTACT
     origin = old.origin if old and not retyped else action.source.side
     role = old.role if old and not retyped and action.role is Role.HOME else action.role
-    flags = action.flags | (old.flags & {Flag.CRM_PRIVATE} if old else frozenset())
-    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=flags)
+    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=action.flags)
 
 
 def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Side, tools: Tools) -> Link:

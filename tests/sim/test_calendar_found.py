@@ -11,7 +11,7 @@ from sync.sides.memory import Record
 from sync.sides.memory_calendar import span_on
 from sync.store.base import Drop, prefix_end
 from tests.sim.mapping_for_tests import translators
-from tests.sim.world import ROME, World
+from tests.sim.world import ROME, Accident, World
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 MORNING = "2026-11-26T09:00Z/2026-11-26T10:00Z"
@@ -228,3 +228,27 @@ async def test_a_move_in_the_mailbox_mends_a_time_that_nobody_can_read_in_the_cr
     calendar.edit(event.id, when="2026-11-27T09:00Z/2026-11-27T10:00Z")
     assert await world.settle(3) == 0
     assert living(world)[0].fields["when"] == "2026-11-27T09:00Z/2026-11-27T10:00Z"
+
+
+@pytest.mark.parametrize("accident", ["crash-before", "crash-after", "lose"])
+@pytest.mark.parametrize("before", ["nothing", "a record", "an event"])
+async def test_text_that_is_private_in_the_crm_stays_there_whatever_happens_meanwhile(
+    before: str, accident: str
+) -> None:
+    operations = 100
+    for at in range(1, operations):
+        world = await connected()
+        if before == "an event":
+            world.calendars["mailbox-a"].add({"subject": "e1 Medico", "when": MORNING})
+        elif before == "a record":
+            world.crm.add(Kind.EVENT, "19x1", {"subject": "e1 Medico", "when": MORNING})
+        await world.settle(2)
+        if before == "nothing":
+            world.crm.add(Kind.EVENT, "19x1", {"subject": "e1 Medico", "when": MORNING, "visibility": "Private"})
+        else:
+            world.crm.edit(living(world)[0].id, visibility="Private")
+        operations = (await world.attempt(Accident(at, accident))).operations
+        await world.settle(5)
+        assert [record.fields["subject"] for record in living(world)] == ["e1 Medico"], at
+        if operations < at:
+            return

@@ -252,6 +252,18 @@ def test_what_the_user_made_private_in_the_crm_stays_readable_there() -> None:
     assert action.to_crm["subject~subject"] == BUSY
 
 
+def test_what_is_made_again_stays_open_in_the_crm_unless_it_is_masked_now() -> None:
+    here = context()
+    crm = record(visibility="Private")
+    link = linked(crm, event(sensitivity="private"), here, origin=Side.CRM, flags=(Flag.CRM_PRIVATE,))
+    moved = plan(CRM_GONE, event(LATER, sensitivity="private"), here, link)
+    assert (moved.flags, moved.values["subject~subject"]) == ({Flag.CRM_PRIVATE}, "Riunione")
+    hidden = plan(CRM_GONE, event(LATER, sensitivity="confidential"), here, link)
+    assert (hidden.flags, hidden.values["subject~subject"]) == (frozenset(), BUSY), "somebody decided in the mailbox"
+    assert plan(crm, None, here).flags == {Flag.CRM_PRIVATE}, "before the call: a crash forgets the answer"
+    assert plan(record(), None, here).flags == frozenset()
+
+
 def test_full_shows_everything_and_none_takes_it_out_once_it_is_masked() -> None:
     card = event(sensitivity="private", location="Studio")
     everything = plan(None, card, context(private=PrivateEvents.FULL))
