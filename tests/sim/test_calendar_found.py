@@ -252,3 +252,28 @@ async def test_text_that_is_private_in_the_crm_stays_there_whatever_happens_mean
         assert [record.fields["subject"] for record in living(world)] == ["e1 Medico"], at
         if operations < at:
             return
+
+
+async def forming_series() -> World:
+    """A series of the CRM that the next run makes in the mailbox: more records than a chunk holds, one cancelled, one moved."""
+    world = await connected()
+    days = [date(2026, 11, 27) + timedelta(days=7 * n) for n in range(12) if n != 5]
+    spans = [span_on(MORNING, day, ROME) for day in days]
+    spans[2] = "2026-12-12T15:00Z/2026-12-12T16:30Z"
+    world.crm.add_series("19x1", {"subject": "e1 Visita"}, spans)
+    await world.attempt()
+    assert len(days) > world.limits.chunk
+    return world
+
+
+@pytest.mark.parametrize("accident", ["lose", "refuse", "busy"])
+async def test_a_series_of_several_chunks_is_made_once_whatever_the_mailbox_answers(accident: str) -> None:
+    trace = (await (await forming_series()).attempt()).trace
+    calls = [at for at, operation in enumerate(trace, 1) if operation.startswith("calendar")]
+    assert len(calls) > 5
+    for at in calls:
+        world = await forming_series()
+        await world.attempt(Accident(at, accident))
+        assert await world.settle(6) == 0
+        events = [event for event in world.calendars["mailbox-a"].events.values() if not event.deleted]
+        assert (len(events), len(living(world))) == (1, 11), trace[at - 1]
