@@ -239,7 +239,6 @@ class EventTranslator:
                 held[id_] = now[id_]
             elif id_ in closed or (pair is WHEN and not way.image(value)):
                 held[id_] = now.get(id_, "")
-                flags |= {BODY_KEPT} if closed == {id_} else set()
             elif value or current is not None:
                 fields[pair.mailbox] = held[id_] = way.to_mailbox(value)
             else:

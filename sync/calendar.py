@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 
 from mapping.calendar import SENSITIVITY, is_private
 from mapping.tasks import is_completed
-from sync.events import baseline_of, crm_stamp, is_occurrence, series_of
+from sync.events import baseline_of, crm_stamp, is_occurrence, is_over, series_of
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.model import Item, Kind, Reason, Side
 from sync.policy import PrivateEvents
 from sync.relinking import relink
-from sync.spans import ends_at
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, drop_link, put_link
 from sync.tools import Tools
@@ -65,8 +64,7 @@ async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> Non
 def _to_come(item: Item, tools: Tools) -> bool:
     if item.kind is Kind.TASK:
         return not is_completed(item.fields)
-    when = str(item.fields.get("when", ""))
-    return bool(when) and ends_at(when, tools.context.policy.calendar.zone) > tools.now()
+    return bool(item.fields.get("when")) and not is_over(item, tools.context)
 
 
 def _later(created: str, since: str) -> bool:
@@ -92,7 +90,7 @@ async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
             if link.ends > tools.at() and link.item_id not in work.cards:
                 links.add(link)
                 work.gone.add(link.item_id)
-    told = {item_id.partition("|")[0] for item_id in links.by_item if is_occurrence(item_id)}
+    told = {series_of(item_id) for item_id in links.by_item if is_occurrence(item_id)}
     work.gone -= told  # a series is looked at by its occurrences
     rest = [item_id for item_id in unknown if item_id not in told]
     lost, says = False, await _sensitivities(work, tools)

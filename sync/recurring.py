@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -59,11 +59,7 @@ class CrmSeries:
 
 async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Planned], list[CrmSeries]]:
     """Take the records of CRM series out of what would become single events, or let them wait until their set is quiet."""
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for _, action in planned:
-        if isinstance(action, Create) and action.side is Side.MAILBOX and action.because is Reason.CRM_NEW:
-            groups[str(action.source.fields.get("uid", ""))].append(action.source)
-    groups.pop("", None)
+    groups = _new_records(planned)
     if not groups:
         return list(planned), []
     everybody: dict[str, list[Item]] = defaultdict(list)
@@ -71,28 +67,42 @@ async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Pl
         everybody[str(item.fields["uid"])].append(item)
     held: dict[str, Reason] = {}
     found: list[CrmSeries] = []
-    done: set[str] = set()
+    done: set[str] = set()  # linked already
     for uid, items in groups.items():
         members = everybody[uid] or items
-        done |= {item.id for item in members if await tools.ledger.link_by_crm(item.id)}
-        if done & {item.id for item in members}:
+        linked = {item.id for item in members if await tools.ledger.link_by_crm(item.id)}
+        if linked:
+            done |= linked
             continue  # its series is in the mailbox already: what was added to it since stands alone
         verdict = await _verdict(uid, members, tools)
-        if isinstance(verdict, Reason):
-            held.update(dict.fromkeys((item.id for item in items), verdict))
-        elif verdict:
+        if isinstance(verdict, CrmSeries):
             found.append(verdict)
             held.update(dict.fromkeys((item.id for item in items), Reason.SERIES_FORMING))
+        elif verdict:
+            held.update(dict.fromkeys((item.id for item in items), verdict))
+    return _without(planned, held, done), found
+
+
+def _new_records(planned: Sequence[Planned]) -> dict[str, list[Item]]:
+    """By ical_uuid: what would become single events."""
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for _, action in planned:
+        if isinstance(action, Create) and action.side is Side.MAILBOX and action.because is Reason.CRM_NEW:
+            groups[str(action.source.fields.get("uid", ""))].append(action.source)
+    groups.pop("", None)
+    return groups
+
+
+def _without(planned: Sequence[Planned], held: Mapping[str, Reason], done: Collection[str]) -> list[Planned]:
+    """What is planned, with `held` records waiting and without creations of `done` ones: an earlier part of this run linked those."""
     kept: list[Planned] = []
     for pair, action in planned:
         crm_id = pair.crm.id if pair.crm else ""
         if crm_id in held:
             action = Wait(Side.CRM, crm_id, held[crm_id])
-        if (
-            pair.link or crm_id not in done or not isinstance(action, Create)
-        ):  # else linked by an earlier part of this run
+        if pair.link or crm_id not in done or not isinstance(action, Create):
             kept.append((pair, action))
-    return kept, found
+    return kept
 
 
 async def _verdict(uid: str, members: Sequence[Item], tools: Tools) -> CrmSeries | Reason | None:
@@ -247,7 +257,7 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     return [*merged.values(), history(link, Reason.CRM_SERIES, "series in mailbox", (), tools)]
 
 
-def _agreed(pair: str, held: dict[str, str], shown: dict[str, str], image) -> str:  # type: ignore[no-untyped-def]
+def _agreed(pair: str, held: Mapping[str, str], shown: Mapping[str, str], image: Callable[[str, str], str]) -> str:
     """What the CRM is taken to have held when the occurrence was made."""
     mine, theirs = held.get(pair, ""), shown[pair]
     return mine if image(pair, mine) == image(pair, theirs) else image(pair, theirs)
