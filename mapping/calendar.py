@@ -65,7 +65,6 @@ BUSY = "(occupato)"
 # values of sync.model.Flag, which mapping does not import; more of them in event_fields.py
 TIME_ROUNDED = "time_rounded"
 REMINDER_KEPT, BODY_KEPT = "reminder_kept", "body_kept"
-CRM_PRIVATE = "crm_private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,13 @@ def is_private(fields: Mapping[str, Value]) -> bool:
 
 
 def masked(fields: Mapping[str, Value], busy: str = BUSY) -> dict[str, Value]:
-    """The mailbox item's fields as the CRM may see them: a busy block that keeps its time, reminder, importance and sensitivity.
+    """The mailbox item's fields as the CRM may see them: a busy block without people that keeps its time, reminder, importance and sensitivity.
 
     `busy`: its subject; the same as the translator knows, or it may be taken for a title.
     """
-    return {**fields, SUBJECT.mailbox: busy, LOCATION.mailbox: "", BODY.mailbox: "", MASKED: "1"}
+    hidden: dict[str, Value] = {LOCATION.mailbox: "", BODY.mailbox: "", "organizer_address": ""}
+    hidden |= {"attendees": (), "categories": ()}
+    return {**fields, **hidden, SUBJECT.mailbox: busy, MASKED: "1"}
 
 
 class EventTranslator(FixedTranslator):
@@ -199,12 +200,8 @@ class EventTranslator(FixedTranslator):
         now = self.mailbox_values(current) if current is not None else None
         sent = self.to_mailbox(values, now, closed, (WHEN,))
         fields, held, flags = sent.fields, sent.held, sent.flags
-        if sent.closed == closed == {BODY.id}:  # what is masked is nothing to tell
-            flags.add(BODY_KEPT)
         if current is None and REMINDER.mailbox not in fields:
             fields[REMINDER.mailbox] = held[REMINDER.id] = ""
-        if fields.get(SENSITIVITY.mailbox) == "private":
-            flags.add(CRM_PRIVATE)
         people, refused = _people(values, self.book.invited_as)
         if any(pair.startswith(WHO) for pair in people):
             fields["attendees"] = with_attendees(people, current, self.book)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mapping.model import Rendered, Translator
 from sync.colours import colour
 from sync.events import hides, shown_fields
 from sync.joining import claimed_by, record_stamp, write_stamp
 from sync.keeping import name_meetings
-from sync.model import Create, Delete, Family, Item, Kind, Reason, Role, Side, Update
+from sync.model import Create, Delete, Family, Flag, Item, Kind, Reason, Role, Side, Update
 from sync.record import Job, done, settle, waiting
 from sync.settle import record_digest
 from sync.sides.base import Done, New, Remove, Revise
@@ -23,6 +24,7 @@ from sync.store.base import Op, Put
 from sync.store.ledger import (
     Intent,
     put_intent,
+    put_link,
 )
 from sync.tools import Tools
 
@@ -143,6 +145,8 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
             case Update(pair=pair, role=role, lost=lost):
                 if pair.crm and (pair.link is None or pair.link.role is not role):
                     roles[pair.crm.id] = role
+                if pair.link and Flag.CRM_PRIVATE in job.action.flags - pair.link.flags:  # else a crash would hide it
+                    groups.append(put_link(replace(pair.link, flags=pair.link.flags | {Flag.CRM_PRIVATE})))
                 if lost and pair.crm:
                     values = {f"{x.side.value}:{x.field_pair}": x.value for x in lost}
                     groups.append([_journal(pair.crm.id, job.action.because, values, tools)])

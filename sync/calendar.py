@@ -5,19 +5,30 @@ Decides nothing about events: that is `sync.events`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mapping.calendar import SENSITIVITY, is_private
 from mapping.tasks import is_completed
-from sync.events import alone_stamp, baseline_of, crm_stamp, is_occurrence, of_day, original_day, series_of
+from sync.events import (
+    alone_stamp,
+    baseline_of,
+    crm_stamp,
+    is_occurrence,
+    is_over,
+    of_day,
+    original_day,
+    series_of,
+)
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.lookalikes import join_alike_events
-from sync.model import Item, Kind, Reason
+from sync.model import Item, Kind, Reason, Side
+from sync.policy import PrivateEvents
 from sync.relinking import relink
-from sync.spans import ends_at
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, drop_link, put_link
 from sync.tools import Tools
@@ -63,8 +74,7 @@ async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> Non
 def _to_come(item: Item, tools: Tools) -> bool:
     if item.kind is Kind.TASK:
         return not is_completed(item.fields)
-    when = str(item.fields.get("when", ""))
-    return bool(when) and ends_at(when, tools.context.policy.calendar.zone) > tools.now()
+    return bool(item.fields.get("when")) and not is_over(item, tools.context)
 
 
 def _later(created: str, since: str) -> bool:
@@ -90,17 +100,46 @@ async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
             if link.ends > tools.at() and link.item_id not in work.cards:
                 links.add(link)
                 work.gone.add(link.item_id)
-    told = {item_id.partition("|")[0] for item_id in links.by_item if is_occurrence(item_id)}
+    told = {series_of(item_id) for item_id in links.by_item if is_occurrence(item_id)}
     work.gone -= told  # a series is looked at by its occurrences
     rest = [item_id for item_id in unknown if item_id not in told]
-    lost = False
+    lost, says = False, await _sensitivities(work, tools)
     for item_id, present in (await tools.mailbox.get(rest)).items() if rest else ():
         work.gone.discard(item_id)
-        if isinstance(present, Item) and "rule" not in present.fields:
+        if isinstance(present, Item) and "rule" in present.fields:
+            says[item_id] = str(present.fields["sensitivity"])
+        elif isinstance(present, Item):
             work.cards[item_id] = present
         lost |= not isinstance(present, Item)
     if lost and not work.full:
         await _claim_all(work, links, tools)
+    await _claim_hidden_past(says, work, links, tools)
+
+
+async def _claim_hidden_past(says: Mapping[str, str], work: Work, links: Links, tools: Tools) -> None:
+    """Occurrences that are over and listed no more, of series (id -> sensitivity) that are private now: their records are to hide it too."""
+    if tools.context.policy.calendar.private is PrivateEvents.FULL:
+        return
+    for series, sensitivity in says.items():
+        if not is_private({SENSITIVITY.mailbox: sensitivity}):
+            continue
+        for link in await tools.ledger.links_of_series(series):
+            known = tools.context.sealed(link).unchanged(Side.MAILBOX, SENSITIVITY.id, sensitivity)
+            if link.ends <= tools.at() and not known and link.item_id not in work.cards:
+                links.add(link)
+                work.gone.add(link.item_id)
+
+
+async def _sensitivities(work: Work, tools: Tools) -> dict[str, str]:
+    """What each listed series says, as most of its occurrences do: few are exceptions. Where none is inside the horizon, its master tells."""
+    shown: dict[str, Counter[str]] = {series: Counter() for series in work.whole}
+    for item_id, card in work.cards.items():
+        if card and is_occurrence(item_id) and series_of(item_id) in shown:
+            shown[series_of(item_id)][str(card.fields["sensitivity"])] += 1
+    hidden = sorted(series for series, counted in shown.items() if not counted)
+    masters = await tools.mailbox.get(hidden) if hidden else {}
+    says = {series: counted.most_common(1)[0][0] for series, counted in shown.items() if counted}
+    return says | {key: str(each.fields["sensitivity"]) for key, each in masters.items() if isinstance(each, Item)}
 
 
 async def _claim_all(work: Work, links: Links, tools: Tools) -> None:

@@ -21,13 +21,18 @@ from sync.tools import Tools
 
 
 async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete]]:
-    """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions."""
+    """Series of which every coming occurrence was deleted in the CRM: id of the series -> these deletions.
+
+    Where the CRM showed only one, it is cancelled like any other: of a yearly series the horizon shows no more, and nobody ended it.
+    """
     groups: dict[str, list[Delete]] = defaultdict(list)
     for action in deletes:
         occurrence = action.item.kind is Kind.EVENT and is_occurrence(action.item.id)
         if action.side is Side.MAILBOX and occurrence and action.because is Reason.CRM_DELETED:
             groups[series_of(action.item.id)].append(action)
-    return {series: mine for series, mine in groups.items() if await _nothing_left(series, mine, tools)}
+    return {
+        series: mine for series, mine in groups.items() if len(mine) > 1 and await _nothing_left(series, mine, tools)
+    }
 
 
 async def _nothing_left(series: str, deletes: Sequence[Delete], tools: Tools) -> bool:

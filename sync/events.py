@@ -8,17 +8,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from mapping.calendar import MASKED, SENSITIVITY, EventTranslator, is_private, masked
+from mapping.calendar import BODY, MASKED, SENSITIVITY, EventTranslator, is_private, masked
 from mapping.model import Translator, Value
-from sync.meetings import COPIES, as_home, is_copy, lead, plan_copy, role_of
+from sync.meetings import COPIES, as_home, flagged, is_copy, lead, plan_copy, role_of
 from sync.merge import Digests
-from sync.model import Action, Delete, Flag, Item, Kind, Leave, Link, Pair, Reason, Role, Side, Unlink, Update, Wait
+from sync.model import (
+    Action,
+    Create,
+    Delete,
+    Flag,
+    Item,
+    Kind,
+    Leave,
+    Link,
+    Pair,
+    Reason,
+    Role,
+    Side,
+    Unlink,
+    Update,
+    Wait,
+)
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
 from sync.settle import record_digest
@@ -58,7 +74,31 @@ def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
     action = plan_pair(as_home(pair), plain)
     action = replace(action, pair=pair) if isinstance(action, Update) else action
     action = lead(pair, action, context, closed)
+    if not closed:
+        action = flagged(action, pair, leads, Flag.BODY_KEPT, _body_stays(pair, action, context))
+    if isinstance(action, Create):
+        return replace(action, flags=action.flags | {Flag.CRM_PRIVATE}) if _made_open(action) else action
     return _finished(action, closed, context) if isinstance(action, Update) else action
+
+
+def _made_open(action: Create) -> bool:
+    """Is it private by the CRM's own word? Said with the action, because a crash forgets what was answered."""
+    if action.side is Side.MAILBOX and action.values.get(SENSITIVITY.id) == "private":
+        return True
+    before = action.replaces.flags if action.replaces else frozenset()
+    return Flag.CRM_PRIVATE in before and not action.source.fields.get(MASKED)
+
+
+def _body_stays(pair: Pair, action: Action | None, context: Context) -> bool:
+    """Was the text edited in the CRM, where the mailbox's body holds what text cannot?"""
+    crm, card, translator = pair.crm, pair.mailbox, context.translators[Kind.EVENT]
+    if pair.link is None or not isinstance(crm, Item) or not isinstance(card, Item) or card.fields.get(MASKED):
+        return False
+    if BODY.id not in translator.inbound(card.fields) or (isinstance(action, Update) and BODY.id in action.to_crm):
+        return False
+    mine, theirs = translator.crm_values(crm.fields)[BODY.id], translator.mailbox_values(card.fields)[BODY.id]
+    same = translator.image(BODY.id, mine) == translator.image(BODY.id, theirs)
+    return not same and context.sealed(pair.link).unchanged(Side.CRM, BODY.id, mine) is False
 
 
 def _of_a_copy(pair: Pair) -> bool:
@@ -93,9 +133,12 @@ def _frozen(pair: Pair, context: Context) -> Update | None:
     if not isinstance(card, Item) or not isinstance(pair.crm, Item) or not card.fields.get(MASKED):
         return None
     action = plan_pair(pair, without_mailbox_writes(context))
+    if not isinstance(action, Update):
+        return None
     hidden = context.translators[Kind.EVENT].inbound(card.fields)
-    scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden} if isinstance(action, Update) else {}
-    return Update(pair, scrubbed, {}, frozenset(), Reason.PRIVATE) if scrubbed else None
+    scrubbed = {p: v for p, v in action.to_crm.items() if p in hidden}
+    agreed = action.agreed & hidden
+    return Update(pair, scrubbed, {}, agreed, Reason.PRIVATE) if scrubbed or agreed else None
 
 
 def is_occurrence(item_id: str) -> bool:
@@ -108,12 +151,18 @@ def series_of(item_id: str) -> str:
     return item_id.partition("|")[0]
 
 
-def over_at(items: Iterable[object], link: Link | None, context: Context) -> str:
-    """When the latest of these is over, ISO UTC, '' = unknown."""
+def over_at(items: Collection[object], link: Link | None, context: Context) -> str:
+    """When the latest of these (an event's two sides) is over, ISO UTC, '' = unknown. What the link says counts where one cannot tell."""
     zone = context.policy.calendar.zone
     times = [str(item.fields["when"]) for item in items if isinstance(item, Item) and item.fields.get("when")]
     known = [ends_at(text, zone).isoformat(timespec="seconds") for text in times]
-    return max([*known, *([link.ends] if link and link.ends else [])], default="")
+    return max([*known, *([link.ends] if link and len(known) < len(items) else [])], default="")
+
+
+def is_over(item: Item, context: Context) -> bool:
+    """Is this item over, whatever the other side says? Without a usable time it is not."""
+    ends = over_at([item], None, context)
+    return bool(ends) and datetime.fromisoformat(ends) <= context.now
 
 
 def _over(pair: Pair, context: Context) -> bool:
@@ -162,7 +211,7 @@ def _not_exported(crm: Item, context: Context) -> Reason | None:
         return None  # said by the common table
     if not crm.fields.get("when"):
         return Reason.NO_TIME
-    if ends_at(str(crm.fields["when"]), context.policy.calendar.zone) <= context.now:
+    if is_over(crm, context):
         return Reason.ENDED
     return Reason.BASELINE if _as_connected(crm, context) else None
 
@@ -205,11 +254,14 @@ def _open_in_crm(pair: Pair, context: Context) -> bool:
 
 
 def _made_private_in_mailbox(pair: Pair, link: Link, context: Context) -> bool:
-    """Did somebody set the sensitivity in the mailbox since both sides last agreed?"""
+    """Did somebody set the sensitivity in the mailbox since both sides last agreed? Where the CRM says it too, that was a write of ours."""
     if not isinstance(pair.mailbox, Item):
         return False
-    value = context.translators[Kind.EVENT].mailbox_values(pair.mailbox.fields).get(SENSITIVITY.id, "")
-    return context.sealed(link).unchanged(Side.MAILBOX, SENSITIVITY.id, value) is False
+    translator, sealed = context.translators[Kind.EVENT], context.sealed(link)
+    theirs = translator.mailbox_values(pair.mailbox.fields).get(SENSITIVITY.id, "")
+    mine = translator.crm_values(pair.crm.fields).get(SENSITIVITY.id, "") if isinstance(pair.crm, Item) else ""
+    written = theirs == mine == "private" and sealed.unchanged(Side.CRM, SENSITIVITY.id, mine) is False
+    return not written and sealed.unchanged(Side.MAILBOX, SENSITIVITY.id, theirs) is False
 
 
 def _finished(action: Update, closed: bool, context: Context) -> Update:
@@ -222,7 +274,7 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
         action = begun_as_it_is(action, context)
     if pair.link and Flag.CRM_PRIVATE in pair.link.flags and _made_private_in_mailbox(pair, pair.link, context):
         action = replace(action, dropped=frozenset({Flag.CRM_PRIVATE}))
-    if pair.link is None and _open_in_crm(pair, context):
+    if action.to_mailbox.get(SENSITIVITY.id) == "private" or (pair.link is None and _open_in_crm(pair, context)):
         action = replace(action, flags=action.flags | {Flag.CRM_PRIVATE})
     if not card.fields.get(MASKED):
         return action

@@ -94,6 +94,9 @@ def merge(crm: Item, mailbox: Item, sealed: Sealed, translator: Translator, poli
     inbound = translator.inbound(mailbox.fields)
     for pair in translator.pairs:
         if pair.id not in crm_values:
+            if _mends(pair, mailbox_values, sealed, policy, role):
+                writes[Side.CRM][pair.id] = mailbox_values[pair.id]
+                sides.add(Side.MAILBOX)
             continue
         values = {Side.CRM: crm_values[pair.id]}
         if pair.id in mailbox_values:
@@ -110,6 +113,13 @@ def merge(crm: Item, mailbox: Item, sealed: Sealed, translator: Translator, poli
             if verdict.conflict:
                 lost.append(Lost(verdict.write, pair.id, values[verdict.write]))
     return Merge(writes[Side.CRM], writes[Side.MAILBOX], frozenset(agreed), tuple(lost), frozenset(sides))
+
+
+def _mends(pair: FieldPair, mailbox: Mapping[str, str], sealed: Sealed, policy: KindPolicy, role: Role) -> bool:
+    """Was something edited in the mailbox that was agreed on once, and is unreadable in the CRM since? That is no edit, and hides none."""
+    if pair.id not in mailbox or sealed.unchanged(Side.MAILBOX, pair.id, mailbox[pair.id]) is not False:
+        return False
+    return _may_write(pair, Side.CRM, {Side.MAILBOX: mailbox[pair.id]}, sealed, policy, role)
 
 
 @dataclass(frozen=True, slots=True)

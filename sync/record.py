@@ -103,8 +103,7 @@ def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
     retyped = action.because is Reason.BECAME_CONTACT
     origin = old.origin if old and not retyped else action.source.side
     role = old.role if old and not retyped and action.role is Role.HOME else action.role
-    flags = action.flags | (old.flags & {Flag.CRM_PRIVATE} if old else frozenset())
-    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=flags)
+    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=action.flags)
 
 
 def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Side, tools: Tools) -> Link:
@@ -164,7 +163,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin)
     after = _brought_together(job, action, before, crm, card, tools)
     link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
-    ends = over_at((crm, card, *_answers(job)), linked, tools.context) if crm.kind is Kind.EVENT else ""
+    left = [_as_left(job, item) for item in (crm, card)]
+    ends = over_at(left, linked, tools.context) if crm.kind is Kind.EVENT else ""
     dropped = action.dropped | ({Flag.INVITEES_LEFT} if after.left_out is False else frozenset())
     flags |= {Flag.INVITEES_LEFT} if after.left_out else frozenset()
     link = replace(link, role=action.role, flags=(before.flags | flags) - dropped, ends=ends)
@@ -193,8 +193,10 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     return list(ops.values()), link
 
 
-def _answers(job: Job) -> list[Item]:
-    return [result.item for result in job.results.values() if isinstance(result, Done) and result.item]
+def _as_left(job: Job, item: Item) -> Item:
+    """What its side holds after the action."""
+    result = job.results.get(item.side)
+    return result.item if isinstance(result, Done) and result.item else item
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mapping.people import is_person
-from sync.events import over_at, same_record
+from sync.events import is_over, over_at, same_record
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
 from sync.model import Action, Create, Flag, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
 from sync.series import to_text
-from sync.sides.base import Done, New, Remove, Unclear
+from sync.sides.base import Done, New, Refused, Remove
 from sync.spans import read_span, span_text
 from sync.store.base import Op
 from sync.store.ledger import (
@@ -57,11 +57,7 @@ class CrmSeries:
 
 async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Planned], list[CrmSeries]]:
     """Take the records of CRM series out of what would become single events, or let them wait until their set is quiet."""
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for _, action in planned:
-        if isinstance(action, Create) and action.side is Side.MAILBOX and action.because is Reason.CRM_NEW:
-            groups[str(action.source.fields.get("uid", ""))].append(action.source)
-    groups.pop("", None)
+    groups = _new_records(planned)
     if not groups:
         return list(planned), []
     everybody: dict[str, list[Item]] = defaultdict(list)
@@ -69,42 +65,58 @@ async def find_series(planned: Sequence[Planned], tools: Tools) -> tuple[list[Pl
         everybody[str(item.fields["uid"])].append(item)
     held: dict[str, Reason] = {}
     found: list[CrmSeries] = []
-    done: set[str] = set()
+    done: set[str] = set()  # linked already
     for uid, items in groups.items():
         members = everybody[uid] or items
-        done |= {item.id for item in members if await tools.ledger.link_by_crm(item.id)}
-        if done & {item.id for item in members}:
+        linked = {item.id for item in members if await tools.ledger.link_by_crm(item.id)}
+        if linked:
+            done |= linked
             continue  # its series is in the mailbox already: what was added to it since stands alone
         verdict = await _verdict(uid, members, tools)
-        if isinstance(verdict, Reason):
-            held.update(dict.fromkeys((item.id for item in items), verdict))
-        elif verdict:
-            found.append(CrmSeries(uid, members, verdict))
+        if isinstance(verdict, CrmSeries):
+            found.append(verdict)
             held.update(dict.fromkeys((item.id for item in items), Reason.SERIES_FORMING))
+        elif verdict:
+            held.update(dict.fromkeys((item.id for item in items), verdict))
+    return _without(planned, held, done), found
+
+
+def _new_records(planned: Sequence[Planned]) -> dict[str, list[Item]]:
+    """By ical_uuid: what would become single events."""
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for _, action in planned:
+        if isinstance(action, Create) and action.side is Side.MAILBOX and action.because is Reason.CRM_NEW:
+            groups[str(action.source.fields.get("uid", ""))].append(action.source)
+    groups.pop("", None)
+    return groups
+
+
+def _without(planned: Sequence[Planned], held: Mapping[str, Reason], done: Collection[str]) -> list[Planned]:
+    """What is planned, with `held` records waiting and without creations of `done` ones: an earlier part of this run linked those."""
     kept: list[Planned] = []
     for pair, action in planned:
         crm_id = pair.crm.id if pair.crm else ""
         if crm_id in held:
             action = Wait(Side.CRM, crm_id, held[crm_id])
-        if (
-            pair.link or crm_id not in done or not isinstance(action, Create)
-        ):  # else linked by an earlier part of this run
+        if pair.link or crm_id not in done or not isinstance(action, Create):
             kept.append((pair, action))
-    return kept, found
+    return kept
 
 
-async def _verdict(uid: str, members: Sequence[Item], tools: Tools) -> Inferred | Reason | None:
-    """What these records are: a series, something to wait for, or (None) single events."""
+async def _verdict(uid: str, members: Sequence[Item], tools: Tools) -> CrmSeries | Reason | None:
+    """What these records are: a series, something to wait for, or (None) single events. What is over stays out of it (SPEC 2.11)."""
     if f"{SERIES}{uid}" in tools.context.intents:
         return Reason.INTENT_OPEN
     if len(members) == 1 and not _may_grow(members[0]):
         return None
     if not await _quiet(uid, members, tools):
         return Reason.SERIES_FORMING
-    if len(members) < LEAST or not all(_ours(item, tools) for item in members):
+    coming = [item for item in members if not is_over(item, tools.context)]
+    if len(coming) < LEAST or not all(_ours(item, tools) for item in coming):
         return None
-    spans = {item.id: read_span(str(item.fields["when"])) for item in members if item.fields.get("when")}
-    return infer(spans, tools.context.policy.calendar.zone) if len(spans) == len(members) else None
+    spans = {item.id: read_span(str(item.fields["when"])) for item in coming if item.fields.get("when")}
+    inferred = infer(spans, tools.context.policy.calendar.zone) if len(spans) == len(coming) else None
+    return CrmSeries(uid, coming, inferred) if inferred else None
 
 
 def _may_grow(item: Item) -> bool:
@@ -147,11 +159,14 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     await tools.ledger.commit([put_intent(intent)])
     await tools.guard()
     (result,) = await tools.mailbox.apply([New(Kind.EVENT, _master_fields(series, tools), stamp)])
-    if isinstance(result, Done) and result.item:
-        await finish_series(intent, result.item, tools)
-    elif not isinstance(result, Unclear):
+    if isinstance(result, Refused):
         rows = [again(Side.CRM, item.id, Kind.EVENT, result, tools) for item in series.records]
         await tools.ledger.commit([drop_intent(Side.CRM, id_), *rows])
+        return
+    made = result.item if isinstance(result, Done) else None
+    if made is None or not await finish_series(intent, made, tools):
+        # open: this run may meet more of its records in the next chunk
+        tools.context = replace(tools.context, intents={*tools.context.intents, id_})
 
 
 def _master_fields(series: CrmSeries, tools: Tools) -> dict[str, str]:
@@ -244,7 +259,7 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     return link, [*merged.values(), history(link, Reason.CRM_SERIES, "series in mailbox", (), tools)]
 
 
-def _agreed(pair: str, held: dict[str, str], shown: dict[str, str], image) -> str:  # type: ignore[no-untyped-def]
+def _agreed(pair: str, held: Mapping[str, str], shown: Mapping[str, str], image: Callable[[str, str], str]) -> str:
     """What the CRM is taken to have held when the occurrence was made."""
     mine, theirs = held.get(pair, ""), shown[pair]
     return mine if image(pair, mine) == image(pair, theirs) else image(pair, theirs)

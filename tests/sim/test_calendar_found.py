@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import pytest
+
 from sync.model import Family, Kind, Present, Unread
 from sync.sides.memory import MemoryCalendar, Record
 from sync.sides.memory_calendar import span_on
 from sync.store.base import Drop, prefix_end
 from tests.sim.mapping_for_tests import translators
-from tests.sim.world import ROME, World
+from tests.sim.world import ROME, Accident, World
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 MORNING = "2026-11-26T09:00Z/2026-11-26T10:00Z"
@@ -145,3 +147,162 @@ async def test_a_deletion_in_the_crm_waits_for_a_mailbox_that_could_not_be_read(
     world.calendars["mailbox-a"] = mailbox
     await world.settle(1)
     assert [event.deleted for event in mailbox.events.values()] == [True]
+
+
+async def test_an_event_that_was_moved_forward_is_over_when_it_is_over() -> None:
+    """When it was once to end does not count: neither is it written to the mailbox nor is the past of a series taken out of the CRM."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": "2027-01-26T09:00Z/2027-01-26T10:00Z"})
+    series = calendar.add({"subject": "e2 Visita", "when": MORNING}, rule="FREQ=WEEKLY;BYDAY=TH;WKST=MO;COUNT=4")
+    await world.settle(2)
+    calendar.edit(event.id, when="2026-11-24T09:00Z/2026-11-24T10:00Z")
+    calendar.edit_occurrence(series.id, "2026-12-03", when="2026-12-01T09:00Z/2026-12-01T10:00Z")
+    await world.settle(2)
+    world.time += timedelta(days=9)
+    (lunch,) = (record for record in living(world) if record.fields["subject"] == "e1 Pranzo")
+    world.crm.edit(lunch.id, location="Milano")
+    calendar.delete(series.id)
+    assert await world.settle(3) == 0
+    assert calendar.past == []
+    visits = [record.fields["when"][:10] for record in living(world) if record.fields["subject"] == "e2 Visita"]
+    assert visits == ["2026-11-26", "2026-12-01"], "both were over"
+
+
+WEEKLY = [date(2026, 10, 1) + timedelta(days=7 * n) for n in range(12)]  # eight are over
+
+
+@pytest.mark.parametrize(
+    ("days", "edit"),
+    [
+        (WEEKLY[:8], "the last is moved"),
+        (WEEKLY, "all that are to come get a place"),
+        ([date(2026, 9, 1) + timedelta(days=n * n) for n in range(8)] + WEEKLY[8:], "all that are to come get a place"),
+    ],
+)
+async def test_the_past_of_a_crm_series_is_not_exported_with_what_is_to_come(days: list[date], edit: str) -> None:
+    world = World({"19x1": "mailbox-a"}, family=Family.CALENDAR)
+    made = world.crm.add_series("19x1", {"subject": "e1 Visita"}, [span_on(MORNING, day, ROME) for day in days])
+    await world.connect()
+    await world.settle(3)
+    if edit == "the last is moved":
+        world.crm.edit(made[7].id, when="2026-11-24T09:00Z/2026-11-24T10:00Z")
+        expected = ["2026-11-24"]
+    else:
+        for record in made[8:]:
+            world.crm.edit(record.id, location="Milano")
+        expected = ["2026-11-26", "2026-12-03", "2026-12-10", "2026-12-17"]
+    assert await world.settle(6) == 0
+    calendar = world.calendars["mailbox-a"]
+    assert sorted(str(item.fields["when"])[:10] for item in calendar.shown()) == expected
+    assert len(calendar.events) == 1
+    await lose_the_ledger(world, "mailbox-a")
+    assert await world.settle(6) == 0
+    assert len(living(world)) == len(days)
+    assert len(calendar.events) == 1
+
+
+@pytest.mark.parametrize("first", ["2024-12-03", "2026-12-03"])
+async def test_deleting_the_only_occurrence_that_the_crm_shows_does_not_end_the_series(first: str) -> None:
+    """Of a yearly series the horizon shows one: nobody said that there shall never be another."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    when = span_on(MORNING, date.fromisoformat(first), ROME)
+    event = calendar.add({"subject": "e1 Anniversario", "when": when}, rule="FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=3")
+    await world.settle(2)
+    (record,) = living(world)
+    world.crm.delete(record.id)
+    assert await world.settle(3) == 0
+    assert (event.cancelled, event.deleted, event.rule) == (
+        {"2026-12-03"},
+        False,
+        "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=3",
+    )
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_series_that_turns_private_is_hidden_in_all_its_past(ended: bool) -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    rule = f"FREQ=WEEKLY;BYDAY=TH;WKST=MO{';COUNT=4' if ended else ''}"
+    event = calendar.add({"subject": "e1 Medico", "when": MORNING, "sensitivity": "personal"}, rule=rule)
+    for _ in range(16):
+        world.time += timedelta(days=7)
+        world.full |= {"mailbox-a"}
+        await world.settle(1)
+    calendar.edit(event.id, sensitivity="private")
+    await world.settle(2)
+    assert {record.fields["subject"] for record in living(world)} == {"(occupato)"}
+    assert await world.settle(2) == 0
+    world.full |= {"mailbox-a"}
+    reads = (await world.attempt()).trace.count("crm get")
+    assert reads == (0 if ended else 3), "what is hidden is not looked at every night, but for what the horizon shows"
+
+
+async def test_a_move_in_the_mailbox_mends_a_time_that_nobody_can_read_in_the_crm() -> None:
+    """vtenext stores '25:00' (API.md 6): that is no edit, but must not hide one either."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    await world.settle(2)
+    (record,) = living(world)
+    world.crm.edit(record.id, when="")
+    assert await world.settle(3) == 0
+    assert event.fields["when"] == MORNING
+    calendar.edit(event.id, when="2026-11-27T09:00Z/2026-11-27T10:00Z")
+    assert await world.settle(3) == 0
+    assert living(world)[0].fields["when"] == "2026-11-27T09:00Z/2026-11-27T10:00Z"
+
+
+async def made_private(before: str) -> World:
+    """A record that was just made private in the CRM, or is new and private."""
+    world = await connected()
+    if before == "an event":
+        world.calendars["mailbox-a"].add({"subject": "e1 Medico", "when": MORNING})
+    elif before == "a record":
+        world.crm.add(Kind.EVENT, "19x1", {"subject": "e1 Medico", "when": MORNING})
+    await world.settle(2)
+    if before == "nothing":
+        world.crm.add(Kind.EVENT, "19x1", {"subject": "e1 Medico", "when": MORNING, "visibility": "Private"})
+    else:
+        world.crm.edit(living(world)[0].id, visibility="Private")
+    return world
+
+
+@pytest.mark.parametrize("accident", ["crash-before", "crash-after", "lose"])
+@pytest.mark.parametrize("before", ["nothing", "a record", "an event"])
+async def test_text_that_is_private_in_the_crm_stays_there_whatever_happens_meanwhile(
+    before: str, accident: str
+) -> None:
+    trace = (await (await made_private(before)).attempt()).trace
+    (write,) = (at for at, operation in enumerate(trace, 1) if operation in {"calendar New", "calendar Revise"})
+    for at in range(write - 3, len(trace) + 1):
+        world = await made_private(before)
+        await world.attempt(Accident(at, accident))
+        await world.settle(5)
+        assert [record.fields["subject"] for record in living(world)] == ["e1 Medico"], trace[at - 1]
+
+
+async def forming_series() -> World:
+    """A series of the CRM that the next run makes in the mailbox: more records than a chunk holds, one cancelled, one moved."""
+    world = await connected()
+    days = [date(2026, 11, 27) + timedelta(days=7 * n) for n in range(12) if n != 5]
+    spans = [span_on(MORNING, day, ROME) for day in days]
+    spans[2] = "2026-12-12T15:00Z/2026-12-12T16:30Z"
+    world.crm.add_series("19x1", {"subject": "e1 Visita"}, spans)
+    await world.attempt()
+    assert len(days) > world.limits.chunk
+    return world
+
+
+@pytest.mark.parametrize("accident", ["lose", "refuse", "busy"])
+async def test_a_series_of_several_chunks_is_made_once_whatever_the_mailbox_answers(accident: str) -> None:
+    trace = (await (await forming_series()).attempt()).trace
+    calls = [at for at, operation in enumerate(trace, 1) if operation.startswith("calendar")]
+    assert len(calls) > 5
+    for at in calls:
+        world = await forming_series()
+        await world.attempt(Accident(at, accident))
+        assert await world.settle(6) == 0
+        events = [event for event in world.calendars["mailbox-a"].events.values() if not event.deleted]
+        assert (len(events), len(living(world))) == (1, 11), trace[at - 1]

@@ -252,6 +252,18 @@ def test_what_the_user_made_private_in_the_crm_stays_readable_there() -> None:
     assert action.to_crm["subject~subject"] == BUSY
 
 
+def test_what_is_made_again_stays_open_in_the_crm_unless_it_is_masked_now() -> None:
+    here = context()
+    crm = record(visibility="Private")
+    link = linked(crm, event(sensitivity="private"), here, origin=Side.CRM, flags=(Flag.CRM_PRIVATE,))
+    moved = plan(CRM_GONE, event(LATER, sensitivity="private"), here, link)
+    assert (moved.flags, moved.values["subject~subject"]) == ({Flag.CRM_PRIVATE}, "Riunione")
+    hidden = plan(CRM_GONE, event(LATER, sensitivity="confidential"), here, link)
+    assert (hidden.flags, hidden.values["subject~subject"]) == (frozenset(), BUSY), "somebody decided in the mailbox"
+    assert plan(crm, None, here).flags == {Flag.CRM_PRIVATE}, "before the call: a crash forgets the answer"
+    assert plan(record(), None, here).flags == frozenset()
+
+
 def test_full_shows_everything_and_none_takes_it_out_once_it_is_masked() -> None:
     card = event(sensitivity="private", location="Studio")
     everything = plan(None, card, context(private=PrivateEvents.FULL))
@@ -285,6 +297,26 @@ def test_the_journal_sees_a_masked_event_as_the_crm_does() -> None:
     assert "Medico" not in str(shown_fields(masked))
     assert "segreto" not in str(shown_fields(masked))
     assert shown_fields(card)["subject"] == "Medico"
+
+
+def test_the_journal_does_not_see_who_takes_part_in_a_masked_event() -> None:
+    card = event(sensitivity="private", organizer="", organizer_address="dott.bianchi@clinica.example")
+    card = replace(card, fields={**card.fields, "attendees": ("anna@x.example|required|none|Anna",), MASKED: "1"})
+    shown = str(shown_fields(card))
+    assert "anna" not in shown
+    assert "bianchi" not in shown
+
+
+def test_text_that_the_mailbox_s_body_cannot_take_is_said_once() -> None:
+    here = context()
+    card = event(body="<p>uno<img src='x'></p>", bodyType="html")
+    link = linked(record(description="uno"), card, here)
+    edited = record(description="due")
+    action = plan(edited, card, here, link)
+    assert (action.flags, dict(action.to_mailbox), dict(action.to_crm)) == ({Flag.BODY_KEPT}, {}, {})
+    said = replace(link, flags=frozenset({Flag.BODY_KEPT}))
+    assert plan(edited, card, here, said) is None
+    assert plan(record(description="uno"), card, here, said).dropped == {Flag.BODY_KEPT}
 
 
 # names
