@@ -115,10 +115,13 @@ def plan_pair(pair: Pair, context: Context) -> Action | None:
 
 
 def _unreadable(pair: Pair) -> Wait:
-    """Wait under an id by which the pair is found again: without a link only the readable side's."""
-    if isinstance(pair.crm, Unread) and (pair.link or not isinstance(pair.mailbox, Item)):
+    """Wait under an id by which the pair is found again: without a link only the readable side's, with one the record's (a card that
+    is as we left it would be taken for an echo)."""
+    if pair.link:
+        return Wait(Side.CRM, pair.link.crm_id, Reason.UNREADABLE)
+    if isinstance(pair.crm, Unread) and not isinstance(pair.mailbox, Item):
         return Wait(Side.CRM, pair.crm.id, Reason.UNREADABLE)
-    side = Side.CRM if isinstance(pair.crm, Item) and not pair.link else Side.MAILBOX
+    side = Side.CRM if isinstance(pair.crm, Item) else Side.MAILBOX
     present = pair.crm if side is Side.CRM else pair.mailbox
     return Wait(side, present.id if present else "", Reason.UNREADABLE)
 

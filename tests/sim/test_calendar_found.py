@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -306,3 +307,30 @@ async def test_a_series_of_several_chunks_is_made_once_whatever_the_mailbox_answ
         assert await world.settle(6) == 0
         events = [event for event in world.calendars["mailbox-a"].events.values() if not event.deleted]
         assert (len(events), len(living(world))) == (1, 11), trace[at - 1]
+
+
+class Unreadable:
+    """A calendar whose events cannot be shown now."""
+
+    def __init__(self, inner: MemoryCalendar) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Present]:
+        return {item_id: Unread(item_id, "503") for item_id in ids}
+
+
+async def test_a_deletion_in_the_crm_is_not_forgotten_while_the_mailbox_cannot_be_read() -> None:
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    event = calendar.add({"subject": "e1 Pranzo", "when": MORNING})
+    await world.settle(2)
+    world.crm.delete(living(world)[0].id)
+    world.calendars["mailbox-a"] = Unreadable(calendar)  # type: ignore[assignment]
+    await world.attempt()
+    assert not event.deleted
+    world.calendars["mailbox-a"] = calendar
+    await world.attempt()
+    assert event.deleted
