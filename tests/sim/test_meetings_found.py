@@ -95,6 +95,24 @@ async def test_an_event_that_gets_guests_and_another_owner_at_once_is_one_meetin
     assert [each.invitees for each in records(world)] == [{f"19x{guest}": "accepted"}]
 
 
+async def test_a_copy_that_is_left_alone_keeps_nothing() -> None:
+    """Seed 495: the copy whose record was deleted claimed the meeting back from the one that brought it in again."""
+    world = await office(4)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    event = boss.add({"subject": "m", "when": WHEN}, guests=[box(3)])
+    await world.settle(2)
+    world.crm.delete(records(world)[0].id)
+    await world.settle(4)
+    boss.invite(event.id, box(4))
+    await world.settle(6)
+    boss.edit(event.id, subject="m due")  # both copies are looked at again
+    await world.settle(4)
+    boss.edit(event.id, when=LATER)
+    await world.settle(4)
+    assert [record.fields["when"] for record in records(world)] == [LATER]
+
+
 # what is private
 
 
