@@ -26,6 +26,7 @@ from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.lookalikes import join_alike_events
+from sync.meetings import is_copy
 from sync.model import Item, Kind, Reason, Side
 from sync.policy import PrivateEvents
 from sync.relinking import relink
@@ -154,6 +155,7 @@ async def join_events(work: Work, links: Links, tools: Tools) -> None:
     await learn(links, [joined.crm_id for joined in work.joined.values()], tools.ledger)
     work.joined = {i: j for i, j in work.joined.items() if j.crm_id not in links.by_crm}
     cards = {i: item for i, item in work.cards.items() if item and i not in links.by_item and i not in work.joined}
+    cards = {i: item for i, item in cards.items() if not (is_copy(item) and item.fields.get("cancelled"))}
     if work.full:
         await by_stamp(cards, work, links, tools.mailbox, tools.crm, tools.context, tools.ledger)
         await relink(work, links, tools)

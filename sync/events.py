@@ -193,6 +193,12 @@ def _left_alone(pair: Pair, context: Context) -> Leave | Wait | None:
     return None
 
 
+def brought_in(card: Item, context: Context) -> bool:
+    """Would an event without a record be brought into the CRM at all?"""
+    shown = _masked(Pair(None, card, kind=Kind.EVENT), context).mailbox
+    return isinstance(shown, Item) and card.id not in context.tombstones and _not_imported(shown, context) is None
+
+
 def _not_imported(card: Item, context: Context) -> Reason | None:
     rules = context.policy.calendar
     if card.fields.get("cancelled"):

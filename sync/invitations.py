@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mapping.attendees import Answer, attendees_of, invitees_of
-from mapping.calendar import REMINDER, WHEN
+from mapping.calendar import MASKED, REMINDER, WHEN
 from mapping.people import CONTACT, ORGANIZER, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
 from sync.merge import Sealed
 from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Role, Side, Update
@@ -65,6 +65,10 @@ def plan_invitations(
     translator = context.translators[Kind.EVENT]
     sealed = context.sealed(link) if link else context.unlinked(Kind.EVENT, crm.id)
     mine = {p: v for p, v in translator.mailbox_values(card.fields).items() if is_person(p)}
+    if card.fields.get(MASKED) and card.fields.get(
+        "response"
+    ):  # the own answer is no secret to a list that names its user
+        mine[SAYS + context.policy.owner] = str(card.fields["response"])
     theirs = {p: v for p, v in translator.crm_values(crm.fields).items() if is_person(p)}
     people = _People(theirs, mine, sealed, BEGUN not in sealed.base)
     if not closed:

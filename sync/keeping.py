@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import meeting_name, original_day, record_uid
+from sync.events import brought_in, meeting_name, original_day, record_uid
 from sync.gather import Joined, Work
 from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
@@ -54,6 +54,8 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
 def _may_keep(pair: Pair, card: Item, context: Context, tools: Tools) -> bool:
     if not is_copy(card) or (card.fields.get("cancelled") and pair.link is None):
         return False
+    if not isinstance(pair.crm, Item) and not brought_in(card, context):
+        return False  # or nobody would keep what it left alone
     return not organizer_of(card, context.policy) or _waited(card, tools)
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from sync.model import Kind
+from sync.model import Family, Kind
+from sync.store.ledger import MailboxLedger
 from tests.sim.test_meetings import CAR, LATER, WHEN, box, mails, office, records, shown
 
 WEEKS = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15, 22)]
@@ -95,6 +96,46 @@ async def test_an_event_that_gets_guests_and_another_owner_at_once_is_one_meetin
     assert [each.invitees for each in records(world)] == [{f"19x{guest}": "accepted"}]
 
 
+async def test_a_copy_that_is_left_alone_keeps_nothing() -> None:
+    """Seed 495: the copy whose record was deleted claimed the meeting back from the one that brought it in again."""
+    world = await office(4)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    event = boss.add({"subject": "m", "when": WHEN}, guests=[box(3)])
+    await world.settle(2)
+    world.crm.delete(records(world)[0].id)
+    await world.settle(4)
+    boss.invite(event.id, box(4))
+    await world.settle(6)
+    boss.edit(event.id, subject="m due")  # both copies are looked at again
+    await world.settle(4)
+    boss.edit(event.id, when=LATER)
+    await world.settle(4)
+    assert [record.fields["when"] for record in records(world)] == [LATER]
+
+
+async def test_a_copy_that_was_called_off_takes_no_record_from_the_one_that_came_for_it() -> None:
+    """Seed 560: first invited to one occurrence, then to the whole series, which is another copy."""
+    world = await office(2)
+    boss = replace(world.calendars["mailbox-5"], id="outside", address="boss@y.example", events={}, log=[])
+    world.office.calendars["boss@y.example"] = boss
+    rule = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=4"
+    series = boss.add({"subject": "m", "when": WEEKS[0]}, rule=rule, guests=[box(2)])
+    boss.invite(series.id, box(3), slot="2026-12-08")
+    await world.settle(2)
+    boss.uninvite(series.id, box(3), slot="2026-12-08")
+    boss.invite(series.id, box(3))
+    world.time += timedelta(hours=1)
+    world.users = {**world.users, "19x3": "mailbox-3"}
+    await world.connect()
+    await world.settle(4)
+    world.time += timedelta(hours=25)
+    await world.settle(3)
+    assert sorted(record.fields["when"] for record in records(world)) == WEEKS
+    linked = {link.item_id async for link in MailboxLedger(world.rows, "mailbox-3", 0, "", Family.CALENDAR).links()}
+    assert len(linked) == 4
+
+
 # what is private
 
 
@@ -129,6 +170,19 @@ async def test_a_record_that_was_there_is_hidden_when_a_private_meeting_joins_it
     fields = record.fields
     assert (fields["subject"], fields["location"], fields["description"]) == ("(occupato)", "", "")
     assert record.invitees == {}
+
+
+async def test_an_answer_to_what_was_made_private_in_the_crm_reaches_it() -> None:
+    """Seed 652: the copies are private by our own doing, and the record's list stays readable."""
+    world = await office()
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN, "visibility": "Private"})
+    world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(4)
+    (copy,) = shown(world, 2)
+    assert copy.fields["sensitivity"] == "private"
+    world.calendars["mailbox-2"].respond(copy.id, "accepted")
+    assert await world.settle(4) == 0
+    assert (record.fields["subject"], record.invitees) == ("m", {"19x2": "accepted"})
 
 
 async def test_a_private_meeting_keeps_its_car() -> None:
