@@ -66,16 +66,16 @@ class Process:
         if moment == "before":
             self.operations += 1
             self.trace.append(operation)
-        if self.accident and self.operations == self.accident.at:
-            what = self.accident.what
-            if what == f"crash-{moment}":
-                self.dead = True
-                raise Crash
-            if what == "lose" and moment == "after":
-                return "lose"
-            if what in {"refuse", "busy"} and moment == "before":
-                return what
-        return ""
+        if self.accident is None or self.operations < self.accident.at:
+            return ""
+        what = self.accident.what
+        if moment != ("after" if what in {"crash-after", "lose"} else "before"):
+            return ""  # operations overlap: the first that ends now is as good as any
+        self.accident = None
+        if what.startswith("crash"):
+            self.dead = True
+            raise Crash
+        return what
 
 
 class World:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from sync.model import Family, Role
+from sync.model import Family, Kind, Role
 from sync.run import Limits
 from sync.sides.memory import Event, Record
 from sync.store.ledger import MailboxLedger
 from sync.worker import Worker
-from tests.sim.meeting_story import ABSENT, ABSENT_BOX, CUSTOMER, USERS
-from tests.sim.world import address_of
+from tests.sim.meeting_story import ABSENT, ABSENT_BOX, CUSTOMER, OUTSIDE, USERS
+from tests.sim.world import Accident, address_of
 from tests.whole.meeting_world import EmulatedDesk, MeetingWholeWorld
 
 FIVE = {**USERS, ABSENT: ABSENT_BOX}
@@ -126,3 +126,113 @@ async def test_five_users_who_share_meetings_connect_one_after_the_other(order: 
         await world.connect()
         await world.settle(2)
     await check_connected(world, before, MEETINGS)
+
+
+async def test_five_users_who_share_meetings_connect_all_at_once() -> None:
+    world = AtOnce(users=FIVE)
+    as_in_production(world)
+    share(world)
+    before = mails(world)
+    await world.connect()
+    await world.settle(3)
+    await check_connected(world, before, MEETINGS)
+
+
+@pytest.mark.parametrize("kind", [MeetingWholeWorld, AtOnce])
+async def test_five_users_connect_while_their_workers_are_killed(kind: type[MeetingWholeWorld]) -> None:
+    """Twelve kills, now before a request or a row of the store and now after it. Three in a row stop a mailbox, so an admin restores it."""
+    chance = random.Random(8)
+    world = kind(users=FIVE)
+    world.limits = Limits(chunk=25, batch=5, workers=2)
+    share(world)
+    before = mails(world)
+    await world.connect()
+    killed = 0
+    while killed < 12:
+        accident = Accident(chance.randrange(30, 400), chance.choice(["crash-before", "crash-after"]))
+        killed += (await world.attempt(accident)).dead
+        for mailbox in world.mailboxes:
+            await world.registry.change_mailbox(mailbox, state="ok", cause="", starts=0)
+    await world.settle(4)
+    await check_connected(world, before, MEETINGS)
+
+
+async def test_a_record_without_a_common_id_cannot_be_recognised() -> None:
+    """Somebody typed the meeting into the CRM too. Nothing that both hold says that it is the same (two meetings may well have one title and
+    one time), so the record stays as it is, is not exported, and the meeting gets a record of its own; SPEC 2.4 joins by iCalUId only."""
+    world = MeetingWholeWorld(users=FIVE)
+    world.crm.add(Kind.EVENT, user(1), {"subject": "m", "when": WHEN})
+    desk(world, 1).add({"subject": "m", "when": WHEN}, guests=[box(2)])
+    before = mails(world)
+    await world.connect()
+    assert await world.settle(4) == 0
+    assert [record.fields["subject"] for record in records(world)] == ["m", "m"]
+    assert (mails(world), len(shown(world, 1)), len(shown(world, 2))) == (before, 1, 1)
+
+
+# b. Who declines, who cancels ---------------------------------------------------------------------------------------------
+
+WEEKLY = "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=6"
+
+
+async def five() -> MeetingWholeWorld:
+    """Five users, connected, who had their first synchronisation."""
+    world = MeetingWholeWorld(users=FIVE)
+    await world.connect()
+    await world.settle(2)
+    return world
+
+
+@pytest.mark.parametrize("rule", ["", WEEKLY], ids=["single", "series"])
+@pytest.mark.parametrize("goes", ["declines", "deletes"])
+async def test_whoever_does_not_come_leaves_the_meeting_standing_and_who_cancels_takes_it_away(
+    goes: str, rule: str
+) -> None:
+    world = await five()
+    event = desk(world, 1).add({"subject": "m", "when": WHEN}, rule=rule, guests=[box(2), box(3)])
+    await world.settle(3)
+    count = 6 if rule else 1
+    (copy,) = shown(world, 2)
+    if goes == "declines":
+        desk(world, 2).respond(copy.id, "declined")
+    else:
+        desk(world, 2).delete(copy.id)
+    assert await world.settle(4) == 0
+    assert len(records(world)) == count
+    assert all(record.invitees == {user(2): "declined", user(3): "none"} for record in records(world))
+    assert [len(shown(world, n)) for n in (1, 2, 3)] == [1, 0, 1]
+    desk(world, 1).delete(event.id)
+    assert await world.settle(5) == 0
+    assert records(world) == []
+    assert engines(world) == 0
+
+
+async def test_one_occurrence_is_declined_by_one_and_another_cancelled_by_the_organizer() -> None:
+    world = await five()
+    event = desk(world, 1).add({"subject": "m", "when": WHEN}, rule=WEEKLY, guests=[box(2), box(3)])
+    await world.settle(3)
+    (copy,) = shown(world, 2)
+    desk(world, 2).respond(copy.id, "declined", slot="2026-12-08")
+    desk(world, 1).cancel(event.id, "2026-12-15")
+    assert await world.settle(5) == 0
+    said = {record.fields["when"][:10]: record.invitees[user(2)] for record in records(world)}
+    rest = dict.fromkeys(("2026-12-01", "2026-12-22", "2026-12-29", "2027-01-05"), "none")
+    assert said == {**rest, "2026-12-08": "declined"}
+
+
+@pytest.mark.parametrize("rule", ["", WEEKLY], ids=["single", "series"])
+async def test_a_meeting_whose_organizer_is_not_connected_goes_with_its_last_copy(rule: str) -> None:
+    world = await five()
+    boss = world.office.calendars[OUTSIDE]
+    event = boss.add({"subject": "m", "when": WHEN}, rule=rule, guests=[box(1), box(2)])
+    await world.settle(4)
+    count = 6 if rule else 1
+    assert len(records(world)) == count
+    assert await roles(world, records(world)[0].id) == [Role.ATTENDEE, Role.KEEPER]
+    boss.uninvite(event.id, box(1))  # looks like a cancellation to whoever is uninvited
+    assert await world.settle(6) == 0
+    assert (len(records(world)), len(shown(world, 2))) == (count, 1)
+    boss.delete(event.id)
+    assert await world.settle(6) == 0
+    assert records(world) == []
+    assert engines(world) == 0
