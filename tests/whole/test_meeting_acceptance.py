@@ -151,8 +151,7 @@ async def test_five_users_connect_while_their_workers_are_killed(kind: type[Meet
     while killed < 12:
         accident = Accident(chance.randrange(30, 400), chance.choice(["crash-before", "crash-after"]))
         killed += (await world.attempt(accident)).dead
-        for mailbox in world.mailboxes:
-            await world.registry.change_mailbox(mailbox, state="ok", cause="", starts=0)
+        await world.restore()
     await world.settle(4)
     await check_connected(world, before, MEETINGS)
 
