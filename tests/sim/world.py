@@ -105,6 +105,7 @@ class World:
         self.mails = MailLimits()
         self.things: dict[str, str] = {}  # resources without a mailbox: crm id -> category
         self.rooms: set[str] = set()  # resources whose mailbox answers: crm ids
+        self.room_tags: dict[str, str] = {}  # crm id -> category
         self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
         self.groups: dict[str, Group] = {}
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
@@ -161,9 +162,8 @@ class World:
         """Everybody who was ever a user, connected or not."""
         addresses = {user: address for user, address in self.crm.people.items() if user.startswith("19x")}
         things = dict.fromkeys(self.things, "")
-        return AddressBook(
-            {**addresses, **things}, addresses, frozenset(self.rooms), frozenset(self.things), self.things
-        )
+        tags = {**self.things, **self.room_tags}
+        return AddressBook({**addresses, **things}, addresses, frozenset(self.rooms), frozenset(self.things), tags)
 
     async def crm_side(self) -> Crm:
         return self.crm
