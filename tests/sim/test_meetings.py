@@ -374,6 +374,31 @@ async def test_an_occurrence_that_came_alone_is_not_doubled_by_its_series() -> N
     assert {len(roles) for r in records(world) if (roles := await world.registry.holders(r.id))} == {1, 2}
 
 
+async def test_whoever_came_to_one_occurrence_and_then_comes_to_all_keeps_its_record() -> None:
+    """Dense seed 73: the copy of one day is called off and the series comes in the same run."""
+    world = await office()
+    boss = boss_of(world)
+    series = boss.add({"subject": "s", "when": WHEN}, rule=EVERY_WEEK, guests=[box(3)])
+    boss.invite(series.id, box(2), slot=THIRD)
+    await world.settle(3)
+    boss.uninvite(series.id, box(2), slot=THIRD)
+    boss.invite(series.id, box(2))
+    assert await world.settle(4) == 0
+    assert len(records(world)) == 5
+
+
+async def test_a_room_that_answers_at_once_is_heard() -> None:
+    """Dense seed 171: the answer was in the event that the creation answered, so nothing came later that told it."""
+    world = await office()
+    room = replace(world.calendars["mailbox-5"], id="room", address="room@x.example", events={}, log=[])
+    world.office.calendars[room.address], world.office.rooms, world.rooms = room, {room.address}, {"19x8"}
+    world.crm.people["19x8"] = room.address
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": "2027-01-12T09:00Z/2027-01-12T10:00Z"})
+    world.crm.invite(record.id, **{"19x8": "none"})
+    assert await world.settle(4) == 0
+    assert record.invitees == {"19x8": "accepted"}
+
+
 async def test_a_record_of_a_series_with_guests_that_changes_hands_is_not_invited_to_twice() -> None:
     """Seed 374: the series' own mailbox was not noted as the one that leads, so the new owner's made the meeting again."""
     world = await office()
