@@ -208,19 +208,27 @@ def _recognised(cards: Mapping[str, Item], records: Sequence[Item], tools: Tools
 
 
 async def _moved_along(found: Mapping[str, Sequence[Item]], work: Work, links: Links, tools: Tools) -> None:
-    """A series that was shifted or got another rule: occurrences keep their records where the count of days from the start is the same."""
+    """A series that was shifted or got another rule: occurrences keep their records where the count of days from the start is the same. And
+    a copy that takes the place of one that went keeps its record: somebody is invited again, or to the whole series instead of a day.
+    """
     groups: list[list[Op]] = []
     for item_id, records in found.items():
         for record in records:
             link = links.by_crm.get(record.id)
-            if link is None or item_id in links.by_item or series_of(link.item_id) != series_of(item_id):
+            if link is None or item_id in links.by_item or link.ends <= tools.at():
                 continue
-            if (link.item_id in work.gone or link.item_id == series_of(item_id)) and link.ends > tools.at():
+            same = series_of(link.item_id) == series_of(item_id)
+            if _ended(link.item_id, work) or (same and link.item_id == series_of(item_id)):
                 groups.append([*drop_link(link)[1:], *put_link(replace(link, item_id=item_id))])
                 work.gone.discard(link.item_id)
                 links.by_item.pop(link.item_id, None)
                 links.add(replace(link, item_id=item_id))
     await tools.ledger.commit_groups(groups)
+
+
+def _ended(item_id: str, work: Work) -> bool:
+    card = work.cards.get(item_id)
+    return item_id in work.gone or (card is not None and bool(card.fields.get("cancelled")))
 
 
 def _buried(crm_id: str, tools: Tools) -> bool:

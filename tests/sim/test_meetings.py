@@ -12,7 +12,7 @@ from sync.model import Family, Kind, Reason, Role
 from sync.policy import Group, MailLimits
 from sync.sides.memory import Event, MemoryCalendar, Record
 from sync.store.ledger import MailboxLedger
-from tests.sim.world import Accident, World, address_of
+from tests.sim.world import Accident, Process, World, address_of
 
 USERS = {f"19x{n}": f"mailbox-{n}" for n in range(1, 6)}
 CUSTOMER, CAR = "4x90", "19x9"
@@ -78,12 +78,46 @@ async def test_the_first_connection_of_five_users_who_share_meetings(order: tupl
         await world.connect()
         for _ in range(5 if accidents else 0):
             await world.attempt(Accident(dice.randrange(1, 200), dice.choice(["crash-before", "crash-after", "lose"])))
+            await world.restore()
         await world.settle(3)
     assert await world.settle(3) == 0
     assert (len(world.office.mails), len(world.crm.mails)) == (0, 0)
     assert len(records(world)) == 60
     assert len({record.fields["uid"] for record in records(world)}) == 60
     assert world.office.violations == []
+
+
+async def _connected_with(accident: Accident | None) -> tuple[World, Process]:
+    """Three users who share five meetings, half of them in the CRM, are connected by a worker that has an accident."""
+    world = World(dict(list(USERS.items())[:3]), family=Family.CALENDAR)
+    world.crm.people |= {CUSTOMER: "cliente@z.example"}
+    for number in range(5):
+        first, *others = (1 + (number + n) % 3 for n in range(3))
+        fields = {"subject": f"m{number}", "when": f"2026-12-0{1 + number}T09:00Z/2026-12-0{1 + number}T10:00Z"}
+        guests = [box(n) for n in others[: 1 + number % 2]]
+        event = world.calendars[f"mailbox-{first}"].add(fields, guests=[*guests, "cliente@z.example"])
+        if number % 2 == 0:
+            record = world.crm.add(Kind.EVENT, f"19x{first}", {**fields, "uid": event.uid, "slot": "0"})
+            world.crm.invite(record.id, **{CUSTOMER: "none"})
+    world.office.mails.clear()
+    world.crm.mails.clear()
+    await world.connect()
+    return world, await world.attempt(accident)
+
+
+@pytest.mark.parametrize("what", ["crash-before", "crash-after", "lose"])
+async def test_the_first_connection_is_killed_at_every_point(what: str) -> None:
+    _, process = await _connected_with(None)
+    wrong = []
+    for point in range(1, process.operations + 1):
+        world, _ = await _connected_with(Accident(point, what))
+        quiet = await world.settle(4)
+        names = sorted(record.fields["subject"] for record in records(world))
+        sent = len(world.office.mails) + len(world.crm.mails)
+        if (quiet, sent, names, world.office.violations) != (0, 0, [f"m{n}" for n in range(5)], []):
+            wrong.append((point, quiet, sent, names))
+    assert process.operations > 150
+    assert wrong == []
 
 
 # who declines, who cancels
@@ -395,6 +429,31 @@ async def test_an_occurrence_that_came_alone_is_not_doubled_by_its_series() -> N
     assert await world.settle(4) == 0
     assert len(records(world)) == 5
     assert {len(roles) for r in records(world) if (roles := await world.registry.holders(r.id))} == {1, 2}
+
+
+async def test_whoever_came_to_one_occurrence_and_then_comes_to_all_keeps_its_record() -> None:
+    """Dense seed 73: the copy of one day is called off and the series comes in the same run."""
+    world = await office()
+    boss = boss_of(world)
+    series = boss.add({"subject": "s", "when": WHEN}, rule=EVERY_WEEK, guests=[box(3)])
+    boss.invite(series.id, box(2), slot=THIRD)
+    await world.settle(3)
+    boss.uninvite(series.id, box(2), slot=THIRD)
+    boss.invite(series.id, box(2))
+    assert await world.settle(4) == 0
+    assert len(records(world)) == 5
+
+
+async def test_a_room_that_answers_at_once_is_heard() -> None:
+    """Dense seed 171: the answer was in the event that the creation answered, so nothing came later that told it."""
+    world = await office()
+    room = replace(world.calendars["mailbox-5"], id="room", address="room@x.example", events={}, log=[])
+    world.office.calendars[room.address], world.office.rooms, world.rooms = room, {room.address}, {"19x8"}
+    world.crm.people["19x8"] = room.address
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": "2027-01-12T09:00Z/2027-01-12T10:00Z"})
+    world.crm.invite(record.id, **{"19x8": "none"})
+    assert await world.settle(4) == 0
+    assert record.invitees == {"19x8": "accepted"}
 
 
 async def test_a_record_of_a_series_with_guests_that_changes_hands_is_not_invited_to_twice() -> None:

@@ -66,16 +66,16 @@ class Process:
         if moment == "before":
             self.operations += 1
             self.trace.append(operation)
-        if self.accident and self.operations == self.accident.at:
-            what = self.accident.what
-            if what == f"crash-{moment}":
-                self.dead = True
-                raise Crash
-            if what == "lose" and moment == "after":
-                return "lose"
-            if what in {"refuse", "busy"} and moment == "before":
-                return what
-        return ""
+        if self.accident is None or self.operations < self.accident.at:
+            return ""
+        what = self.accident.what
+        if moment != ("after" if what in {"crash-after", "lose"} else "before"):
+            return ""  # operations overlap: the first that ends now is as good as any
+        self.accident = None
+        if what.startswith("crash"):
+            self.dead = True
+            raise Crash
+        return what
 
 
 class World:
@@ -108,6 +108,7 @@ class World:
         self.crm_contact_invitees = self.create_strangers = False
         self.things: dict[str, str] = {}  # resources without a mailbox: crm id -> category
         self.rooms: set[str] = set()  # resources whose mailbox answers: crm ids
+        self.room_tags: dict[str, str] = {}  # crm id -> category
         self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
         self.groups: dict[str, Group] = {}
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
@@ -166,9 +167,8 @@ class World:
         """Everybody who was ever a user, connected or not."""
         addresses = {user: address for user, address in self.crm.people.items() if user.startswith("19x")}
         things = dict.fromkeys(self.things, "")
-        return AddressBook(
-            {**addresses, **things}, addresses, frozenset(self.rooms), frozenset(self.things), self.things
-        )
+        tags = {**self.things, **self.room_tags}
+        return AddressBook({**addresses, **things}, addresses, frozenset(self.rooms), frozenset(self.things), tags)
 
     async def crm_side(self) -> Crm:
         return self.crm
@@ -191,6 +191,11 @@ class World:
         """Every user is connected: what an admin does once."""
         for user, mailbox in self.users.items():
             await self.registry.change_mailbox(mailbox, user=user, enabled=True)
+
+    async def restore(self) -> None:
+        """An admin lets mailboxes go on whose runs were killed three times."""
+        for mailbox in self.users.values():
+            await self.registry.change_mailbox(mailbox, state="ok", cause="", starts=0)
 
     async def tick(self) -> None:
         """Five minutes pass; the timer sweeps, then every mailbox runs until nothing is left to go on with."""
