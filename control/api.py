@@ -18,7 +18,7 @@ from control.auth import Denied, admin_of
 from control.environment import Environment
 from control.failures import report
 from control.texts import language, sentence
-from sync import commands
+from sync import commands, group_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.status import status as read_status
@@ -93,6 +93,18 @@ async def put_user(call: Call) -> Answer:
     return Answer(shown.user(changed, row, call.lang))
 
 
+async def groups(call: Call) -> Answer:
+    return Answer(shown.groups(await group_commands.groups(call.app.connector), call.lang))
+
+
+async def group(call: Call) -> Answer:
+    return Answer(shown.group(await group_commands.group(call.app.connector, call.id)))
+
+
+async def put_group(call: Call) -> Answer:
+    return Answer(shown.group(await group_commands.change_group(call.app.connector, call.id, call.body)))
+
+
 async def settings(call: Call) -> Answer:
     return Answer(await _settings(call))
 
@@ -132,6 +144,9 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("users", "GET", "users", users),
     ("user", "GET", "users/{id}", user),
     ("user_put", "PUT", "users/{id}", put_user),
+    ("groups", "GET", "groups", groups),
+    ("group", "GET", "groups/{id}", group),
+    ("group_put", "PUT", "groups/{id}", put_group),
     ("settings", "GET", "settings", settings),
     ("settings_put", "PUT", "settings", put_settings),
     ("holds", "GET", "holds", holds),

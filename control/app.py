@@ -12,6 +12,7 @@ from control.connections import Connections
 from control.environment import Environment
 from control.queue import RunMessage, RunQueue
 from sync.connector import Connector
+from sync.groups import Groups
 from sync.run import Limits
 from sync.settings import Defaults, SettingsStore
 from sync.store.board import BoardStore
@@ -73,13 +74,14 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     defaults = Defaults(
         environment.tenant_id, environment.client_id, environment.client_secret, environment.managed_identity
     )
-    settings, users = SettingsStore(rows, keys, defaults, vault), Users(rows, keys)
+    settings = SettingsStore(rows, keys, defaults, vault)
+    users, groups = Users(rows, keys), Groups(rows, keys)
     registry, board = Registry(rows), BoardStore(rows)
-    outside = Connections(environment, rows, keys, settings, users, now, new_id)
+    outside = Connections(environment, rows, keys, settings, users, groups, now, new_id)
     limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
     return App(
         environment,
-        Connector(registry, board, settings, users, outside, queue, environment.crm_missing, now, new_id),
+        Connector(registry, board, settings, users, groups, outside, queue, environment.crm_missing, now, new_id),
         Worker(registry, board, keys, outside, outside.setup, now, new_id, limits),
     )
 

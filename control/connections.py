@@ -23,11 +23,13 @@ from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
 from sync.errors import Cause, Failure, RetryLater, StopConnector, SyncError, classify
 from sync.events import event_translator
+from sync.groups import Groups
 from sync.model import Kind
+from sync.people import address_book
 from sync.policy import CalendarPolicy
-from sync.settings import SettingsStore, SignIn, Target
+from sync.settings import DoubleBooking, SettingsStore, SignIn, Target
 from sync.setup import Setup
-from sync.sides.base import CrmUser, Mailbox
+from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
     GraphConnection,
     Horizon,
@@ -44,7 +46,7 @@ from sync.store.base import Rows
 from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
-from sync.users import Users
+from sync.users import Users, homes_of
 
 log = logging.getLogger("connector")
 
@@ -63,6 +65,7 @@ class Known:
     crm: VtenextCrm
     translators: Mapping[Kind, Translator]
     zone: ZoneInfo
+    group_prefix: str
 
 
 class Connections:
@@ -75,15 +78,18 @@ class Connections:
         keys: Keyring,
         settings: SettingsStore,
         users: Users,
+        groups: Groups,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
         self._environment, self._keys = environment, keys
-        self._settings, self._users, self._now, self._new_id = settings, users, now, new_id
+        self._settings, self._users, self._groups = settings, users, groups
+        self._now, self._new_id = now, new_id
         self._registry = Registry(rows)
         self._gate = StoreLoginGate(rows, now)
         self._throttle = Throttle(clock=time.monotonic, sleep=asyncio.sleep, cap=environment.graph_in_flight)
         self._client: VtenextClient | None = None
+        self._known_directory: VtenextDirectory | None = None
         self._known: Known | None = None
         self._probing = asyncio.Lock()
         self._graph: tuple[SignIn, GraphConnection] | None = None
@@ -115,14 +121,22 @@ class Connections:
             return Setup(False, {}, {})
         admin = settings.contact_target is Target.ADMIN
         known = await self._probed()
+        users = await self._users.all()
         return Setup(
             active=True,
             translators=known.translators,
-            homes=await self._users.homes(),
+            homes=homes_of(users),
             admin_mailbox=settings.admin_mailbox if admin else "",
             admin_user=settings.admin_user,
             kinds=settings.policies(),
             calendar=CalendarPolicy(known.zone, settings.sync_start, settings.private_events),
+            groups=await self._groups.policies(),
+            people=address_book(users),
+            mails=settings.mail_limits.policy(),
+            reassign_groups=settings.reassign_groups,
+            double_booking=settings.double_booking is DoubleBooking.ACCEPT,
+            crm_contact_invitees=settings.crm_contact_invitees,
+            create_strangers=settings.create_strangers,
         )
 
     # sync.connector.Outside
@@ -142,13 +156,23 @@ class Connections:
     async def crm_users(self) -> list[CrmUser]:
         return await self._directory().users()
 
-    async def resolve_mailbox(self, address: str) -> str:
+    async def crm_group(self, group: str) -> CrmGroup | None:
+        return await self._directory().group(group)
+
+    async def resolve_mailbox(self, address: str) -> MailboxUser:
         return await resolve(await self.graph(), address)
 
     async def sweep_tools(self) -> SweepTools:
         known, setup = await self._probed(), await self.setup()
         return SweepTools(
-            known.crm, self._registry, known.translators, self._keys, setup.homes_of_item, self._now, self._new_id
+            known.crm,
+            self._registry,
+            known.translators,
+            self._keys,
+            setup.homes_of_item,
+            self._now,
+            self._new_id,
+            known.group_prefix,
         )
 
     async def aclose(self) -> None:
@@ -184,7 +208,9 @@ class Connections:
         return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=base_url)
 
     def _directory(self) -> VtenextDirectory:
-        return VtenextDirectory(self._crm_client())
+        if self._known_directory is None:
+            self._known_directory = VtenextDirectory(self._crm_client())
+        return self._known_directory
 
     def _crm_client(self) -> VtenextClient:
         access = self._environment.crm
@@ -223,7 +249,8 @@ class Connections:
         zone = ZoneInfo(probe.zone)
         translators[Kind.EVENT] = event_translator(zone)
         translators[Kind.TASK] = TaskTranslator()
-        return Known(self._now(), VtenextCrm(self._crm_client(), fields=columns), translators, zone)
+        crm = VtenextCrm(self._crm_client(), fields=columns)
+        return Known(self._now(), crm, translators, zone, probe.prefix("Groups"))
 
 
 def of_the_tenant(failure: Failure) -> SyncError:

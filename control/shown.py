@@ -1,6 +1,6 @@
 """Data of commands as JSON for people: the same words everywhere, with sentences in the language asked for. Pure.
 
-Status and holds name ids only; names and addresses are shown by the users' endpoints alone.
+Status and holds name ids only; names and addresses are shown by the endpoints of users and groups alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 from control.environment import Environment
 from control.texts import mending, sentence
 from sync.commands import NEW, Directory, Restored
+from sync.group_commands import GroupList
+from sync.groups import GroupRow
 from sync.model import Reason
 from sync.settings import Settings, SignIn
 from sync.status import MailboxStatus, Status
@@ -89,9 +91,28 @@ def user(found: User, row: MailboxRow | None, lang: str) -> Json:
         "address": found.address,
         "suggested": "" if found.mailbox else found.email,
         "enabled": found.enabled,
+        "resource": found.resource,
+        "colour": found.colour,
         "state": row.state if running and row else "disabled",
         "cause": cause,
         "why": _why(cause, lang),
+    }
+
+
+def groups(found: GroupList, lang: str) -> Json:
+    """GET groups."""
+    return {"groups": [group(each) for each in found.groups], "cause": found.cause, "why": _why(found.cause, lang)}
+
+
+def group(found: GroupRow) -> Json:
+    """One group. `set`: an admin said who it is; `exists`: the CRM knew it when its name was last read."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "members": list(found.members),
+        "organizer": found.organizer,
+        "set": found.is_set,
+        "exists": found.exists,
     }
 
 

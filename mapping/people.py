@@ -8,7 +8,7 @@ answer: that is `sync.meetings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mapping.attendees import (
@@ -35,8 +35,9 @@ CONTACT = "contact:"
 class AddressBook:
     """Our users: CRM id -> addresses. `invited_as`: the one that Exchange invites; `known_as`: the one that vtenext matches exactly.
 
-    `rooms`: resources with a mailbox (attendees of type `resource`); `things`: resources without one, never attendees (SPEC 5.3).
-    `tags`: resource -> the category that events carry which invite it. `contacts`: address in lower case -> the one contact of the CRM that has it.
+    `aliases`: every further address of theirs. `rooms`: resources with a mailbox (attendees of type `resource`); `things`: resources without one,
+    never attendees (SPEC 5.3). `tags`: resource -> the category that events carry which invite it; `colours`: category -> Outlook's preset.
+    `contacts`: address in lower case -> the one contact of the CRM that has it.
     """
 
     invited_as: Mapping[str, str] = field(default_factory=dict)
@@ -45,16 +46,21 @@ class AddressBook:
     things: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
     contacts: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, Collection[str]] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(init=False)
-    """Address in lower case -> user, of all but the things."""
+    """Address in lower case -> user, of all but the things; '' for an address that several share."""
 
     def __post_init__(self) -> None:
-        pairs = (*self.known_as.items(), *self.invited_as.items())
-        users = {address.lower(): user for user, address in pairs if address and user not in self.things}
+        users: dict[str, str] = {}
+        single = [(user, (address,)) for each in (self.known_as, self.invited_as) for user, address in each.items()]
+        for user, addresses in (*single, *self.aliases.items()):
+            for address in (text.lower() for text in addresses if text and user not in self.things):
+                users[address] = user if users.get(address, user) == user else ""
         object.__setattr__(self, "users", users)
 
     def user_of(self, address: str) -> str:
-        """The user with this address, '' = none of ours."""
+        """The user with this address, '' = none of ours, or several: then nobody knows which of them is meant."""
         return self.users.get(address.lower(), "")
 
     def knowing(self, contacts: Mapping[str, str], *, invited: bool) -> AddressBook:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mapping.model import Rendered, Translator
+from sync.colours import colour
 from sync.events import hides, shown_fields
 from sync.joining import claimed_by, record_stamp, write_stamp
 from sync.keeping import name_meetings
@@ -33,6 +34,7 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     await tools.guard()
     jobs = [_job(action, tools) for action in await _claimed(actions, tools)]
     await _announce(jobs, tools)
+    await colour([job.writes[Side.MAILBOX] for job in jobs if Side.MAILBOX in job.writes], tools)
     await tools.guard()  # whoever hung between intent and call may have been replaced
     await asyncio.gather(*(_call(side, jobs, tools) for side in Side))
     groups: list[list[Op]] = []

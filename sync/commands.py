@@ -16,6 +16,7 @@ from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMai
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.settings import Settings, Target, changed
+from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
 from sync.sweep import mark_approved
 from sync.tick import is_due
@@ -33,12 +34,17 @@ COMPARED = {
     "use_default_folder",
     "private_events",
     "horizon_days",
+    "mail_limits",
+    "reassign_groups",
+    "double_booking",
+    "crm_contact_invitees",
+    "create_strangers",
 }
 """Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
 
 
 class NotFound(Exception):
-    """There is no such user or hold."""
+    """There is no such user, group or hold."""
 
 
 class NotNow(Exception):
@@ -192,31 +198,48 @@ async def users(connector: Connector) -> Directory:
 
 
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:
-    """Pair a user with a mailbox (by address or object id; else by the CRM's e-mail), enable or disable."""
+    """Pair a user with a mailbox (by address or object id; else by the CRM's e-mail), enable or disable, say what resource it is."""
     change = user_change(body)
     before = await _user(connector, id_)
     enabled = before.enabled if change.enabled is None else change.enabled
-    mailbox, address = before.mailbox, before.address
+    paired = MailboxUser(before.mailbox, before.addresses)
+    address = before.address
     if change.mailbox is not None:
         address = change.mailbox.strip()
-        mailbox = await _resolved(connector, "mailbox", address) if address else ""
-    elif enabled and not mailbox:
+        paired = await _resolved(connector, "mailbox", address) if address else MailboxUser("")
+    elif enabled and not paired.id:
         if not before.email:
             raise ConfigMistake("mailbox", "given: the CRM has no e-mail address for this user")
         address = before.email
-        mailbox = await _resolved(connector, "mailbox", address)
-    if enabled and not mailbox:
+        paired = await _resolved(connector, "mailbox", address)
+    if enabled and not paired.id:
         raise ConfigMistake("mailbox", "given, or the user disabled")
     if enabled and not before.active:
         raise NotNow("user_inactive")
-    if enabled:
-        await _not_taken(connector, id_, mailbox)
-    after = replace(before, mailbox=mailbox, address=address, enabled=enabled)
-    if after == before:
+    resource = before.resource if change.resource is None else change.resource
+    if paired.id and (enabled or resource):
+        await _not_taken(connector, id_, paired.id)
+    wanted: dict[str, object] = {
+        "mailbox": paired.id,
+        "addresses": paired.addresses,
+        "address": address,
+        "enabled": enabled,
+        "resource": resource,
+        "colour": before.colour if change.colour is None else change.colour,
+    }
+    changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
+    if not changes:
         return before
-    after = await connector.users.change(id_, mailbox=mailbox, address=address, enabled=enabled)
+    after = await connector.users.change(id_, **changes)
     await _connect(connector, before, after)
+    if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
+        await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
     return after
+
+
+def _as_resource(user: User) -> tuple[object, ...]:
+    """What events in everybody's calendar show of a resource. Colours are made when a mailbox first shows one, and stay."""
+    return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
 async def _connect(connector: Connector, before: User, after: User) -> None:
@@ -248,7 +271,7 @@ async def _not_taken(connector: Connector, id_: str, mailbox: str) -> None:
             raise NotNow("mailbox_taken", user=other.id)
 
 
-async def _resolved(connector: Connector, field: str, address: str) -> str:
+async def _resolved(connector: Connector, field: str, address: str) -> MailboxUser:
     await _configured(connector)
     try:
         return await connector.outside.resolve_mailbox(address)
@@ -297,7 +320,7 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
     except NotFound:
         raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
     mailbox = await _resolved(connector, "admin_mailbox", settings.admin_mailbox)
-    return settings.model_copy(update={"admin_mailbox": mailbox})
+    return settings.model_copy(update={"admin_mailbox": mailbox.id})
 
 
 def _decides(settings: Settings) -> dict[str, Any]:

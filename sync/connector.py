@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.errors import RetryLater, StopConnector, StopMailbox
+from sync.groups import Groups
 from sync.settings import SettingsStore
-from sync.sides.base import CrmUser
+from sync.sides.base import CrmGroup, CrmUser, MailboxUser
 from sync.store.board import Board, BoardStore
 from sync.store.registry import MailboxRow, Registry
 from sync.sweep import SweepTools
@@ -47,8 +48,12 @@ class Outside(Protocol):
 
     async def crm_users(self) -> list[CrmUser]: ...
 
-    async def resolve_mailbox(self, address: str) -> str:
-        """The object id of an address, principal name or object id. Raises StopMailbox(MAILBOX_UNKNOWN)."""
+    async def crm_group(self, group: str) -> CrmGroup | None:
+        """The CRM's group with this id, None when there is none."""
+        ...
+
+    async def resolve_mailbox(self, address: str) -> MailboxUser:
+        """Who has this address, principal name or object id. Raises StopMailbox(MAILBOX_UNKNOWN)."""
         ...
 
     async def sweep_tools(self) -> SweepTools: ...
@@ -62,6 +67,7 @@ class Connector:
     board: BoardStore
     settings: SettingsStore
     users: Users
+    groups: Groups
     outside: Outside
     queue: Queue
     crm_missing: tuple[str, ...]

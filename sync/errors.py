@@ -39,6 +39,7 @@ class Cause(StrEnum):
     APP_UNKNOWN = "app_unknown"
     CONSENT_MISSING = "consent_missing"
     TASKS_NOT_PERMITTED = "tasks_not_permitted"
+    CATEGORIES_WITHOUT_COLOUR = "categories_without_colour"
     ACCESS_DENIED = "access_denied"
     MAILBOX_UNKNOWN = "mailbox_unknown"
     MAILBOX_WITHOUT_LICENCE = "mailbox_without_licence"

@@ -98,7 +98,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running at all."""
+    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it."""
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
@@ -138,7 +138,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    return Outcome(dict(tools.counts), unfinished)
+    return Outcome(dict(tools.counts), unfinished, tools.cause)
 
 
 async def _linked(work: Work, tools: Tools) -> Links:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sync.errors import ConfigMistake
 from sync.model import Family, Kind
-from sync.policy import KindPolicy, MailboxDelete, PrivateEvents, Winner
+from sync.policy import MAIL_LIMITS, KindPolicy, MailboxDelete, MailLimits, PrivateEvents, Winner
 from sync.store.base import Conflict, Insert, Op, Replace, Rows
 from sync.store.secrets import Undecipherable
 
@@ -35,6 +35,13 @@ class Target(StrEnum):
 
     ASSIGNED_USER = "assigned_user"
     ADMIN = "admin"
+
+
+class DoubleBooking(StrEnum):
+    """What a resource without a mailbox answers when it is wanted twice at once (SPEC 5.3)."""
+
+    DECLINE = "decline"
+    ACCEPT = "accept"
 
 
 def _tenant(text: str) -> str:
@@ -92,6 +99,20 @@ class Kinds(Model):
     task: EventSettings = EventSettings()
 
 
+Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class MailSettings(Model):
+    """How many mails may leave because of one mailbox (SPEC 2.9); 0 = everything that makes mails waits for an admin."""
+
+    meetings: Count = MAIL_LIMITS.meetings
+    mails: Count = MAIL_LIMITS.mails
+    day: Count = MAIL_LIMITS.day
+
+    def policy(self) -> MailLimits:
+        return MailLimits(self.meetings, self.mails, self.day)
+
+
 class Settings(Model):
     """All saved settings but the secret. `admin_mailbox` is an object id once saved."""
 
@@ -105,6 +126,12 @@ class Settings(Model):
     private_events: PrivateEvents = PrivateEvents.BUSY
     sync_start: date = date(1970, 1, 1)
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
+    mail_limits: MailSettings = MailSettings()
+    reassign_groups: bool = True
+    double_booking: DoubleBooking = DoubleBooking.DECLINE
+    crm_contact_invitees: bool = False
+    crm_invitation_mail_off: bool = False
+    create_strangers: bool = False
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     verbose_log: bool = False
@@ -113,6 +140,15 @@ class Settings(Model):
     def _admin_target_is_whole(self) -> Settings:
         if self.contact_target is Target.ADMIN and not (self.admin_mailbox and self.admin_user):
             raise ValueError("contact_target: admin needs admin_mailbox and admin_user")
+        return self
+
+    @model_validator(mode="after")
+    def _contacts_are_mailed_once(self) -> Settings:
+        if self.crm_contact_invitees and not self.crm_invitation_mail_off:
+            raise ValueError(
+                "crm_invitation_mail_off: true, once the CRM's invitation mail is off: vtenext mails every contact whom "
+                "crm_contact_invitees writes as an invitee, and again when the event moves"
+            )
         return self
 
     @property

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from mapping.model import Translator
 from sync.brakes import SWEEP_LIMITS, braked
 from sync.events import series_of
+from sync.groups import note_met
 from sync.merge import Digests
 from sync.model import Family, Item, Kind, Reason, Role, Side
 from sync.settle import record_digest
@@ -28,7 +29,7 @@ ANSWERS, ANSWERS_EVERY, ANSWERS_AHEAD = "answers", timedelta(minutes=15), timede
 
 @dataclass(frozen=True, slots=True)
 class SweepTools:
-    """What a sweep works with. `homes_of`: a CRM item -> ids of the mailboxes where it lives."""
+    """What a sweep works with. `homes_of`: a CRM item -> ids of the mailboxes where it lives. `group_prefix`: of ids of groups, '' = not known."""
 
     crm: Crm
     registry: Registry
@@ -37,11 +38,12 @@ class SweepTools:
     homes_of: Callable[[Item], Collection[str]]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    group_prefix: str = ""
 
 
 @dataclass(slots=True)
 class Swept:
-    """What a sweep found. `marked`: mailboxes with work."""
+    """What a sweep found. `marked`: mailboxes with work. `groups`: ids of groups that own what changed."""
 
     changed: int = 0
     echoes: int = 0
@@ -49,6 +51,7 @@ class Swept:
     marked: set[str] = field(default_factory=set)
     without_mailbox: int = 0
     held: int = 0
+    groups: set[str] = field(default_factory=set)
 
 
 async def sweep(tools: SweepTools) -> Swept:
@@ -58,6 +61,7 @@ async def sweep(tools: SweepTools) -> Swept:
         await _sweep_kind(kind, tools, swept)
     if Kind.EVENT in tools.translators:
         await _sweep_answers(tools, swept)
+    await note_met(tools.registry.rows, swept.groups)
     return swept
 
 
@@ -95,6 +99,7 @@ async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
     cursor = str(row.data["cursor"])
     async for page in tools.crm.changes(kind, cursor):
         gone.extend(page.gone)
+        swept.groups |= {i.owner for i in page.items if i.owner.partition("x")[0] == tools.group_prefix}
         fresh = await _without_echoes(page.items, kind, tools, swept)
         await _mark_items(fresh, kind, tools, swept)
         if kind is Kind.COMPANY and fresh:

@@ -28,7 +28,10 @@ class Keys(Digests, Protocol):
 
 @dataclass(slots=True)
 class Tools:
-    """Everything a run works with. `guard` raises Fenced when this worker must stop."""
+    """Everything a run works with. `guard` raises Fenced when this worker must stop.
+
+    `coloured`: categories whose colour was asked for; `cause`: what failed and stopped nothing.
+    """
 
     mailbox: Mailbox
     crm: Crm
@@ -50,6 +53,8 @@ class Tools:
     permits: dict[tuple[Side, str], str] = field(
         default_factory=dict
     )  # items whose question an admin approved -> what was shown
+    coloured: set[str] = field(default_factory=set)
+    cause: str = ""
 
     @property
     def family(self) -> Family:

@@ -2,18 +2,20 @@
 
 A copy of the directory is kept, names and addresses encrypted, so that settings and status do not depend on the CRM answering. A user who
 vanishes or becomes inactive is disconnected when two readings in a row say so; when too many vanish at once nobody is (SPEC 5.4).
-Disconnecting ends the synchronisation and deletes nothing. No HTTP; asks no server.
+Disconnecting ends the synchronisation and deletes nothing. A user may be a resource (SPEC 5.3): with a mailbox it is a room, whose mailbox
+answers invitations; without one a thing, for which we answer. No HTTP; asks no server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
+from mapping.colours import is_colour
 from sync.brakes import DeleteLimits
 from sync.settings import PARTITION, Model, Sealing, mistake_of
 from sync.sides.base import CrmUser
@@ -28,7 +30,10 @@ VANISHING = DeleteLimits(2, 0.05)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the CRM and the mailbox paired with it. `mailbox`: object id, '' = not paired; `address`: what an admin paired by."""
+    """A user of the CRM and the mailbox paired with it. `mailbox`: object id, '' = not paired; `address`: what an admin paired by.
+
+    `addresses`: of the mailbox, the primary one first; () = not known, because it was paired before they were asked for. `colour`: #RRGGBB or ''.
+    """
 
     id: str
     name: str = field(repr=False)
@@ -38,17 +43,36 @@ class User:
     mailbox: str = ""
     address: str = field(default="", repr=False)
     enabled: bool = False
+    resource: bool = False
+    colour: str = ""
+    addresses: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def connected(self) -> bool:
         return self.enabled and bool(self.mailbox)
 
+    @property
+    def is_room(self) -> bool:
+        return self.resource and bool(self.mailbox)
+
+    @property
+    def is_thing(self) -> bool:
+        return self.resource and not self.mailbox
+
+
+def _colour(text: str) -> str:
+    if text and not is_colour(text):
+        raise ValueError("a colour as #RRGGBB, or '' for none")
+    return text.upper()
+
 
 class UserChange(Model):
-    """What an admin may change of a user. None = as it is; `mailbox` '' = unpair."""
+    """What an admin may change of a user. None = as it is; `mailbox` '' = unpair, `colour` '' = none."""
 
     mailbox: Annotated[str, Field(max_length=320)] | None = None
     enabled: bool | None = None
+    resource: bool | None = None
+    colour: Annotated[str, AfterValidator(_colour)] | None = None
 
 
 def user_change(body: Mapping[str, Any]) -> UserChange:
@@ -91,11 +115,6 @@ class Users:
     async def get(self, user: str) -> User | None:
         row = await self._rows.get(USERS, user)
         return self._user(row) if row else None
-
-    async def homes(self) -> dict[str, str]:
-        """CRM id -> mailbox of every connected user."""
-        rows = [row async for row in self._rows.query(USERS)]
-        return {row.key: str(row.data["mailbox"]) for row in rows if row.data["enabled"] and row.data["mailbox"]}
 
     async def change(self, user: str, **changes: object) -> User:
         """Change columns of a user that is in the directory, whatever others change meanwhile."""
@@ -165,12 +184,17 @@ class Users:
     def _user(self, row: Row) -> User:
         data = row.data
         opened = {name: self._open(row.key, name, str(data[name])) for name in ("name", "email", "address")}
+        # rows of earlier versions have no columns for resources and a mailbox's addresses
+        addresses = self._open(row.key, "addresses", str(data.get("addresses", "")))
         return User(
             row.key,
             active=bool(data["active"]),
             absent=int(data["absent"]),
             mailbox=str(data["mailbox"]),
             enabled=bool(data["enabled"]),
+            resource=bool(data.get("resource", False)),
+            colour=str(data.get("colour", "")),
+            addresses=tuple(addresses.split("\n")) if addresses else (),
             **opened,
         )
 
@@ -178,6 +202,9 @@ class Users:
         sealed = {name: self._seal(user.id, name, getattr(user, name)) for name in ("name", "email", "address")}
         return {
             **sealed,
+            "addresses": self._seal(user.id, "addresses", "\n".join(user.addresses)),
+            "resource": user.resource,
+            "colour": user.colour,
             "active": user.active,
             "absent": user.absent,
             "mailbox": user.mailbox,
@@ -189,6 +216,11 @@ class Users:
 
     def _open(self, user: str, name: str, token: str) -> str:
         return self._keys.decrypt(token, f"users|{user}|{name}") if token else ""
+
+
+def homes_of(users: Iterable[User]) -> dict[str, str]:
+    """CRM id -> mailbox of every connected user."""
+    return {user.id: user.mailbox for user in users if user.connected}
 
 
 def _too_many(lost: int, population: int, found: Sequence[CrmUser]) -> bool:

@@ -118,6 +118,7 @@ class Worker:
                 continue
             counts.update(outcome.counts)
             unfinished |= outcome.unfinished
+            cause = cause or outcome.cause
         return Outcome(dict(counts), unfinished, cause)
 
     async def _family(

@@ -6,6 +6,7 @@ Composition only: resources live in their own modules and add their routes here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from emulators.corner import ASGIApp, Clock, Corner, Fault, Receive, Scope, Send
@@ -88,9 +89,9 @@ class GraphEmulator:
         """The switches; a reset puts them back."""
         return self.world.quirks
 
-    def add_user(self, mail: str, display_name: str, licensed: bool = True) -> str:
+    def add_user(self, mail: str, display_name: str, licensed: bool = True, aliases: Collection[str] = ()) -> str:
         """A new user of the tenant; returns the object id."""
-        return self.world.add_user(mail, display_name, licensed).id
+        return self.world.add_user(mail, display_name, licensed, aliases).id
 
     def set_user(
         self, user: str, *, licensed: bool | None = None, enabled: bool | None = None, time_zone: str | None = None

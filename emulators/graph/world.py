@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ _NAMESPACE = uuid.UUID("6f1f6a3c-7d7e-4a59-9d0e-5b4f0a1c2d3e")
 
 @dataclass(slots=True, eq=False)
 class User:
-    """A directory user with (licensed) or without a mailbox."""
+    """A directory user with (licensed) or without a mailbox. `aliases`: further addresses; the directory shows them, no post goes to them."""
 
     id: str
     mail: str
@@ -26,6 +27,7 @@ class User:
     licensed: bool = True
     enabled: bool = True
     kind: Literal["user", "room", "equipment"] = "user"  # the last two answer invitations by themselves (7.2)
+    aliases: tuple[str, ...] = ()
     time_zone: str = "W. Europe Standard Time"  # mailboxSettings; Windows or IANA, as stored (BEHAVIOUR 8)
     mailbox: Mailbox = field(init=False)
 
@@ -46,7 +48,7 @@ class User:
             "mobilePhone": None,
             "officeLocation": None,
             "preferredLanguage": None,
-            "proxyAddresses": [f"SMTP:{self.mail}"],
+            "proxyAddresses": [f"SMTP:{self.mail}", *(f"smtp:{alias}" for alias in self.aliases)],
             "surname": surname or None,
             "userPrincipalName": self.mail,
             "userType": "Member",
@@ -72,11 +74,11 @@ class World:
         self.quirks = Quirks()
         self.epoch += 1
 
-    def add_user(self, mail: str, display_name: str, licensed: bool = True) -> User:
+    def add_user(self, mail: str, display_name: str, licensed: bool = True, aliases: Collection[str] = ()) -> User:
         """A new user; the object id follows from the address, so that runs can be replayed."""
         if mail.casefold() in self._refs:
             raise ValueError(f"{mail} is there already")
-        user = User(str(uuid.uuid5(_NAMESPACE, mail.casefold())), mail, display_name, licensed)
+        user = User(str(uuid.uuid5(_NAMESPACE, mail.casefold())), mail, display_name, licensed, aliases=tuple(aliases))
         self.users[user.id] = user
         self._refs[user.id] = self._refs[mail.casefold()] = user
         return user

@@ -137,7 +137,7 @@ class Mailbox(Protocol):
         ...
 
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
-        """Give these categories (name -> `preset0` to `preset24`) their colours, where the mailbox knows no category of that name.
+        """Give these categories (name -> `preset0` to `preset24`, or `none`) their colours, where the mailbox knows no category of that name.
 
         Only calendars do. A failure is told, not raised: categories show without a colour too.
         """
@@ -221,8 +221,28 @@ class CrmUser:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxUser:
+    """A user of Microsoft 365. `addresses`: all that lead to the mailbox, the primary one first; () = it has none."""
+
+    id: str
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CrmGroup:
+    """A group of the CRM: all that it tells (no members, API.md 10)."""
+
+    id: str  # 22x…
+    name: str = field(repr=False)
+
+
 class Directory(Protocol):
-    """The users of the CRM."""
+    """The users and groups of the CRM."""
+
+    async def group(self, group: str) -> CrmGroup | None:
+        """The group with this id; None when there is none, or the id is no group's."""
+        ...
 
     async def users(self) -> list[CrmUser]:
         """All of them, inactive ones included where the CRM shows them."""

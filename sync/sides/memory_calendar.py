@@ -68,6 +68,8 @@ class MemoryCalendar:
     past: list[str] = field(default_factory=list)  # what was written although it was over
     office: MemoryOffice = field(default_factory=MemoryOffice)
     address: str = ""
+    master: dict[str, str] = field(default_factory=dict)  # the categories that have a colour
+    may_colour: bool = True  # False: the permission is missing
 
     # what users do
 
@@ -290,8 +292,12 @@ class MemoryCalendar:
         covered = event.rule and slot in set(self.slots(event, date.fromisoformat(slot)))
         return self._slot(event, slot) if covered else Gone(item_id, Proof.NOT_FOUND)
 
-    async def colour(self, categories: Mapping[str, str]) -> None:
+    async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         await self._before("colour")
+        if not self.may_colour:
+            return Failure(403, "ErrorAccessDenied")
+        self.master = {**categories, **self.master}
+        return None
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         return [await written(self.wire, f"calendar {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]

@@ -14,8 +14,10 @@ from emulators.graph import GraphEmulator
 from emulators.vtenext import VtenextEmulator, access_key
 from mapping.contacts import CONTACTS
 from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox
+from sync.groups import Groups
 from sync.model import Kind
 from sync.settings import Defaults, Settings, SettingsStore
+from sync.sides.base import MailboxUser
 from sync.store.memory import MemoryRows
 from sync.users import Users
 from tests.contract.graph_world import served
@@ -44,6 +46,7 @@ class Office:
             keys,
             self.settings,
             self.users,
+            Groups(self.rows, keys),
             lambda: datetime.now(UTC),
             lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
         )
@@ -112,7 +115,9 @@ async def test_mailboxes_are_checked_and_resolved() -> None:
         office = Office("http://127.0.0.1:9", url)
         office.connections._joined = _without_entra(office, url)  # type: ignore[method-assign]
         await office.connections.check_mailboxes()
-        assert await office.connections.resolve_mailbox("anna@acme.example") == anna
+        assert await office.connections.resolve_mailbox("anna@acme.example") == MailboxUser(
+            anna, ("anna@acme.example",)
+        )
         with pytest.raises(StopMailbox):
             await office.connections.resolve_mailbox("nobody@acme.example")
         mailbox = await office.connections.mailbox(anna, "")

@@ -13,8 +13,9 @@ from emulators.graph import GraphEmulator
 from emulators.inprocess import InProcessTransport
 from sync.errors import Cause, RetryLater, StopMailbox
 from sync.model import Gone, Item, Kind, Left, Proof, Unread
-from sync.sides.base import CursorLost, Done, New, Refused, Remove, Result, Revise, Unclear
+from sync.sides.base import CursorLost, Done, MailboxUser, New, Refused, Remove, Result, Revise, Unclear
 from sync.sides.graph import GraphConnection, GraphMailbox, open_mailbox, resolve_user
+from sync.sides.graph.folders import mailbox_user
 from sync.sides.graph.stamps import STAMP
 from tests.contract.graph_world import Time, plug
 from tests.contract.mailbox_contract import ANNA, MailboxContract, listed, made, read, walk
@@ -154,10 +155,24 @@ class TestFolder:
         assert [each["id"] for each in emulator.dump(MAIL)["folders"]][1:] == [mailbox.folder_id]
 
     async def test_users_are_resolved_to_object_ids(self, world: GraphWorld) -> None:
-        assert await resolve_user(world.connection, MAIL) == world.user
+        assert await resolve_user(world.connection, MAIL) == MailboxUser(world.user, (MAIL,))
         with pytest.raises(StopMailbox) as stopped:
             await resolve_user(world.connection, "nobody@example.com")
         assert stopped.value.cause is Cause.MAILBOX_UNKNOWN
+
+    async def test_all_addresses_of_a_mailbox_the_primary_one_first(
+        self, emulator: GraphEmulator, connection: GraphConnection
+    ) -> None:
+        user = emulator.add_user(MAIL, "Anna Neri", aliases=["A.Neri@example.com", "neri@example.com"])
+        expected = MailboxUser(user, (MAIL, "A.Neri@example.com", "neri@example.com"))
+        assert await resolve_user(connection, user) == expected
+        body = emulator.world.users[user].rendered()
+        odd = ["smtp:old@example.com", "X500:/o=Org/cn=anna", f"SMTP: {MAIL}", "SIP:anna@example.com"]
+        found = mailbox_user(
+            {**body, "proxyAddresses": odd, "mail": MAIL.upper(), "userPrincipalName": "anna@local.example"}
+        )
+        assert found.addresses == (MAIL, "old@example.com", "anna@local.example")
+        assert mailbox_user({"id": "x", "mail": None, "proxyAddresses": []}) == MailboxUser("x")
 
     async def test_a_mailbox_without_licence(self, world: GraphWorld) -> None:
         item = await made(world.mailbox)

@@ -59,7 +59,7 @@ async def test_a_token_is_fetched_once_and_kept(
 ) -> None:
     connection, _ = signed_in
     user = await resolve_user(connection, MAIL)
-    assert await resolve_user(connection, user) == user
+    assert await resolve_user(connection, user.id) == user
     assert entra.corner.total == 1
 
 

@@ -21,6 +21,7 @@ from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_link, put_
 from sync.store.registry import HoldRow
 from sync.store.secrets import Keyring
 from sync.tick import run_one, tick, tick_asked
+from sync.users import homes_of
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, CLIENT, CONFIGURED, STAFF, TENANT, World
 
 
@@ -58,7 +59,7 @@ async def test_enabling_pairs_by_the_address_of_the_directory() -> None:
     row = await world.mailbox()
     assert (row.user, row.enabled, row.full, row.dirty) == (ANNA, True, True, True)
     assert world.queue.take() == [ANNAS]
-    assert await world.users.homes() == {ANNA: ANNAS}
+    assert homes_of(await world.users.all()) == {ANNA: ANNAS}
 
 
 async def test_no_name_or_address_is_stored_in_clear(world: World) -> None:
@@ -113,7 +114,7 @@ async def test_a_user_who_is_gone_twice_is_disconnected(world: World) -> None:
     assert (await world.mailbox()).enabled, "one reading is no proof"
     await world.connector.refresh_directory()
     assert not (await world.mailbox()).enabled
-    assert await world.users.homes() == {BRUNO: BRUNOS}
+    assert homes_of(await world.users.all()) == {BRUNO: BRUNOS}
 
 
 async def test_when_too_many_vanish_nobody_is_disconnected(world: World) -> None:
@@ -121,7 +122,7 @@ async def test_when_too_many_vanish_nobody_is_disconnected(world: World) -> None
     for _ in range(3):
         await world.connector.refresh_directory()
     assert (await world.users.state()).braked == 3
-    assert len(await world.users.homes()) == 2
+    assert len(homes_of(await world.users.all())) == 2
 
 
 async def test_the_directory_is_shown_as_it_was_when_the_crm_does_not_answer(world: World) -> None:

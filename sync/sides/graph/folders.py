@@ -15,12 +15,15 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from sync.errors import Cause, Failure, RetryLater, StopMailbox, classify
+from sync.sides.base import MailboxUser
 from sync.sides.graph.answers import Answer, Json
 from sync.sides.graph.batch import Part, run_parts
 from sync.sides.graph.client import PASSING, GraphConnection
 
 DEFAULT = "contacts"
 """The default folder's well-known name (BEHAVIOUR 2.3): the list of folders does not show it."""
+USER = "id,mail,userPrincipalName,proxyAddresses"
+"""proxyAddresses are shown only when selected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,34 @@ def folder_path(user: str, folder: str) -> str:
     return f"{user_path(user)}/contactFolders/{quote(folder, safe='')}"
 
 
-async def resolve_user(connection: GraphConnection, address: str) -> str:
-    """The object id of the user with this principal name or mail address. Raises StopMailbox(MAILBOX_UNKNOWN)."""
-    found = await connection.read(f"{user_path(address)}?$select=id", where="user.get")
+async def resolve_user(connection: GraphConnection, address: str) -> MailboxUser:
+    """The user with this object id, principal name or mail address. Raises StopMailbox(MAILBOX_UNKNOWN)."""
+    found = await connection.read(f"{user_path(address)}?$select={USER}", where="user.get")
     if isinstance(found, Answer):
-        return str(found.body["id"])
+        return mailbox_user(found.body)
     if found.status not in {400, 404}:
         raise classify(found)
     text = quote(address.replace("'", "''"), safe="@")
-    listed = expect(await connection.read(f"/users?$filter=mail%20eq%20'{text}'&$select=id", where="user.find"))
-    ids = {str(user["id"]) for user in listed.get("value") or ()}
-    if len(ids) != 1:
+    listed = expect(await connection.read(f"/users?$filter=mail%20eq%20'{text}'&$select={USER}", where="user.find"))
+    users = [mailbox_user(each) for each in listed.get("value") or ()]
+    if len(users) != 1:
         raise StopMailbox(Cause.MAILBOX_UNKNOWN)
-    return ids.pop()
+    return users[0]
+
+
+def mailbox_user(body: Json) -> MailboxUser:
+    """Addresses of the mailbox: `SMTP:` marks the primary one, `smtp:` each other (Graph, resource type user); what has another scheme is none.
+
+    The principal name comes last, because mail sent to it usually arrives too.
+    """
+    proxies = [str(each).partition(":") for each in body.get("proxyAddresses") or ()]
+    primary = [address for scheme, _, address in proxies if scheme == "SMTP"]
+    others = [address for scheme, _, address in proxies if scheme == "smtp"]
+    found = [*primary, str(body.get("mail") or ""), *others, str(body.get("userPrincipalName") or "")]
+    unique: dict[str, str] = {}
+    for address in (each.strip() for each in found if "@" in each):
+        unique.setdefault(address.casefold(), address)
+    return MailboxUser(str(body["id"]), tuple(unique.values()))
 
 
 async def open_folder(connection: GraphConnection, user: str, folder_id: str | None, name: str) -> Folder:

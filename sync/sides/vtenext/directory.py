@@ -1,4 +1,4 @@
-"""The users of the CRM, who may own records, and whether the service account is fit for its work.
+"""The users and groups of the CRM, who may own records, and whether the service account is fit for its work.
 
 Users come from the Employees module: the only list that shows inactive ones (API.md 10). From Users single fields are asked, never `*`, which
 would bring password hashes and access keys; for the same reason users are never retrieved one by one.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sync.errors import Cause, RetryLater, StopConnector
-from sync.sides.base import CrmUser
-from sync.sides.vtenext.client import Row, VtenextClient
+from sync.sides.base import CrmGroup, CrmUser
+from sync.sides.vtenext.client import Row, VtenextClient, as_text
 from sync.sides.vtenext.items import MODULES, OWNER
 from sync.sides.vtenext.query import equals
 from sync.sides.vtenext.wire import Denied
@@ -42,6 +42,7 @@ class VtenextDirectory:
 
     def __init__(self, client: VtenextClient) -> None:
         self._client = client
+        self._group_prefix = ""
 
     async def users(self) -> list[CrmUser]:
         """All users, inactive ones included. Where Employees is switched off or empty: the active ones, from Users."""
@@ -56,6 +57,25 @@ class VtenextDirectory:
             return [_from_user(row) for row in await self._all("Users", USER)]
         except Denied as denied:
             raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
+
+    async def group(self, group: str) -> CrmGroup | None:
+        """Read one by id. `retrieve` is never asked for an id of another module: of a user it would bring the password's hash."""
+        prefix, _, number = group.partition("x")
+        if not (number.isascii() and number.isdecimal()) or prefix != await self.group_prefix():
+            return None
+        try:
+            found = await self._client.read("retrieve", id=group)
+        except Denied:
+            return None
+        if not isinstance(found, dict):
+            raise RetryLater(Cause.CRM_NOT_VTENEXT)
+        return CrmGroup(group, as_text(found.get("groupname")).strip())
+
+    async def group_prefix(self) -> str:
+        """What ids of groups begin with; asked once."""
+        if not self._group_prefix:
+            self._group_prefix = str((await self._client.describe("Groups"))["idPrefix"])
+        return self._group_prefix
 
     async def _all(self, module: str, columns: tuple[str, ...]) -> list[Row]:
         return [row async for rows in self._client.walk(module, columns) for row in rows]
@@ -117,30 +137,18 @@ class Owners:
     """Which ids may own records: creating for one that does not exist stores a record that breaks every query (API.md 3.5)."""
 
     def __init__(self, client: VtenextClient) -> None:
-        self._client = client
+        self._directory = VtenextDirectory(client)
         self._users: set[str] = set()  # a user never vanishes: deleting one only makes it inactive (API.md 10)
-        self._group_prefix = ""
 
     async def known(self, ids: Collection[str]) -> frozenset[str]:
         """Those of `ids` that are users, active or not, or groups that exist now."""
         wanted = set(ids) - {""}
         if wanted - self._users:
             await self._look_up(wanted - self._users)
-        groups = [owner for owner in sorted(wanted - self._users) if await self._is_group(owner)]
+        groups = [owner for owner in sorted(wanted - self._users) if await self._directory.group(owner)]
         return frozenset((wanted & self._users) | set(groups))
 
     async def _look_up(self, wanted: set[str]) -> None:
-        if not self._group_prefix:
-            self._group_prefix = str((await self._client.describe("Groups"))["idPrefix"])
-        if any(not owner.startswith(f"{self._group_prefix}x") for owner in wanted):
-            self._users |= {user.id for user in await VtenextDirectory(self._client).users()}
-
-    async def _is_group(self, owner: str) -> bool:
-        """Groups can only be retrieved, one by one (ws-groups-retrieve); `retrieve` of another module's id is never asked."""
-        if not owner.startswith(f"{self._group_prefix}x"):
-            return False
-        try:
-            await self._client.read("retrieve", id=owner)
-        except Denied:
-            return False
-        return True
+        prefix = await self._directory.group_prefix()
+        if any(not owner.startswith(f"{prefix}x") for owner in wanted):
+            self._users |= {user.id for user in await self._directory.users()}

@@ -8,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 from mapping.model import Translator
 from sync.connector import Connector
 from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
+from sync.groups import Groups
 from sync.model import Kind
 from sync.settings import Defaults, SettingsStore
-from sync.sides.base import CrmUser
+from sync.sides.base import CrmGroup, CrmUser, MailboxUser
 from sync.sides.memory import MemoryCrm
 from sync.store.board import BoardStore
 from sync.store.memory import MemoryRows
 from sync.store.registry import MailboxRow, Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
-from sync.users import Users
+from sync.users import Users, homes_of
 from tests.sim.mapping_for_tests import translators
 
 ANNA, BRUNO = "19x5", "19x6"
@@ -38,6 +39,7 @@ class Servers:
     def __init__(self, world: World) -> None:
         self._world = world
         self.staff: tuple[CrmUser, ...] = STAFF
+        self.groups = {"22x3": "Vendite", "22x4": "Assistenza"}
         self.mailboxes = {"anna@acme.example": ANNAS, "bruno@acme.example": BRUNOS, ANNAS: ANNAS, BRUNOS: BRUNOS}
         self.crm_fails: RetryLater | StopConnector | None = None
         self.graph_fails: RetryLater | StopConnector | StopMailbox | None = None
@@ -56,16 +58,21 @@ class Servers:
         self._answer("users", self.crm_fails)
         return list(self.staff)
 
-    async def resolve_mailbox(self, address: str) -> str:
+    async def crm_group(self, group: str) -> CrmGroup | None:
+        self._answer("group", self.crm_fails)
+        return CrmGroup(group, self.groups[group]) if group in self.groups else None
+
+    async def resolve_mailbox(self, address: str) -> MailboxUser:
         self._answer("resolve", self.graph_fails)
         if address not in self.mailboxes:
             raise StopMailbox(Cause.MAILBOX_UNKNOWN)
-        return self.mailboxes[address]
+        id_ = self.mailboxes[address]
+        return MailboxUser(id_, tuple(text for text, each in self.mailboxes.items() if each == id_ and "@" in text))
 
     async def sweep_tools(self) -> SweepTools:
         self._answer("sweep", self.crm_fails)
         world = self._world
-        homes = await world.users.homes()
+        homes = homes_of(await world.users.all())
         return SweepTools(
             world.crm,
             world.registry,
@@ -74,6 +81,7 @@ class Servers:
             lambda item: [homes[item.owner]] if item.owner in homes else [],
             world.now,
             world.new_id,
+            "22",
         )
 
     def _answer(self, what: str, failure: Exception | None) -> None:
@@ -105,6 +113,7 @@ class World:
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
         self.registry, self.board = Registry(self.rows), BoardStore(self.rows)
         self.settings, self.users = SettingsStore(self.rows, self.keys, defaults), Users(self.rows, self.keys)
+        self.groups = Groups(self.rows, self.keys)
         self.translators: Mapping[Kind, Translator] = translators()
         self.crm = MemoryCrm(self.now, _no_accident)
         self.servers, self.queue = Servers(self), Sent()
@@ -113,6 +122,7 @@ class World:
             self.board,
             self.settings,
             self.users,
+            self.groups,
             self.servers,
             self.queue,
             crm_missing,
