@@ -38,7 +38,7 @@ class Office:
         self.rows = rows or MemoryRows()
         keys = environment.keyring()
         self.settings = SettingsStore(self.rows, keys, Defaults(TENANT, CLIENT, "s~1"))
-        self.users = Users(self.rows, keys)
+        self.users, self.groups = Users(self.rows, keys), Groups(self.rows, keys)
         ids = count(1)
         self.connections = Connections(
             environment,
@@ -46,7 +46,7 @@ class Office:
             keys,
             self.settings,
             self.users,
-            Groups(self.rows, keys),
+            self.groups,
             lambda: datetime.now(UTC),
             lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
         )

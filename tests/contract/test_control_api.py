@@ -146,6 +146,41 @@ async def test_settings_are_saved_and_the_secret_is_never_shown(api: Api) -> Non
     assert "s3cr3t" not in json.dumps(wrong)
 
 
+async def test_groups_and_resources(api: Api) -> None:
+    await api.ask("users")
+    status, group = await api.ask("group", id="22x3")
+    assert (status, group["name"], group["set"]) == (200, "Vendite", False)
+    assert (await api.ask("groups"))[1]["groups"] == []
+    status, group = await api.ask("group_put", {"members": [ANNA], "organizer": ANNA}, id="22x3")
+    expected = {"id": "22x3", "name": "Vendite", "members": [ANNA], "organizer": ANNA, "set": True, "exists": True}
+    assert (status, group) == (200, expected)
+    assert await api.ask("groups") == (200, {"groups": [expected], "cause": "", "why": ""})
+    assert await api.ask("group", id="22x3") == (200, expected)
+    status, refused = await api.ask("group_put", {"organizer": "19x99"}, id="22x3")
+    assert (status, refused["error"], refused["field"]) == (400, "bad_value", "organizer")
+    status, car = await api.ask("user_put", {"resource": True, "colour": "#00ff00"}, id="19x7")
+    assert (status, car["resource"], car["colour"], car["enabled"]) == (200, True, "#00FF00", False)
+    status, refused = await api.ask("user_put", {"colour": "green"}, id="19x7")
+    assert (status, refused["field"], "#RRGGBB" in refused["reason"]) == (400, "colour", True)
+
+
+async def test_settings_of_meetings_are_shown_as_they_are_in_force(api: Api) -> None:
+    _, shown = await api.ask("settings")
+    expected = {
+        "mail_limits": {"meetings": 20, "mails": 200, "day": 500},
+        "reassign_groups": True,
+        "double_booking": "decline",
+        "crm_contact_invitees": False,
+        "crm_invitation_mail_off": False,
+        "create_strangers": False,
+    }
+    assert {name: shown[name] for name in expected} == expected
+    status, shown = await api.ask("settings_put", {"mail_limits": {"day": 0}, "double_booking": "accept"})
+    assert (status, shown["mail_limits"]["day"], shown["double_booking"]) == (200, 0, "accept")
+    status, refused = await api.ask("settings_put", {"crm_contact_invitees": True})
+    assert (status, refused["field"]) == (400, "crm_invitation_mail_off")
+
+
 async def test_holds(api: Api) -> None:
     asked = HoldRow("h1", ANNAS, Kind.CONTACT, Side.MAILBOX, Reason.SEVERAL_CANDIDATES, "2026-03-02T08:00:00+00:00")
     await api.world.registry.put_hold(asked)
@@ -190,9 +225,9 @@ async def test_failures_get_an_id_and_no_text_of_the_exception(
 
 
 @pytest.mark.parametrize("id_", ["19x999", "a#b", "a\x01b", "x" * 600])
-@pytest.mark.parametrize("name", ["user", "user_put", "hold", "hold_approve", "hold_reject"])
+@pytest.mark.parametrize("name", ["user", "user_put", "group", "group_put", "hold", "hold_approve", "hold_reject"])
 async def test_an_id_that_nothing_has_is_not_found(api: Api, name: str, id_: str) -> None:
-    status, body = await api.ask(name, {} if name != "user" else None, id=id_)
+    status, body = await api.ask(name, {} if name.endswith(("put", "approve", "reject")) else None, id=id_)
     assert (status, body["error"]) == (404, "not_found")
 
 
