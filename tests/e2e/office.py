@@ -32,6 +32,9 @@ class View:
     records: Mapping[str, Json] = field(default_factory=dict)  # crm id -> row of Events
     events: Mapping[str, Json] = field(default_factory=dict)  # id -> single event or occurrence, with its `mailbox`
     masters: Mapping[str, Json] = field(default_factory=dict)  # id -> series
+    tasks: Mapping[str, Json] = field(default_factory=dict)  # crm id -> row of Calendar
+    todo: Mapping[str, Json] = field(default_factory=dict)  # id -> task of To Do, with its `mailbox` and `list`
+    colours: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # mailbox -> category -> colour
 
     def rows(self) -> dict[str, Json]:
         return {**self.contacts, **self.accounts}
@@ -105,7 +108,9 @@ class Office:
     def view(self) -> View:
         """Look at both sides."""
         living = self.crm.living()
-        boxes = {mailbox: self.outlook.mailbox(mailbox)["folders"] for mailbox in self.mailboxes}
+        whole = {mailbox: self.outlook.mailbox(mailbox) for mailbox in self.mailboxes}
+        boxes = {mailbox: box["folders"] for mailbox, box in whole.items()}
+        lists = [(m, each) for m, box in whole.items() for each in box["task_lists"]]
         events = {e["id"]: {**e, "mailbox": m} for m in self.mailboxes for e in self.look(m)}
         return View(
             {row["id"]: row for row in living["Contacts"]},
@@ -118,6 +123,9 @@ class Office:
             {row["id"]: row for row in living["Events"]},
             {id_: event for id_, event in events.items() if event["type"] != "seriesMaster"},
             {id_: event for id_, event in events.items() if event["type"] == "seriesMaster"},
+            {row["id"]: row for row in living["Calendar"]},
+            {t["id"]: {**t, "mailbox": m, "list": each["displayName"]} for m, each in lists for t in each["tasks"]},
+            {mailbox: self.outlook.do("categories", mailbox) for mailbox in self.mailboxes},
         )
 
     def judge(self, view: View, kind: str) -> Verdict:
