@@ -50,6 +50,7 @@ def _mailbox(found: MailboxStatus, lang: str) -> Json:
         "sentence": sentence("cause", found.cause, lang) if failing else sentence("state", found.state, lang),
         "mend": _mend(mend, lang),
         "pending_sentences": {reason: sentence("reason", reason, lang) for reason in found.pending},
+        "count_sentences": {reason: sentence("reason", reason, lang) for reason in found.last_counts},
     }
 
 

@@ -16,6 +16,7 @@ from sync.policy import Group
 from sync.settings import Model, Sealing, mistake_of
 from sync.sides.base import CrmGroup
 from sync.store.base import Conflict, Insert, Op, Replace, Row, Rows
+from sync.store.secrets import Undecipherable
 
 GROUPS = "groups"
 _TRIES = 20
@@ -96,15 +97,21 @@ class Groups:
         raise Conflict(0, group)
 
     def _group(self, row: Row) -> GroupRow:
-        data, name = row.data, str(row.data["name"])
+        data = row.data
         return GroupRow(
             row.key,
-            self._keys.decrypt(name, _place(row.key)) if name else "",
+            self._name(row.key, str(data["name"])),
             tuple(str(data["members"]).split()),
             str(data["organizer"]),
             str(data["read_at"]),
             bool(data["exists"]),
         )
+
+    def _name(self, group: str, token: str) -> str:
+        try:
+            return self._keys.decrypt(token, _place(group)) if token else ""
+        except Undecipherable:  # only a removed key opens it: read anew when it is shown next
+            return ""
 
     def _data(self, group: GroupRow) -> dict[str, str | int | bool]:
         return _columns(group, self._keys.encrypt(group.name, _place(group.id)) if group.name else "")

@@ -6,6 +6,7 @@ none of them, and an attendee with it counts as a stranger. What a thing is call
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -19,6 +20,9 @@ REFUSED_COLOUR = "preset12"
 LONGEST = 255
 """Characters of a category's name (Graph, resource type outlookCategory)."""
 
+_ADDRESS = re.compile(r"[^\s@|,;]+@[^\s@|,;]+")
+"""What may be an address: the CRM checks none (API.md 3.7)."""
+
 
 def address_book(users: Iterable[User]) -> AddressBook:
     """The address book of all users."""
@@ -26,16 +30,16 @@ def address_book(users: Iterable[User]) -> AddressBook:
     names = category_names([user for user in everybody if user.resource])
     active = [user for user in everybody if user.active]
     people = [user for user in active if not user.is_thing]
-    in_crm = Counter(user.email.lower() for user in active if user.email)
+    in_crm = Counter(email.lower() for user in active if (email := _in_crm(user)))
     anywhere = Counter(address for user in people for address in {each.lower() for each in addresses_of(user)})
     shared = {address for address, times in anywhere.items() if times > 1}
     ambiguous = shared | {address for address, times in in_crm.items() if times > 1}
     resources = {user.id: user for user in active if user.resource}
-    tags = {id_: names[id_] for id_ in resources}
-    presets = {tags[id_]: nearest(each.colour) if each.colour else NO_COLOUR for id_, each in resources.items()}
+    tags = {id_: names[id_] for id_ in resources if id_ in names}
+    presets = {tag: nearest(colour) if (colour := resources[id_].colour) else NO_COLOUR for id_, tag in tags.items()}
     return AddressBook(
         invited_as={user.id: address for user in people if (address := _invited_as(user, shared))},
-        known_as={user.id: user.email for user in active if user.email and user.email.lower() not in ambiguous},
+        known_as={u.id: email for u in active if (email := _in_crm(u)) and email.lower() not in ambiguous},
         rooms=frozenset(id_ for id_, user in resources.items() if user.is_room),
         things=frozenset(id_ for id_, user in resources.items() if user.is_thing),
         tags=tags,
@@ -46,18 +50,20 @@ def address_book(users: Iterable[User]) -> AddressBook:
 
 def addresses_of(user: User) -> tuple[str, ...]:
     """Every address that leads to this user."""
-    return tuple(dict.fromkeys(each for each in (*_of_mailbox(user), user.email) if each))
+    return tuple(dict.fromkeys(each for each in (*_of_mailbox(user), _in_crm(user)) if each))
 
 
 def category_names(resources: Sequence[User]) -> dict[str, str]:
-    """Resource -> the name of its category: its own, cut, without what Outlook allows in none; the same name twice is numbered.
+    """Resource -> the name of its category: its own, cut, without what Outlook allows in none; the same name twice is numbered. No name, no category.
 
     Outlook takes names that differ in case only for the same. Hand over inactive resources too, in an order that stays: names must.
     """
     taken: set[str] = set()
     names: dict[str, str] = {}
     for each in resources:
-        name = " ".join(each.name.replace(",", " ").replace(";", " ").split()) or each.id
+        name = " ".join(each.name.replace(",", " ").replace(";", " ").split())
+        if not name:
+            continue
         tries = (
             _cut(name, f" ({number})" if number > 1 else "") for number in range(1, len(resources) + len(taken) + 2)
         )
@@ -68,14 +74,19 @@ def category_names(resources: Sequence[User]) -> dict[str, str]:
 
 def _invited_as(user: User, shared: set[str]) -> str:
     """The primary address of the mailbox, else the next one that is this user's alone; without a mailbox the CRM's."""
-    candidates = _of_mailbox(user) or (user.email,)
+    candidates = _of_mailbox(user) or (_in_crm(user),)
     return next((each for each in candidates if each and each.lower() not in shared), "")
 
 
 def _of_mailbox(user: User) -> tuple[str, ...]:
     """What is known of the mailbox's addresses: of one that was paired before they were asked for what it was paired by."""
-    paired_by = (user.address,) if user.mailbox and "@" in user.address else ()
-    return user.addresses or paired_by
+    paired_by = (user.address,) if user.mailbox else ()
+    return tuple(each for each in user.addresses or paired_by if _ADDRESS.fullmatch(each))
+
+
+def _in_crm(user: User) -> str:
+    email = user.email.strip()
+    return email if _ADDRESS.fullmatch(email) else ""
 
 
 def _coloured(tag: str, preset: str) -> tuple[tuple[str, str], ...]:

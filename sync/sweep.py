@@ -104,7 +104,7 @@ async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
     cursor = str(row.data["cursor"])
     async for page in tools.crm.changes(kind, cursor):
         gone.extend(page.gone)
-        swept.groups |= {i.owner for i in page.items if i.owner.partition("x")[0] == tools.group_prefix}
+        swept.groups |= {i.owner for i in page.items if i.owner.startswith(f"{tools.group_prefix}x")}
         fresh = await _without_echoes(page.items, kind, tools, swept)
         await _mark_items(fresh, kind, tools, swept)
         if kind is Kind.COMPANY and fresh:

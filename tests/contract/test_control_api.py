@@ -11,14 +11,18 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from control import shown
 from control.api import ROUTES, blueprint
 from control.app import App
 from control.environment import read_environment
 from control.texts import table
 from sync.errors import Cause, RetryLater, StopConnector
+from sync.groups import GroupRow
 from sync.model import Kind, Reason, Side
+from sync.settings import MailSettings, Settings
 from sync.store.base import StoreUnreachable
 from sync.store.registry import HoldRow
+from sync.users import User
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import ANNA, ANNAS, World
 
@@ -234,6 +238,14 @@ async def test_an_id_that_nothing_has_is_not_found(api: Api, name: str, id_: str
 async def test_answers_are_not_kept_by_anybody(api: Api) -> None:
     answer = await api.raw("status", HEADERS)
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("application/json", "no-store")
+
+
+def test_every_setting_and_every_field_of_users_and_groups_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "control-api.md").read_text(encoding="utf-8")
+    names = {*Settings.model_fields, *MailSettings.model_fields} - {"kinds"} | {f"kinds.{kind}" for kind in Kind}
+    shown_user, shown_group = shown.user(User("", "", "", True), None, "en"), shown.group(GroupRow(""))
+    for name in (*names, *shown_user, *shown_group):
+        assert f"`{name}`" in text, name
 
 
 def test_every_endpoint_is_documented() -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from sync.errors import Cause, StopConnector
+from sync.sides.base import CrmGroup
 from sync.sides.vtenext import VtenextDirectory
 from tests.contract.vtenext_world import VtenextWorld
 
@@ -41,6 +42,17 @@ async def test_without_employees_the_active_users(world: VtenextWorld) -> None:
     world.fault("status", "query Employees", status=200, body=json.dumps(refusal))
     assert {"Mario Rossi", "Anna Bianchi"} <= {user.name for user in await world.directory.users()}
     assert world.requests("query Users") == 1
+
+
+async def test_a_group_by_its_id(world: VtenextWorld) -> None:
+    (sales,) = world.back.add_groups([{"groupname": " Vendite ", "members": [world.owners[0]]}])
+    assert await world.directory.group(sales) == CrmGroup(sales, "Vendite")
+    asked = world.requests("retrieve")
+    for nothing in ("", "22", "22x", "22xa", "x1", world.owners[0], f"{sales}0x1"):
+        assert await world.directory.group(nothing) is None
+    assert world.requests("retrieve") == asked, "never asked for the id of a user"
+    assert await world.directory.group("22x999") is None
+    assert world.requests("describe") == 1
 
 
 async def test_probe_of_a_good_account(world: VtenextWorld) -> None:

@@ -9,12 +9,14 @@ import pytest
 from sync import commands, group_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater
-from sync.groups import note_met
+from sync.groups import Groups, note_met
 from sync.model import Kind
 from sync.policy import Group
 from sync.settings import Defaults
 from sync.sides.base import CrmUser
+from sync.store.secrets import Keyring
 from sync.tick import tick
+from sync.users import User, Users
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, STAFF, World
 
 SALES = "22x3"
@@ -207,6 +209,20 @@ async def test_rows_of_before_are_read_and_get_their_addresses_with_the_next_pai
     anna = await commands.change_user(world.connector, ANNA, {"mailbox": "anna@acme.example"})
     assert anna.addresses == ("anna@acme.example",)
     assert (await world.mailbox()).enabled
+
+
+async def test_what_a_removed_key_closed_is_empty_until_it_is_read_again(world: World) -> None:
+    """Runs go on: nothing that a run needs hangs on a name, and the directory brings names and addresses back."""
+    await group_commands.change_group(world.connector, SALES, {"members": [ANNA], "organizer": BRUNO})
+    other = Keyring(b"i" * 32, [("a", b"d" * 32)], [("b", b"f" * 32)])
+    users, groups = Users(world.rows, other), Groups(world.rows, other)
+    anna = await users.get(ANNA)
+    assert anna == User(ANNA, "", "", True, mailbox=ANNAS, enabled=True)
+    assert await groups.policies() == {SALES: Group(BRUNO, (ANNA,))}
+    await users.refresh(STAFF, world.now())
+    again = await users.get(ANNA)
+    assert again is not None
+    assert (again.name, again.email, again.mailbox) == ("Anna Rossi", "anna@acme.example", ANNAS)
 
 
 # settings

@@ -34,6 +34,16 @@ def test_a_mailbox_whose_addresses_are_not_known_yet() -> None:
     assert address_book([replace(by_id, email="")]).invited_as == {}
 
 
+@pytest.mark.parametrize("typed", ["anna", "a@x.example, b@x.example", "anna @x.example", "a|b@x.example", "@", " "])
+def test_what_the_crm_did_not_check_is_no_address(typed: str) -> None:
+    book = address_book([replace(BRUNO, email=typed)])
+    assert (book.invited_as, book.known_as, dict(book.users)) == ({}, {}, {})
+
+
+def test_spaces_around_an_address_are_not_part_of_it() -> None:
+    assert address_book([replace(BRUNO, email=" bruno@x.example ")]).known_as == {"19x6": "bruno@x.example"}
+
+
 def test_users_who_are_not_active_take_part_in_nothing() -> None:
     gone = replace(ANNA, active=False)
     car = replace(CAR, active=False)
@@ -89,7 +99,7 @@ class TestCategoryNames:
 
     def test_what_outlook_does_not_allow(self) -> None:
         assert self.names("Sala A, 1° piano; sinistra") == ["Sala A 1° piano sinistra"]
-        assert self.names(" , ") == ["19x0"]
+        assert self.names(" , ", "") == []
 
     def test_the_same_name_is_told_apart_without_case(self) -> None:
         assert self.names("Auto", "auto", "Auto (2)", "AUTO") == ["Auto", "auto (2)", "Auto (2) (2)", "AUTO (3)"]
