@@ -360,11 +360,13 @@ class MemoryCalendar:
         if again is not None:  # the same transactionId
             return Done(self._item(again, stamped=True))
         given = dict(write.fields)
+        categories = set(given.pop("categories", ()))
         guests = {a.address: Guest(a.address, a.type, "none", a.name) for a in attendees_of(given.pop("attendees", ()))}
         fields = _as_exchange({name: str(value) for name, value in given.items()})
         rule, zone = fields.pop("rule", ""), fields.pop("zone", "")
         where = ZoneInfo(zone) if zone else None
         event = self.add(fields, rule=rule, stamp=write.stamp, zone=where, guests=guests)
+        event.categories = categories
         return Done(self._item(event, stamped=True))
 
 

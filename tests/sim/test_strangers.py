@@ -8,7 +8,7 @@ from sync.model import Family, Flag, Kind
 from sync.sides.memory import Record
 from sync.store.ledger import MailboxLedger
 from tests.sim.mapping_for_tests import translators
-from tests.sim.test_meetings import LATER, WHEN, box, mails, office, records, shown
+from tests.sim.test_meetings import LATER, WHEN, box, mails, office, records
 from tests.sim.world import Accident, World
 
 ELENA, BRUNO = "elena@cust.example", "bruno@cust.example"
