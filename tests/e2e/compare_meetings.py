@@ -80,7 +80,7 @@ def contacts_by_address(rows: Iterable[Json]) -> dict[str, str]:
 
 def twice(events: Iterable[Json]) -> int:
     """How many meetings stand in a calendar more than once."""
-    seen = [(e["mailbox"], e["iCalUId"]) for e in events if not e["isCancelled"]]
+    seen = [(e["mailbox"], e["iCalUId"], e.get("originalStart")) for e in events if not e["isCancelled"]]
     return len(seen) - len(set(seen))
 
 

@@ -32,15 +32,20 @@ def task_record(row: Json) -> Values:
 
 def task_item(task: Json) -> Values:
     """A task of To Do, with its body as text where it is HTML."""
-    due, start = (_day(task[name]["dateTime"]) if name in task else "" for name in ("dueDateTime", "startDateTime"))
+    due = _day(task["dueDateTime"]["dateTime"]) if "dueDateTime" in task else ""
     made = _wall(task["createdDateTime"]).date().isoformat()
     return _values(
         name=task["title"] or NAMELESS,
         notes=_text_of(task["body"]),
         status=STATUSES[task["status"]],
         importance=PRIORITIES.get(task["importance"], "Medium"),
-        due=due or start or made,
+        due=due or start_of(task) or made,
     )
+
+
+def start_of(task: Json) -> str:
+    """The day on which a task of To Do begins, '' = not said."""
+    return _day(task["startDateTime"]["dateTime"]) if "startDateTime" in task else ""
 
 
 def _day(moment: str) -> str:

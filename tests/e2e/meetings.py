@@ -97,12 +97,12 @@ class Meetings:
         invited = [USERS[guest].mail for guest in each.guests]
         customer = [] if each.customer is None else [company.mail_of(each.customer)]
         fields = {**each.fields, "attendees": guests([*invited, *customer])}
-        alive.add(office.outlook.do("create_event", boxes[each.organizer], fields=fields, uid=each.uid))
-        for guest in each.guests:
-            copy = office.outlook.do("find_event", boxes[guest], uid=each.uid)
-            alive.add(copy)
-            if answer := each.answers.get(guest):
-                office.outlook.do("respond", boxes[guest], event=copy, answer=answer)
+        made = office.outlook.do("create_event", boxes[each.organizer], fields=fields, uid=each.uid)
+        uid = office.outlook.do("show_event", boxes[each.organizer], event=made)["iCalUId"]
+        copies = {guest: office.outlook.do("find_event", boxes[guest], uid=uid) for guest in each.guests}
+        alive |= {made, *copies.values()}
+        for guest, answer in each.answers.items():
+            office.outlook.do("respond", boxes[guest], event=copies[guest], answer=answer)
         if each.typed:  # whoever entered it there did not think of everybody
             alive |= set(
                 office.crm.records("Events", [{**each.typed, "invitees": invitees([*invited[:1], *customer])}])

@@ -19,12 +19,15 @@ VISITOR = {"name": "Dario Esterno", "address": "dario@fornitore.example"}
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A meeting of one user with others. `answers`: what guests said so far. `typed`: its owner entered it into the CRM too."""
+    """A meeting of one user with others. `answers`: what guests said so far. `typed`: its owner entered it into the CRM too.
+
+    `uid`: its name where both sides must agree on it, '' = Exchange gives it one (and others to its occurrences).
+    """
 
     organizer: int
     guests: tuple[int, ...]
     fields: Fields
-    uid: str
+    uid: str = ""
     answers: Mapping[int, str] = field(default_factory=dict)
     customer: int | None = None
     typed: Row | None = None
@@ -61,7 +64,7 @@ def meetings(today: date, owners: list[str]) -> Iterator[Shared]:
     yield Shared(0, (1,), {**hidden, **timed(today + timedelta(days=6), "17:00")}, f"{diary.UID}{0:032X}{200:032X}")
     first = today + timedelta(days=4)
     series = {"subject": WEEKLY, **timed(first, "12:00", 30), **diary.weekly(first, 5)}
-    yield Shared(1, (2,), series, f"{diary.UID}{1:032X}{201:032X}", answers={2: "accept"})
+    yield Shared(1, (2,), series, answers={2: "accept"})
 
 
 def elsewhere(today: date) -> Fields:

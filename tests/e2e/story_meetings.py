@@ -20,6 +20,7 @@ from tests.e2e.scenes import Couple, Scenes
 from tests.e2e.shared import name_of
 
 OFFSITE, CLASH, VISIT = "Sopralluogo al cantiere", "Altro sopralluogo", "Visita con il cliente"
+ERRAND = "Consegna a Cesena"
 SHIFT, TRAINING = "Turno al banco", "Formazione del gruppo"
 GIULIA, MARCO, SARA = range(3)
 OUTSIDER, CUSTOMER = 24, 25
@@ -41,8 +42,10 @@ def meet_in_the_evening(meetings: Meetings) -> int:
         for name, clock in ((SHIFT, "15:00"), (TRAINING, "16:00"))
     ]
     visit = diary.typed(VISIT, today + timedelta(days=9), "17:00", "18:00", office.owners[SARA])
+    errand = diary.typed(ERRAND, today + timedelta(days=10), "09:00", "11:00", office.owners[GIULIA])
+    rows.append({**errand, "invitees": invitees([USERS[MARCO].mail, CAR.mail])})
     office.crm.records("Events", [*rows, {**visit, "invitees": invitees([USERS[GIULIA].mail, mail_of(CUSTOMER)])}])
-    return 4
+    return 5
 
 
 def take_the_car(meetings: Meetings) -> None:
@@ -71,6 +74,7 @@ class MeetingStory(Scenes):
             ("an invitation deleted by a colleague (declined)", self._declined),
             ("a meeting cancelled by its organizer", self._cancelled),
             ("meetings moved, in Outlook and in the CRM", self._moved),
+            ("a meeting edited in the CRM that was accepted already", self._edited),
             ("invitations answered in the CRM", self._answered_in_crm),
             ("invitations answered in Outlook", self._answered_in_outlook),
         ]
@@ -168,17 +172,35 @@ class MeetingStory(Scenes):
         return 1
 
     def _moved(self) -> int:
-        """vtenext tells its own contact invitees of a move (API.md 3.8): the one mail of the CRM because of us."""
-        in_crm, in_outlook, day = self._one(name_of(GIULIA, 2)), self._one(VISIT), self._calendars.today
-        self._office.crm.edit(
-            in_crm.crm_id, date_start=self._day(8), due_date=self._day(8), time_start="16:10", time_end="16:45"
-        )
-        self._in_outlook(
-            in_crm, "was moved in the CRM", lambda event: item_when(event).startswith(f"{self._day(8)} 16:10")
-        )
-        self._edit(in_outlook, **timed(day + timedelta(days=10), "17:30"))
+        """A move takes people's answers away, on either side and for both; a car is asked anew. vtenext tells its own contact invitees of it
+        (API.md 3.8): the one mail of the CRM because of us."""
+        in_crm, in_outlook, errand = (self._one(name) for name in (name_of(GIULIA, 2), VISIT, ERRAND))
+        office, day = self._office, self._calendars.today + timedelta(days=10)
+        when = {"date_start": self._day(8), "due_date": self._day(8), "time_start": "16:10", "time_end": "16:45"}
+        office.crm.edit(in_crm.crm_id, **when)
+        copy = self._copy(in_crm, MARCO)["id"]
+        for id_ in (in_crm.event["id"], copy):
+            self._starts(id_, f"{self._day(8)} 16:10")
+        self._says(in_crm, office.owners[MARCO], "0", "asked anew after the move")
+        self._edit(in_outlook, **timed(day, "17:30"))
         self._in_crm(in_outlook, "time_start", "17:30")
-        return 2
+        self._edit(errand, **timed(day, "14:00", 90))
+        self._in_crm(errand, "time_start", "14:00")
+        self._says(errand, self._meetings.car, "2", "the car goes along")
+        self._shows(self._copy(errand, MARCO)["id"], CAR.name)
+        return 3
+
+    def _edited(self) -> int:
+        """What is no move keeps the answers."""
+        each, office = self._one(name_of(MARCO, 2)), self._office
+        office.crm.edit(each.crm_id, location="Sala piccola")
+        copy = self._copy(each, SARA)["id"]
+        self._in_outlook(each, "has the CRM's place", lambda event: event["location"]["displayName"] == "Sala piccola")
+        self._in_outlook(each, "keeps the answer", lambda event: _said(event, USERS[SARA].mail) == "accepted")
+        self._says(each, office.owners[SARA], "2", "still accepted after an edit")
+        words = "an edit in the CRM reaches the colleague's copy, with the answer kept"
+        office.promise(words, lambda view: _place_and_answer(view.events[copy]) == ("Sala piccola", "accepted"))
+        return 1
 
     def _answered_in_crm(self) -> int:
         """What a user answers there reaches the user's own copy, and from it the organizer, who may be somebody outside."""
@@ -213,9 +235,18 @@ class MeetingStory(Scenes):
             f"event {event} shows {names}", lambda view: set(names) <= set(view.events[event]["categories"])
         )
 
+    def _starts(self, event: str, when: str) -> None:
+        self._office.promise(
+            f"event {event} starts {when}", lambda view: item_when(view.events[event]).startswith(when)
+        )
+
     def _coloured(self, mailbox: str, colours: Mapping[str, str]) -> None:
         words = f"{', '.join(colours)} have their colours in mailbox {mailbox}"
         self._office.promise(words, lambda view: colours.items() <= view.colours[mailbox].items())
+
+
+def _place_and_answer(copy: Json) -> tuple[str, str]:
+    return copy["location"]["displayName"], copy["responseStatus"]["response"]
 
 
 def _addresses(event: Json) -> set[str]:
