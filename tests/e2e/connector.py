@@ -102,6 +102,14 @@ class Connector:
             rounds -= 1
         raise NotSettled(f"still not quiet after many rounds: {self.describe()}")
 
+    def until(self, what: str, check: Callable[[], object], rounds: int = 5) -> None:
+        """Rounds until `check` gives something true."""
+        for _ in range(rounds):
+            self.round()
+            if check():
+                return
+        raise NotSettled(f"not in {rounds} rounds: {what}")
+
     def waiting(self) -> dict[str, int]:
         """Pending items by reason that a later run settles by itself."""
         counts: Counter[str] = Counter()

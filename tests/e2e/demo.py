@@ -22,9 +22,9 @@ from tests.e2e.serve import print_addresses
 from tests.e2e.stack import Stack, StackError, stop_on_signals
 from tests.e2e.story import Story
 from tests.e2e.story_events import EventStory
-from tests.e2e.story_meetings import MeetingStory, meet_in_the_evening, take_the_car
+from tests.e2e.story_meetings import MeetingStory, is_known, meet_in_the_evening, take_the_car
 from tests.e2e.story_series import FORMING, SeriesStory, end_of_evening, save_series
-from tests.e2e.story_tasks import TaskStory, finish_in_the_evening, work_in_the_evening
+from tests.e2e.story_tasks import TaskStory, finish_in_the_evening, is_shown, work_in_the_evening
 
 CRASH_AFTER = 15
 """Writes of the second synchronisation after which the host is killed: some have arrived, most have not."""
@@ -57,8 +57,8 @@ class Demo:
         """Everything, in order. Raises Wrong."""
         self._first_fill()
         self._evening()
-        self._answer_a_question()
         self._later_that_evening()
+        self._answer_a_question()
         self._second_day()
         self._crash()
         self.connector.settle()
@@ -125,6 +125,14 @@ class Demo:
         made = meet_in_the_evening(self.firm.meetings) + work_in_the_evening(self.firm.tasks)
         self._say(f"{made} meetings and tasks are made, for the group too")
 
+    def _later_that_evening(self) -> None:
+        """What builds on what was synchronised this evening."""
+        meetings, tasks = self.firm.meetings, self.firm.tasks
+        self.connector.until("this evening's meeting and task", lambda: is_known(meetings) and is_shown(tasks))
+        take_the_car(meetings)
+        finish_in_the_evening(tasks)
+        self._say("they have arrived: in the CRM the car is invited, and a task is ticked off")
+
     def _answer_a_question(self) -> None:
         """One of the two open questions is answered through the API: this card is the first of the two Luca Ferrari."""
         office = self.firm.office
@@ -138,13 +146,6 @@ class Demo:
         office.decided(card, first, second)
         self.connector.settle(leaving={FORMING})
         self._compare("after an administrator said which of two namesakes a card is")
-
-    def _later_that_evening(self) -> None:
-        """What builds on what was synchronised this evening."""
-        take_the_car(self.firm.meetings)
-        finish_in_the_evening(self.firm.tasks)
-        self.connector.settle(leaving={FORMING})
-        self._say("the car was invited in the CRM to the meeting that was made in Outlook")
 
     def _second_day(self) -> None:
         firm, view = self.firm, self.firm.office.view()

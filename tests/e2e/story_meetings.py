@@ -48,8 +48,13 @@ def meet_in_the_evening(meetings: Meetings) -> int:
     return 5
 
 
+def is_known(meetings: Meetings) -> bool:
+    """Is the meeting that was made in Outlook in the CRM?"""
+    return any(row["subject"] == OFFSITE for row in meetings.office.crm.living()["Events"])
+
+
 def take_the_car(meetings: Meetings) -> None:
-    """Later that evening: the meeting that was made in Outlook is in the CRM, and somebody invites the car there."""
+    """Later that evening somebody invites the car to it in the CRM."""
     (row,) = [r for r in meetings.office.crm.living()["Events"] if r["subject"] == OFFSITE]
     meetings.office.crm.edit(row["id"], invitees=[*_invited(row), *invitees([CAR.mail])])
 

@@ -31,8 +31,13 @@ def work_in_the_evening(tasks: Tasks) -> int:
     return len(rows) + 2
 
 
+def is_shown(tasks: Tasks) -> bool:
+    """Is the task that was made in the CRM in To Do?"""
+    return any(task["title"] == REOPENED for task in tasks.office.view().todo.values())
+
+
 def finish_in_the_evening(tasks: Tasks) -> None:
-    """Later that evening somebody ticks off in the CRM what was made there."""
+    """Later that evening somebody ticks it off in the CRM."""
     (row,) = [r for r in tasks.office.crm.living()["Calendar"] if r["subject"] == REOPENED]
     tasks.office.crm.edit(row["id"], taskstatus="Completed")
 
