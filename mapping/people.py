@@ -45,9 +45,9 @@ class AddressBook:
     rooms: frozenset[str] = frozenset()
     things: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
-    contacts: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, Collection[str]] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
+    contacts: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(init=False)
     """Address in lower case -> user, of all but the things; '' for an address that several share."""
 

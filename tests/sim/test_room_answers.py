@@ -1,4 +1,4 @@
-"""Meetings: what was found by showing the whole product, each in the smallest world that shows it."""
+"""What a resource answers reaches the CRM and shows in every calendar: found by showing the whole product, each in the smallest world."""
 
 from __future__ import annotations
 
