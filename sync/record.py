@@ -99,6 +99,12 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
     return [*ops.values(), *extra], link
 
 
+def _now(job: Job, item: Item) -> Item:
+    """An item as its side answered when it was written, else as it was read."""
+    result = job.results.get(item.side)
+    return result.item if isinstance(result, Done) and result.item else item
+
+
 def _unfinished(crm: Item, card: Item, link: Link, early: bool, tools: Tools) -> list[Op]:
     """A pending row for an event that does not show yet what its record says of resources, or that was answered while it was made (`early`: rooms
     are quick). What comes back of our own writes is an echo, so nobody else would look again."""
@@ -186,8 +192,7 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if after.failed is None:
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
-        now = {Side.CRM: crm, Side.MAILBOX: card} | {item.side: item for item in _answers(job)}
-        ops.update({op.key: op for op in _unfinished(now[Side.CRM], now[Side.MAILBOX], link, False, tools)})
+        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, False, tools)})
         if action.because is Reason.REASSIGNED:  # the last edits went along; now the copy may go
             op = waiting(Side.CRM, crm.id, link.kind, Reason.OTHER_HOME, tools)
             ops[op.key] = op
