@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tests.e2e.compare import Json, Values
-from tests.e2e.compare_events import event_item, event_record
+from tests.e2e.compare_events import event_item, event_record, over, record_when
 
 ANSWERS = {"0": "none", "1": "declined", "2": "accepted"}
 LEADS = "organizer"
@@ -65,17 +66,17 @@ def outlook_seats(event: Json, people: People) -> dict[str, Values]:
     return {f"{event['id']} {user}": seat for user, seat in {me: _seat(told, LEADS, me, shown), **rooms}.items()}
 
 
-def contacts_of(event: Json, contacts: Mapping[str, str]) -> list[str]:
-    """The CRM's contacts among those whom an event invites; `contacts`: address in lower case -> id."""
-    return [contacts[address] for address, _ in _listed(event) if address in contacts]
-
-
-def contacts_by_address(rows: Iterable[Json]) -> dict[str, str]:
-    """Address in lower case -> contact, of addresses that are one contact's alone."""
-    found: dict[str, list[str]] = {}
+def met(rows: Iterable[Json], people: People, now: datetime) -> set[tuple[str, str]]:
+    """Mailbox and contact: whom a user meets at a coming event of the CRM, private ones aside (SPEC 2.7)."""
+    found: set[tuple[str, str]] = set()
     for row in rows:
-        found.setdefault(row["email"].lower(), []).append(row["id"])
-    return {address: ids[0] for address, ids in found.items() if address and len(ids) == 1}
+        if row["visibility"] == "Private" or over(record_when(row), now):
+            continue
+        contacts = {each["id"] for each in row["invitees"] if each["type"] == "Contacts"} | {row["contact_id"]} - {""}
+        coming = {each["id"] for each in row["invitees"] if ANSWERS[each["partecipation"]] != "declined"}
+        boxes = [people.boxes[user] for user in coming | {row["assigned_user_id"]} if user in people.boxes]
+        found |= {(box, contact) for box in boxes for contact in contacts}
+    return found
 
 
 def twice(events: Iterable[Json]) -> int:

@@ -32,8 +32,9 @@ class Firm:
         """Everybody takes a seat."""
         office = Office(crm, outlook)
         calendars = Calendars(office, page)
-        office.look = calendars.look
-        return cls(office, calendars, Meetings(calendars), Tasks(office), Outboxes(crm, outlook))
+        meetings = Meetings(calendars)
+        office.look, office.met = calendars.look, meetings.met
+        return cls(office, calendars, meetings, Tasks(office), Outboxes(crm, outlook))
 
     def found(self) -> None:
         """Both sides before the first synchronisation."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tests.e2e import company, compare, diary, shared
 from tests.e2e.calendars import Calendars
 from tests.e2e.company import CAR, COLOURS, ROOM, USERS
 from tests.e2e.compare import Values, Verdict
-from tests.e2e.compare_meetings import People, crm_seats, outlook_seats
+from tests.e2e.compare_meetings import People, crm_seats, met, outlook_seats
 from tests.e2e.connector import Connector
 from tests.e2e.hands import Json
 from tests.e2e.mails import Limits
@@ -83,6 +84,11 @@ class Meetings:
             if not {id_, event["seriesMasterId"] or ""} & left.keys():
                 seats |= outlook_seats({**event, "subject": self.edited.get(id_, event["subject"])}, people)
         return compare.judge(records, seats)
+
+    def met(self, view: View) -> set[tuple[str, str]]:
+        """Mailbox and contact: whose user meets which contact of the CRM."""
+        placed = [row for id_, row in view.records.items() if id_ not in self.calendars.unplaced]
+        return met(placed, self.people, datetime.now(UTC))
 
     def not_once(self, view: View) -> list[str]:
         """Shared meetings that are not exactly once in the CRM, a series once for each date."""

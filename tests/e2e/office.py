@@ -61,6 +61,7 @@ class Office:
     crm: CrmScreen
     outlook: Outlook
     look: Callable[[str], Iterable[Json]] = lambda mailbox: ()  # at a mailbox's calendar
+    met: Callable[[View], Iterable[tuple[str, str]]] = lambda view: ()  # mailbox and contact: who meets whom
     owners: list[str] = field(default_factory=list)
     mailboxes: list[str] = field(default_factory=list)
     group: str = ""
@@ -189,6 +190,15 @@ class Office:
             if home and id_ not in self.unplaced_records:
                 values = compare.contact_record(row, names) if kind == "contacts" else compare.company_record(row)
                 made[id_] = (*values, ("where", home))
+        return made | (self._guests(view, names) if kind == "contacts" else {})
+
+    def _guests(self, view: View, names: Mapping[str, str]) -> dict[str, Values]:
+        """Contacts of somebody else who have a card here too, because the user meets them: it says what the record says."""
+        made: dict[str, Values] = {}
+        for mailbox, id_ in self.met(view):
+            row = view.contacts.get(id_)
+            if row and self.home_of(row) != mailbox and _has_card(view.cards[mailbox].values(), row):
+                made[f"{id_} {mailbox}"] = (*compare.contact_record(row, names), ("where", mailbox))
         return made
 
     def _cards(self, view: View, kind: str) -> dict[str, Values]:
@@ -226,6 +236,10 @@ class Office:
 
 def _untouched(mailbox: str, card: Json, view: View) -> bool:
     return card in view.private[mailbox]
+
+
+def _has_card(cards: Iterable[Json], row: Json) -> bool:
+    return any(row["email"].lower() == each["address"].lower() for card in cards for each in card["emailAddresses"])
 
 
 def _named(fields: Json, given: str, family: str) -> tuple[object, object]:

@@ -11,12 +11,15 @@ import pytest
 from tests.e2e import diary, shared
 from tests.e2e.calendars import Calendars
 from tests.e2e.company import CAR, ROOM, USERS, mail_of
+from tests.e2e.compare import Verdict
 from tests.e2e.compare_meetings import crm_seats, outlook_seats, twice
 from tests.e2e.hands import CalendarPage, CrmScreen, Json, Outlook
 from tests.e2e.mails import Limits, Sent, sent
 from tests.e2e.meetings import Meetings, guests
 from tests.e2e.office import Office, View
 from tests.e2e.test_events_judgement import EVENT, ROW, TODAY
+from tests.e2e.test_judgement import CARD
+from tests.e2e.test_judgement import ROW as CONTACT
 
 ANNA, BRUNO, CARLA, THE_ROOM, THE_CAR = "19x3", "19x4", "19x5", "19x6", "19x7"
 BOXES = ["box", "box 1", "box 2"]
@@ -186,3 +189,21 @@ def test_the_sample_meetings_are_as_described(today: date) -> None:
             assert day == each.typed["subject"]
             assert str(start["dateTime"]).endswith(f"{each.typed['time_start']}:00")  # type: ignore[index]
             assert str(end["dateTime"]).endswith(f"{each.typed['time_end']}:00")  # type: ignore[index]
+
+
+def test_a_guest_says_what_the_record_says_and_is_of_somebody_whom_the_user_meets(meetings: Meetings) -> None:
+    """SPEC 2.7: a contact of Carla's at a meeting of Anna's has a card in Anna's folder, and nobody else has."""
+    office = meetings.office
+    office.met = meetings.met
+    contact = {**CONTACT, "id": "4x9", "assigned_user_id": CARLA}
+    row = changed(ROW, invitees=[], contact_id="4x9", date_start="2099-01-01", due_date="2099-01-01")
+
+    def verdict(*boxes: str, **changes: Any) -> Verdict:
+        cards = {box: {f"card {box}": {**CARD, "companyName": "", **changes}} if box in boxes else {} for box in BOXES}
+        return office.judge(View({"4x9": contact}, {}, cards, {}, {ROW["id"]: row}), "contacts")
+
+    assert verdict(BOXES[2], BOXES[0]).equal == 2
+    assert verdict(BOXES[2], BOXES[0], jobTitle="Another").difference
+    assert verdict(BOXES[2], BOXES[1]).only_mailbox == (f"card {BOXES[1]}",)
+    row["date_start"] = row["due_date"] = "2020-01-01"
+    assert verdict(BOXES[2], BOXES[0]).only_mailbox == (f"card {BOXES[0]}",)
