@@ -99,10 +99,9 @@ class CrmScreen(Corner):
         return dict(self.ask("GET", "dump")["modules"])
 
     def writes(self) -> int:
-        """Creates, revises and deletes that reached the server."""
-        return sum(
-            n for label, n in self.requests().items() if label.split()[1] in ("create", "revise", "update", "delete")
-        )
+        """Creates, revises and deletes that reached the server. A request that a killed host left half sent names no operation."""
+        labels = [(label.split(), n) for label, n in self.requests().items()]
+        return sum(n for (_, *rest), n in labels if rest and rest[0] in ("create", "revise", "update", "delete"))
 
 
 class Outlook(Corner):
