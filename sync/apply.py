@@ -238,6 +238,5 @@ async def _afterwards(jobs: Sequence[Job], ended: Sequence[str], tools: Tools) -
     joined = [job.action.pair.crm for job in jobs if isinstance(job.action, Update)]
     kinds.update({record.id: record.kind for record in joined if isinstance(record, Item)})
     for crm_id, holders in (await tools.registry.holders_near(begun)).items():
-        for mailbox in holders:
-            if mailbox != mine:
-                await tools.registry.mark(mailbox, [(kinds.get(crm_id, Kind.CONTACT), crm_id)], tools.new_id())
+        for mailbox in holders if holders.keys() - {mine} else ():  # us too: the others may have written since we read
+            await tools.registry.mark(mailbox, [(kinds.get(crm_id, Kind.CONTACT), crm_id)], tools.new_id())

@@ -18,7 +18,7 @@ from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.settings import Settings, Target, changed
 from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
-from sync.sweep import mark_approved
+from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import User, user_change
 
@@ -85,6 +85,7 @@ async def run(connector: Connector) -> int:
     now = connector.now().isoformat()
     if board.due_at > now:
         raise NotNow("pause", until=board.due_at)
+    await ask_for_answers(connector.registry.rows)
     await connector.queue.send("", "admin")
     return sum(1 for row in await connector.registry.mailboxes() if is_due(row, now))
 

@@ -98,6 +98,14 @@ def plan_tags(crm: Item, card: Item, context: Context) -> dict[str, str]:
     return {pair: answer for pair, answer in wanted.items() if shown_answer(answer) != there[pair]}
 
 
+def at_once(crm: Item, card: Item, context: Context) -> frozenset[str]:
+    """Field pairs of answers that the organizer's new event brought along and the CRM does not know: nothing was agreed on about them."""
+    translator = context.translators[Kind.EVENT]
+    mine, theirs = translator.mailbox_values(card.fields), translator.crm_values(crm.fields)
+    answers = {pair for pair in mine.keys() & theirs.keys() if pair.startswith(SAYS) and card.fields.get("organizer")}
+    return frozenset(p for p in answers if _image(mine[p]) not in {Answer.NONE, _image(theirs[p])})
+
+
 def _guests(people: _People, role: Role, context: Context, closed: bool) -> None:
     """Who is invited. The mailbox wins, and without a base it fills the CRM's list in, never the other way round.
 

@@ -12,7 +12,7 @@ from mapping.model import Rendered, Translator
 from mapping.people import CONTACT, SAYS, is_person
 from sync.errors import Failure
 from sync.events import over_at
-from sync.invitations import BEGUN
+from sync.invitations import BEGUN, at_once, plan_tags
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.settle import answered, left_out, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
@@ -88,14 +88,31 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
         ops.update({op.key: op for op in drop_link(old)})
         if action.because is Reason.BECAME_CONTACT:
             ops.update({op.key: op for op in await company_after(old, tools)})
-    ops.update({op.key: op for op in put_link(link)})
+    ops.update({op.key: op for op in [*put_link(link), *cleared(crm.id, card.id, tools)]})
     tools.counts[action.because.value] += 1
+    early = side is Side.MAILBOX and bool(at_once(crm, card, tools.context))
+    ops.update({op.key: op for op in _unfinished(crm, card, link, early, tools)})
     extra = [
         drop_intent(source.side, source.id),
-        *cleared(crm.id, card.id, tools),
         history(link, action.because, f"create in {side.value}", rendered.held, tools, link.flags),
     ]
     return [*ops.values(), *extra], link
+
+
+def _now(job: Job, item: Item) -> Item:
+    """An item as its side answered when it was written, else as it was read."""
+    result = job.results.get(item.side)
+    return result.item if isinstance(result, Done) and result.item else item
+
+
+def _unfinished(crm: Item, card: Item, link: Link, early: bool, tools: Tools) -> list[Op]:
+    """A pending row for an event that does not show yet what its record says of resources, or that was answered while it was made (`early`: rooms
+    are quick). What comes back of our own writes is an echo, so nobody else would look again."""
+    if link.kind is not Kind.EVENT or tools.context.policy.calendar.import_only or link.ends <= tools.at():
+        return []
+    if not early and not plan_tags(crm, card, tools.context):
+        return []
+    return [waiting(Side.CRM, crm.id, link.kind, Reason.CHANGED_MEANWHILE, tools)]
 
 
 def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
@@ -127,6 +144,7 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
     if link.kind is Kind.EVENT:  # who is on one list only is agreed on as that
         people = {BEGUN, *crm_values, *mailbox_values}
         people -= {CONTACT} - held.keys()  # see `sync.invitations`: whom the CRM shows is ours only if we wrote it
+        people -= at_once(crm, card, tools.context) if side is Side.MAILBOX else frozenset()
         crm_values, mailbox_values = _only(crm_values, people), _only(mailbox_values, people)
     flags = link.flags | rendered.flags
     answered_already = any(
@@ -178,6 +196,7 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if after.failed is None:
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
+        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, False, tools)})
         if action.because is Reason.REASSIGNED:  # the last edits went along; now the copy may go
             op = waiting(Side.CRM, crm.id, link.kind, Reason.OTHER_HOME, tools)
             ops[op.key] = op

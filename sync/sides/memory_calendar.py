@@ -363,6 +363,7 @@ class MemoryCalendar:
         if again is not None:  # the same transactionId
             return Done(self._item(again, stamped=True))
         given = dict(write.fields)
+        categories = set(given.pop("categories", ()))
         guests = {a.address: Guest(a.address, a.type, "none", a.name) for a in attendees_of(given.pop("attendees", ()))}
         categories = set(given.pop("categories", ()))
         fields = _as_exchange({name: str(value) for name, value in given.items()})

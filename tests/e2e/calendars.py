@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from tests.e2e import compare, diary
+from tests.e2e.company import USERS
 from tests.e2e.compare import Values, Verdict
 from tests.e2e.compare_events import day_of, event_item, event_record, item_when, over, record_when
 from tests.e2e.hands import CalendarPage, Json
@@ -58,7 +59,7 @@ class Calendars:
                 office.outlook.do("edit_occurrence", mailbox, event=id_, slot=slot.isoformat(), fields=fields)
             for slot in noted.cancelled:
                 office.outlook.do("delete_occurrence", mailbox, event=id_, slot=slot.isoformat())
-            if noted.becomes in ("meeting", "cancelled"):
+            if noted.becomes == "cancelled":
                 self.unplaced[id_] = noted.becomes
         typed = diary.records(self.today, office.owners, office.group)
         for id_, each in zip(office.crm.records("Events", [t.row for t in typed]), typed, strict=True):
@@ -120,9 +121,23 @@ class Calendars:
                 made[id_] = (*event_record(row), ("where", home))
         return made
 
+    def _standing(self, view: View) -> dict[str, Json]:
+        """The events of which the CRM shows each one: own ones, and of a meeting of somebody outside the copy that is its owner's there.
+
+        Who takes part in them is judged in `meetings`.
+        """
+        homes = {row["ical_uuid"]: self.office.home_of(row) for row in view.records.values()}
+        standing: dict[str, Json] = {}
+        for id_, event in view.events.items():
+            ours = event["organizer"]["emailAddress"]["address"].lower() in {user.mail for user in USERS}
+            kept = not ours and homes.get(event["iCalUId"], event["mailbox"]) == event["mailbox"]
+            if event["isOrganizer"] or kept:
+                standing[id_] = event
+        return standing
+
     def _events(self, view: View) -> dict[str, Values]:
         made: dict[str, Values] = {}
-        for id_, event in view.events.items():
+        for id_, event in self._standing(view).items():
             master = view.masters.get(event["seriesMasterId"] or "", {"id": "", "iCalUId": ""})
             if {id_, master["id"]} & self.unplaced.keys() or self._is_frozen(master["iCalUId"], item_when(event)):
                 continue

@@ -20,10 +20,11 @@ ROUND_SECONDS = 150.0
 TIMED_SECONDS = 150  # longer than the engine waits before it creates again, or takes a series for finished
 POLL_SECONDS = 0.3
 ASK_AGAIN_SECONDS = 5.0
+"""So long after nothing moves any more runs are asked for again. Not sooner: what was asked for in vain is done in the next round."""
 # Waits for a person or a change, not for the next run.
 AT_REST = frozenset(
     {"several_candidates", "delete_brake", "no_name", "direction_off", "quarantined", "oscillates", "without_mailbox"}
-    | {"meeting", "cancelled", "no_time", "before_start", "private"}
+    | {"meeting", "cancelled", "no_time", "before_start", "private", "ended"}
 )
 # Settled by time alone: a creation whose answer was lost may still be carried out; a series may still be being saved (SPEC 2.3).
 TIMED = frozenset({"intent_open", "series_forming"})
@@ -48,7 +49,11 @@ class Connector:
 
     def pair(self, user: str, mailbox: str) -> None:
         """Connect a user of the CRM with a mailbox."""
-        self.admin.ask("PUT", f"users/{user}", {"mailbox": mailbox, "enabled": True})
+        self.say(f"users/{user}", mailbox=mailbox, enabled=True)
+
+    def say(self, about: str, **change: object) -> None:
+        """PUT users/{id}, groups/{id} or settings."""
+        self.admin.ask("PUT", about, change)
 
     def order(self, command: str) -> Json:
         """POST control/{command}: run, kill, restore-state, restore-attempts."""
@@ -66,13 +71,16 @@ class Connector:
         """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""
         before, earlier = self.writes(), self._past()
         self._ask_for_runs()
-        deadline = asked = time.monotonic()
-        deadline += ROUND_SECONDS
-        while not self._is_over(self._note(self.status()), earlier):
-            if time.monotonic() > deadline:
+        began = moved = time.monotonic()
+        shown: list[object] = []
+        while not self._is_over(status := self._note(self.status()), earlier):
+            now = time.monotonic()
+            if now - began > ROUND_SECONDS:
                 raise NotSettled(f"no end of the runs in {ROUND_SECONDS:.0f} s: {self.describe()}")
-            if time.monotonic() - asked > ASK_AGAIN_SECONDS:
-                asked = time.monotonic()
+            if (seen := _progress(status)) != shown or any(m["running"] for m in status["mailboxes"]):
+                moved, shown = now, seen
+            elif now - moved > ASK_AGAIN_SECONDS:
+                moved = now
                 self._ask_for_runs()
             time.sleep(POLL_SECONDS)
         return self.writes() - before
@@ -93,6 +101,14 @@ class Connector:
                 continue
             rounds -= 1
         raise NotSettled(f"still not quiet after many rounds: {self.describe()}")
+
+    def until(self, what: str, check: Callable[[], object], rounds: int = 5) -> None:
+        """Rounds until `check` gives something true."""
+        for _ in range(rounds):
+            self.round()
+            if check():
+                return
+        raise NotSettled(f"not in {rounds} rounds: {what}")
 
     def waiting(self) -> dict[str, int]:
         """Pending items by reason that a later run settles by itself."""
@@ -139,6 +155,11 @@ class Connector:
                 self._seen.add(mark)
                 self.reasons.update(counts)
         return status
+
+
+def _progress(status: Json) -> list[object]:
+    """What changes while something is done."""
+    return [status["last_run"], *(m["last_run"] for m in status["mailboxes"])]
 
 
 def wait_for(what: str, check: Callable[[], Any], seconds: float = 30.0) -> Any:

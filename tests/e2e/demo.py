@@ -14,18 +14,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.e2e.calendars import Calendars
-from tests.e2e.compare import Verdict
 from tests.e2e.connector import Connector, NotSettled, wait_for
+from tests.e2e.firm import KINDS, Firm
 from tests.e2e.hands import Admin, CalendarPage, CrmScreen, Outlook, Refused
-from tests.e2e.office import Office, View
+from tests.e2e.report import Report
 from tests.e2e.serve import print_addresses
 from tests.e2e.stack import Stack, StackError, stop_on_signals
 from tests.e2e.story import Story
 from tests.e2e.story_events import EventStory
+from tests.e2e.story_meetings import MeetingStory, is_known, meet_in_the_evening, take_the_car
 from tests.e2e.story_series import FORMING, SeriesStory, end_of_evening, save_series
+from tests.e2e.story_tasks import TaskStory, finish_in_the_evening, is_shown, work_in_the_evening
 
-KINDS = ("contacts", "companies", "events")
 CRASH_AFTER = 15
 """Writes of the second synchronisation after which the host is killed: some have arrived, most have not."""
 SETTINGS = {"VTENEXT_TIME_LIMIT_SECONDS": "10"}
@@ -40,8 +40,7 @@ class Demo:
     """One showing, on a stack that is up."""
 
     stack: Stack
-    office: Office
-    calendars: Calendars
+    firm: Firm
     connector: Connector
     began: float = field(default_factory=time.monotonic)
     scenes: list[tuple[str, int]] = field(default_factory=list)
@@ -50,34 +49,31 @@ class Demo:
     def on(cls, stack: Stack) -> Demo:
         """Everybody takes a seat."""
         crm, outlook = CrmScreen(stack.urls["vtenext"]), Outlook(stack.urls["graph"])
+        firm = Firm.at(crm, outlook, CalendarPage(stack.urls["graph"], stack.urls["entra"]))
         admin = Admin(stack.urls["host"], stack.token)
-        office = Office(crm, outlook)
-        calendars = Calendars(office, CalendarPage(stack.urls["graph"], stack.urls["entra"]))
-        office.look = calendars.look
-        return cls(stack, office, calendars, Connector(admin, lambda: crm.writes() + outlook.writes()))
+        return cls(stack, firm, Connector(admin, lambda: crm.writes() + outlook.writes()))
 
     def show(self) -> None:
         """Everything, in order. Raises Wrong."""
         self._first_fill()
-        saved = save_series(self.calendars)
-        self._say(
-            f"in the evening {saved} records of three series are saved in the CRM: not written before they are quiet"
-        )
+        self._evening()
+        self._later_that_evening()
         self._answer_a_question()
         self._second_day()
         self._crash()
         self.connector.settle()
         self._say("settled after the crash: nothing waits any more")
         writes = self.connector.round()
-        self._report(self.office.view(), writes)
+        problems = Report(self.firm, self.connector, self.firm.office.view(), self.scenes, writes).print()
+        if problems:
+            raise Wrong(problems[0])
 
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
 
     def _first_fill(self) -> None:
-        office = self.office
-        office.found()
-        self.calendars.found()
+        firm, office = self.firm, self.firm.office
+        firm.found()
         view = office.view()
         cards = sum(len(cards) for cards in view.cards.values())
         self._say(f"60 companies and 300 contacts in the CRM, {cards} cards in the folders of 3 mailboxes")
@@ -85,33 +81,61 @@ class Demo:
         self._say(
             f"{len(view.records)} events in the CRM, {events} in the calendars ({len(view.masters)} of them series)"
         )
+        self._say(f"{len(view.tasks)} tasks in the CRM, {len(view.todo)} in To Do")
+        firm.meetings.introduce(self.connector)
+        self._say("a room, a company car, the members of a group and the limits of mails are set")
         for owner, mailbox in zip(office.owners, office.mailboxes, strict=True):
             self.connector.pair(owner, mailbox)
         self._say("the three users are paired with their mailboxes")
         self.connector.settle()
         self._say(f"first fill done, {self.connector.writes()} writes")
-        written = office.outlook.writes("/events")
-        if written:
-            raise Wrong(f"the first fill wrote {written} times to the calendars, where it only reads")
-        self._say("the first fill wrote 0 times to the calendars")
+        self._only_read()
         self._compare("after the first fill")
 
+    def _only_read(self) -> None:
+        """The first fill writes no calendar and no task list, and makes nobody send a mail (SPEC 2.9, 2.11)."""
+        outlook, sent = self.firm.office.outlook, self.firm.outboxes.sent()
+        for what, path in (("calendars", "/events"), ("task lists", "/todo/")):
+            if written := outlook.writes(path):
+                raise Wrong(f"the first fill wrote {written} times to the {what}, where it only reads")
+        if sent.total:
+            raise Wrong(f"the first fill made {sent.total} mails leave: {sent}")
+        if wrong := self.firm.meetings.not_once(self.firm.office.view()):
+            raise Wrong(f"after the first fill: {wrong[0]}")
+        shared = len(self.firm.meetings.shared)
+        self._say(
+            f"it wrote 0 times to calendars and task lists; {shared} shared meetings are in the CRM once, 0 mails left"
+        )
+
     def _compare(self, when: str) -> None:
-        view = self.office.view()
+        view, calendars = self.firm.office.view(), self.firm.calendars
         for kind in KINDS:
-            verdict = self._judge(view, kind)
+            verdict = self.firm.judge(view, kind)
             if verdict.difference:
                 raise Wrong(f"{when}: {verdict.difference} ({verdict.equal} of {verdict.total} {kind} are equal)")
             self._say(f"{when}: {kind} equal on both sides: {verdict.equal} of {verdict.total}")
-        if self.calendars.revealed():
-            raise Wrong(f"{when}: the CRM shows private text: {self.calendars.revealed()}")
+        if calendars.revealed():
+            raise Wrong(f"{when}: the CRM shows private text: {calendars.revealed()}")
 
-    def _judge(self, view: View, kind: str) -> Verdict:
-        return self.calendars.judge(view) if kind == "events" else self.office.judge(view, kind)
+    def _evening(self) -> None:
+        saved = save_series(self.firm.calendars)
+        self._say(
+            f"in the evening {saved} records of three series are saved in the CRM: not written before they are quiet"
+        )
+        made = meet_in_the_evening(self.firm.meetings) + work_in_the_evening(self.firm.tasks)
+        self._say(f"{made} meetings and tasks are made, for the group too")
+
+    def _later_that_evening(self) -> None:
+        """What builds on what was synchronised this evening."""
+        meetings, tasks = self.firm.meetings, self.firm.tasks
+        self.connector.until("this evening's meeting and task", lambda: is_known(meetings) and is_shown(tasks))
+        take_the_car(meetings)
+        finish_in_the_evening(tasks)
+        self._say("they have arrived: in the CRM the car is invited, and a task is ticked off")
 
     def _answer_a_question(self) -> None:
         """One of the two open questions is answered through the API: this card is the first of the two Luca Ferrari."""
-        office = self.office
+        office = self.firm.office
         card, first, second = office.namesakes("Luca", "Ferrari")
         holds = {hold["items"][0]: hold["id"] for hold in self.connector.holds()}
         for asked in (card, first, second):
@@ -124,18 +148,20 @@ class Demo:
         self._compare("after an administrator said which of two namesakes a card is")
 
     def _second_day(self) -> None:
-        view = self.office.view()
-        pairs = {kind: self._judge(view, kind).pairs for kind in KINDS}
-        end_of_evening(self.calendars)
-        self.calendars.remember(view)
-        self.scenes = Story(self.office, view, {**pairs["contacts"], **pairs["companies"]}).happen()
+        firm, view = self.firm, self.firm.office.view()
+        pairs = {kind: firm.judge(view, kind).pairs for kind in KINDS}
+        end_of_evening(firm.calendars)
+        firm.remember(view)
+        self.scenes = Story(firm.office, view, {**pairs["contacts"], **pairs["companies"]}).happen()
         for story in (EventStory, SeriesStory):
-            self.scenes += story(self.calendars, view, pairs["events"]).happen()
+            self.scenes += story(firm.calendars, view, pairs["events"]).happen()
+        self.scenes += MeetingStory(firm.meetings, view, pairs["events"]).happen()
+        self.scenes += TaskStory(firm.tasks, view, pairs["tasks"]).happen()
         self._say(f"{sum(number for _, number in self.scenes)} changes were made on both sides")
 
     def _crash(self) -> None:
         """The second synchronisation, on servers as slow as real ones, loses its host on the way."""
-        office, writes = self.office, self.connector.writes
+        office, writes = self.firm.office, self.connector.writes
         office.crm.cap_writes(7, 13)
         office.outlook.slow_down(round_trip_ms=20, service_ms=20)
         before = writes()
@@ -152,45 +178,6 @@ class Demo:
         self._say(f"{left} more writes after the restart")
         if left < 10:
             raise Wrong(f"the host was killed too late to show anything: only {left} writes were left to do")
-
-    def _report(self, view: View, last_writes: int) -> None:
-        """Tables, then the verdict; the last four lines are the promise of the demo. Raises Wrong."""
-        office, calendars = self.office, self.calendars
-        _table("what people did", self.scenes)
-        _table("what the connector did, by reason (runs that ended)", sorted(self.connector.reasons.items()))
-        written = office.outlook.writes("/events")  # counted as in the first fill, where it was 0
-        print(f"\nwrites to the calendars since the first fill: {written}")
-        _table("not placed, by reason", sorted(office.not_placed(view).items()))
-        _table("events not placed, by reason", sorted(calendars.not_placed(view).items()))
-        verdicts = {kind: self._judge(view, kind) for kind in KINDS}
-        broken = office.broken(view) + calendars.lost(view)
-        doubles = office.duplicates(view) + calendars.duplicates(view)
-        holds = self.connector.holds()
-        held = {hold["items"][0] for hold in holds}
-        unasked = sorted(office.questions(view) - held)
-        problems = [f"{kind}: {verdict.difference}" for kind, verdict in verdicts.items() if verdict.difference]
-        problems += broken
-        if not written:
-            problems.append("nothing was written to the calendars: the count of their writes counts nothing")
-        if doubles:
-            problems.append(f"{doubles} things are there twice")
-        problems += [f"the CRM shows private text: {word}" for word in calendars.revealed()]
-        problems += [f"an admin was asked about events: {hold}" for hold in holds if hold["kind"] == "event"]
-        problems += [f"nobody was asked about {id_}, which may be several others" for id_ in unasked]
-        if last_writes:
-            problems.append(f"the last run wrote {last_writes} times")
-        print()
-        for kind, verdict in verdicts.items():
-            print(f"{kind} equal on both sides: {verdict.equal} of {verdict.total}")
-        print(f"duplicates {doubles}, lost {len(broken)}, writes of the last run {last_writes}", flush=True)
-        if problems:
-            raise Wrong(problems[0])
-
-
-def _table(title: str, rows: Sequence[tuple[str, int]]) -> None:
-    print(f"\n{title}")
-    for words, number in rows:
-        print(f"  {number:6}  {words}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

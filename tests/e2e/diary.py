@@ -44,7 +44,7 @@ def html(content: str) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An event of a mailbox. `becomes`: imported | busy | meeting | cancelled. Slots are dates of occurrences: changed, cancelled."""
+    """An event of a mailbox. `becomes`: imported | busy | cancelled. Slots are dates of occurrences: changed, cancelled."""
 
     user: int
     fields: Fields
@@ -132,7 +132,7 @@ def _singles(user: int, today: date) -> Iterator[Noted]:
     )
     yield Noted(user, {"subject": "", "importance": "low", **timed(day(11), f"0{user + 6}:05", 0)})
     guests = [{"emailAddress": {"address": "ospite@altrove.example", "name": "Ospite"}, "type": "required"}]
-    yield Noted(user, {"subject": f"Con ospiti {user}", "attendees": guests, **timed(day(13), "10:00")}, "meeting")
+    yield Noted(user, {"subject": f"Con ospiti {user}", "attendees": guests, **timed(day(13), "10:00")})
     called_off: Fields = {"organizer": {"name": "Altri", "address": "altri@altrove.example"}, "cancelled": True}
     yield Noted(user, {"subject": f"Annullata {user}", **timed(day(14), "10:00")}, "cancelled", more=called_off)
     for number, when in enumerate((timed(day(15), "11:00"), whole_days(day(16), 2))):
@@ -196,7 +196,7 @@ def records(today: date, owners: list[str], group: str) -> list[Typed]:
             day = today + timedelta(days=15 + number)
             row = typed(f"Vecchio titolo {user}.{number}", day, "11:00", "12:00", owner)
             made.append(Typed(row | {"ical_uuid": shared_uid(user, number), "activitytype": "Call"}, ""))
-    made.append(Typed(typed("Turno del gruppo", today + timedelta(days=5), "08:00", "09:00", group), "without_mailbox"))
+    made.append(Typed(typed("Turno del gruppo", today + timedelta(days=5), "08:00", "09:00", group), "baseline"))
     return made
 
 

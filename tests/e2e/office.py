@@ -32,6 +32,9 @@ class View:
     records: Mapping[str, Json] = field(default_factory=dict)  # crm id -> row of Events
     events: Mapping[str, Json] = field(default_factory=dict)  # id -> single event or occurrence, with its `mailbox`
     masters: Mapping[str, Json] = field(default_factory=dict)  # id -> series
+    tasks: Mapping[str, Json] = field(default_factory=dict)  # crm id -> row of Calendar
+    todo: Mapping[str, Json] = field(default_factory=dict)  # id -> task of To Do, with its `mailbox` and `list`
+    colours: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # mailbox -> category -> colour
 
     def rows(self) -> dict[str, Json]:
         return {**self.contacts, **self.accounts}
@@ -58,6 +61,7 @@ class Office:
     crm: CrmScreen
     outlook: Outlook
     look: Callable[[str], Iterable[Json]] = lambda mailbox: ()  # at a mailbox's calendar
+    met: Callable[[View], Iterable[tuple[str, str]]] = lambda view: ()  # mailbox and contact: who meets whom
     owners: list[str] = field(default_factory=list)
     mailboxes: list[str] = field(default_factory=list)
     group: str = ""
@@ -105,7 +109,9 @@ class Office:
     def view(self) -> View:
         """Look at both sides."""
         living = self.crm.living()
-        boxes = {mailbox: self.outlook.mailbox(mailbox)["folders"] for mailbox in self.mailboxes}
+        whole = {mailbox: self.outlook.mailbox(mailbox) for mailbox in self.mailboxes}
+        boxes = {mailbox: box["folders"] for mailbox, box in whole.items()}
+        lists = [(m, each) for m, box in whole.items() for each in box["task_lists"]]
         events = {e["id"]: {**e, "mailbox": m} for m in self.mailboxes for e in self.look(m)}
         return View(
             {row["id"]: row for row in living["Contacts"]},
@@ -118,6 +124,9 @@ class Office:
             {row["id"]: row for row in living["Events"]},
             {id_: event for id_, event in events.items() if event["type"] != "seriesMaster"},
             {id_: event for id_, event in events.items() if event["type"] == "seriesMaster"},
+            {row["id"]: row for row in living["Calendar"]},
+            {t["id"]: {**t, "mailbox": m, "list": each["displayName"]} for m, each in lists for t in each["tasks"]},
+            {mailbox: self.outlook.do("categories", mailbox) for mailbox in self.mailboxes},
         )
 
     def judge(self, view: View, kind: str) -> Verdict:
@@ -181,6 +190,15 @@ class Office:
             if home and id_ not in self.unplaced_records:
                 values = compare.contact_record(row, names) if kind == "contacts" else compare.company_record(row)
                 made[id_] = (*values, ("where", home))
+        return made | (self._guests(view, names) if kind == "contacts" else {})
+
+    def _guests(self, view: View, names: Mapping[str, str]) -> dict[str, Values]:
+        """Contacts of somebody else who have a card here too, because the user meets them: it says what the record says."""
+        made: dict[str, Values] = {}
+        for mailbox, id_ in self.met(view):
+            row = view.contacts.get(id_)
+            if row and self.home_of(row) != mailbox and _has_card(view.cards[mailbox].values(), row):
+                made[f"{id_} {mailbox}"] = (*compare.contact_record(row, names), ("where", mailbox))
         return made
 
     def _cards(self, view: View, kind: str) -> dict[str, Values]:
@@ -218,6 +236,10 @@ class Office:
 
 def _untouched(mailbox: str, card: Json, view: View) -> bool:
     return card in view.private[mailbox]
+
+
+def _has_card(cards: Iterable[Json], row: Json) -> bool:
+    return any(row["email"].lower() == each["address"].lower() for card in cards for each in card["emailAddresses"])
 
 
 def _named(fields: Json, given: str, family: str) -> tuple[object, object]:

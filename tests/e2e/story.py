@@ -27,11 +27,11 @@ class Couple:
 
 
 class Story:
-    """The second day. `couples`: which card shows which record, as the comparison of the first fill found."""
+    """The second day. `pairs`: which card shows which record, as the comparison of the first fill found (`record mailbox`: a guest's card)."""
 
     def __init__(self, office: Office, view: View, pairs: Mapping[str, str]) -> None:
         self._office, self._view = office, view
-        stamped = [self._couple(crm_id, card_id) for crm_id, card_id in pairs.items()]
+        stamped = [self._couple(crm_id, card_id) for crm_id, card_id in pairs.items() if " " not in crm_id]
         contacts = [each for each in stamped if not is_company(each.card)]
         self._born_in_crm = self._plain(
             contacts, lambda each: not each.card["nickName"] and "Bianchì" not in each.record["lastname"]

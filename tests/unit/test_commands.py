@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sync import commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector
+from sync.events import event_translator
 from sync.model import Kind, Link, Reason, Role, Side
 from sync.policy import Winner
 from sync.run import Outcome
 from sync.settings import Defaults
 from sync.sides.base import CrmUser
+from sync.sides.memory import MemoryCrm
 from sync.status import next_run, status
 from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_link, put_pending
 from sync.store.registry import HoldRow
@@ -431,6 +434,26 @@ async def test_run_asks_for_a_sweep_unless_a_pause_is_not_over(world: World) -> 
     runner = Runner(lambda: Outcome())
     assert await run_one(world.connector, runner, ANNAS) is None  # type: ignore[arg-type]
     assert runner.runs == 0
+
+
+async def test_run_asks_for_answers_too_a_timer_only_now_and_then(world: World) -> None:
+    """Answers given in the CRM touch no modification time (API.md 5): who asks for everything now must not wait for them."""
+    read: list[str] = []
+
+    async def noted(moment: str, operation: str) -> str:
+        read.extend([operation] if (moment, operation) == ("before", "crm upcoming") else [])
+        return ""
+
+    world.crm = MemoryCrm(world.now, noted)
+    world.translators = {Kind.EVENT: event_translator(ZoneInfo("Europe/Rome"))}
+    await tick(world.connector, "timer")
+    world.pass_time(5)
+    await tick(world.connector, "timer")
+    assert len(read) == 1
+    await commands.run(world.connector)
+    await tick(world.connector, "admin")
+    await tick(world.connector, "timer")
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize(
