@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from mapping.calendar import MASKED, is_private
+from mapping.html_text import to_text
 from sync.events import is_occurrence
 from sync.model import Family, Flag, Item, Kind, Link, Role, Side
 from sync.sides.memory import Record
@@ -224,6 +225,10 @@ def _private(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
             text = story.world.translators[Kind.EVENT].crm_values(record.fields)
             if text["subject~subject"] and serial_of(text["subject~subject"]).startswith("e"):
                 found.append(f"{mailbox}: the title of private {link.crm_id}-{link.item_id} is in the CRM")
+            said = "\n".join(record.fields.values())
+            for name in ("location", "body"):
+                if (hidden := to_text(str(item.fields[name]))) and hidden in said:
+                    found.append(f"{mailbox}: the {name} of private {link.crm_id}-{link.item_id} is in the CRM")
     return found
 
 

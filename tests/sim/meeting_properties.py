@@ -1,4 +1,4 @@
-"""What must be true of meetings when a story has settled: STYLE 2, rule 12, (1), (3), (4), (6), (7), and that both sides name the same people."""
+"""What must be true of meetings when a story has settled: STYLE 2, rule 12, (1), (3), (4), (6), (7), (10); and both sides name the same people."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from mapping.attendees import Answer, attendees_of
-from sync.model import Family, Item, Kind, Link, Role
+from mapping.calendar import is_private
+from mapping.html_text import to_text
+from sync.meetings import LEADERS
+from sync.model import Family, Flag, Item, Kind, Link, Role
 from sync.sides.memory import Event, Record
 from sync.sides.memory_events import over, times_of
 from sync.store.ledger import MailboxLedger
-from tests.sim.meeting_story import CAR, CAR_TAG, ROOM_BOX, USERS, MeetingStory, serial_of
+from sync.store.memory import MemoryRows
+from tests.sim.meeting_story import CAR, CAR_TAG, CUSTOMER, ROOM_BOX, USERS, MeetingStory, serial_of
 from tests.sim.world import ROME, World, address_of
 
 Links = Mapping[str, list[Link]]
@@ -30,8 +34,13 @@ async def meeting_violations(story: MeetingStory, last_writes: int) -> list[str]
     found += await mails_uncharged(story)
     found += _doubled(story, records)
     found += _complete(story, records, links)
+    found += _lost(story)
+    found += _leaders(story, records, links)
     found += _exported(story, records, links)
     found += _people(story, records, links)
+    found += _private(story, records, links)
+    found += _begun(story)
+    found += _clear_text(world)
     found += _car(story, records, links)
     found += _room(world)
     return found
@@ -58,7 +67,10 @@ def mails_of_engine(world: World) -> int:
 
 def _doubled(story: MeetingStory, records: list[Record]) -> list[str]:
     """(4) one CRM event per meeting and occurrence, one event per meeting and calendar."""
-    names = Counter((serial_of(r.fields["subject"]), r.fields["slot"]) for r in records)
+    names = Counter(
+        (story.name_of(r), r.fields["when"][:10] if story.name_of(r) in story.series else r.fields["slot"])
+        for r in records
+    )
     found = [f"doubled in the CRM: {name} x{n}" for name, n in names.items() if n > 1]
     for calendar in story.world.calendars.values():
         live = [e for e in calendar.events.values() if not e.deleted and not e.called_off]
@@ -75,7 +87,7 @@ def _which(story: MeetingStory, event: Event) -> str:
 
 def _complete(story: MeetingStory, records: list[Record], links: Links) -> list[str]:
     """(3) every meeting that nobody ended and that a connected mailbox holds is in the CRM, and is linked there."""
-    there = {serial_of(r.fields["subject"]) for r in records}
+    there = {story.name_of(r) for r in records}
     found = []
     for mailbox in story.world.users.values():
         linked = {link.item_id.partition("|")[0] for link in links[mailbox]}
@@ -91,11 +103,34 @@ def _complete(story: MeetingStory, records: list[Record], links: Links) -> list[
     return found
 
 
+def _lost(story: MeetingStory) -> list[str]:
+    """(3) nobody's own meeting was taken away that nobody ended or gave to somebody else."""
+    found = []
+    for calendar in story.world.calendars.values():
+        for event in calendar.events.values():
+            name = serial_of(event.fields["subject"])
+            if event.deleted and not event.organizer and name not in story.gone | story.reassigned:
+                found.append(f"taken away: {event.id} {name}")
+    return found
+
+
+def _leaders(story: MeetingStory, records: list[Record], links: Links) -> list[str]:
+    """SPEC 2.4: one copy leads a record, the organizer's or the one that keeps it; and one does where the organizer is not connected."""
+    roles: dict[str, list[Role]] = {}
+    led: set[str] = set()
+    for _, link, record, item in _linked(story.world, records, links):
+        roles.setdefault(record.id, []).append(link.role)
+        led |= {record.id} if story.user_of(str(item.fields["organizer_address"])) in story.world.users else set()
+    found = [f"led twice: {i}" for i, each in roles.items() if sum(role in LEADERS for role in each) > 1]
+    orphans = (i for i, each in roles.items() if set(each) == {Role.ATTENDEE} and i not in led)
+    return found + [f"kept by nobody: {crm_id}" for crm_id in orphans]
+
+
 def _exported(story: MeetingStory, records: list[Record], links: Links) -> list[str]:
     """What a connected user made in the CRM is in that user's calendar, unless it was reassigned or ended."""
     found = []
     for record in records:
-        name = serial_of(record.fields["subject"])
+        name = story.name_of(record)
         user = story.exported.get(name)
         if user is None or user in story.late or name in story.gone | story.reassigned or _past(story.world, record):
             continue
@@ -123,13 +158,67 @@ def _people(story: MeetingStory, records: list[Record], links: Links) -> list[st
     world, found = story.world, []
     for user, link, record, item in _linked(world, records, links):
         what = f"{item.fields['subject']} {link.item_id}"
-        if link.role in {Role.ORGANIZER, Role.HOME} and user not in story.late:
+        silent = _silent(link, item)
+        if link.role in {Role.ORGANIZER, Role.HOME} and user not in story.late and not silent:
             found += [f"{what}: {each}" for each in _lists(world, record, item, user)]
         if link.role in {Role.ATTENDEE, Role.KEEPER} and user in record.invitees:
             said = _image(str(item.fields["response"]))
             if record.invitees[user] != said:
                 found.append(f"{what}: answer of {user} {said}, in the CRM {record.invitees[user]}")
     return found
+
+
+def _hidden(link: Link, item: Item) -> bool:
+    """Does the CRM see no more of it than when it is? What was made private in the CRM stays readable there."""
+    return is_private(item.fields) and Flag.CRM_PRIVATE not in link.flags
+
+
+def _silent(link: Link, item: Item) -> bool:
+    """Are its guests not compared? It went out without them (SPEC 2.9), or the CRM may not see them."""
+    return _hidden(link, item) or Flag.ATTENDEES_WITHHELD in link.flags
+
+
+def _private(story: MeetingStory, records: list[Record], links: Links) -> list[str]:
+    """(10) of what its leader's mailbox says is private the CRM has no title, text, place, organizer or list of guests."""
+    found = []
+    for user, link, record, item in _linked(story.world, records, links):
+        if link.role is Role.ATTENDEE or not _hidden(link, item):
+            continue
+        texts = {name: to_text(str(item.fields[name])) for name in ("subject", "location", "body")}
+        said = "\n".join(record.fields.values())
+        shown = [name for name, text in texts.items() if text and text in said]
+        book = {address: each for each, address in story.world.crm.people.items()}
+        guests = {book[a.address] for a in attendees_of(item.fields["attendees"]) if a.address in book}
+        shown += sorted(guests & record.invitees.keys() - {CUSTOMER})
+        shown += ["organizer"] if record.fields["organizer_address"] else []
+        found += [f"private, but in the CRM: {each} of {record.id}-{link.item_id} of {user}" for each in shown]
+    return found
+
+
+def _begun(story: MeetingStory) -> list[str]:
+    """(6) whom the CRM invited to what had begun when its user was connected, Exchange did not invite for us: an admin may."""
+    world = story.world
+    if story.approved:
+        return []  # everything was approved
+    uids = {
+        e.uid
+        for c in world.calendars.values()
+        for e in c.events.values()
+        if serial_of(e.fields["subject"]) in story.begun and e.stamp
+    }
+    mails = [
+        mail for mail in world.office.mails if mail.by == "engine" and mail.kind == "invitation" and mail.uid in uids
+    ]
+    return [f"invited although it had begun: {mail.to} to {mail.uid}" for mail in mails]
+
+
+def _clear_text(world: World) -> list[str]:
+    """(10) no text, name or address of people stands in the store."""
+    if not isinstance(world.rows, MemoryRows):
+        return []
+    stored = "\n".join(str(dict(row.data)) + row.key for row in world.rows.everything())
+    words = ("Riunione", "Visita", "Revisione", "iservat", "sala ", "via ", "da me", ".example")
+    return [f"clear text in the store: {text}" for text in words if text in stored]
 
 
 def _lists(world: World, record: Record, item: Item, user: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from tests.sim.meeting_story import USERS, MeetingStory, furnished
 from tests.sim.world import Accident, World
 
 ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
-PLENTY, NARROW = MailLimits(10_000, 100_000, 100_000), MailLimits(3, 5, 8)
+PLENTY, NARROW = MailLimits(10_000, 100_000, 100_000), MailLimits(2, 3, 4)
 ROUNDS = 2
 PATIENCE = timedelta(hours=25)
 """After a day a copy waits for its organizer no longer."""
@@ -47,6 +47,9 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
         world.office.late = dice.random() < 0.3
         story.act(dice.randrange(1, 8))
         found += await _comes_or_goes(story, waiting)
+        if dice.random() < 0.1:
+            for calendar in world.calendars.values():
+                calendar.forgotten = len(calendar.log) + 1
         await world.attempt(_accident(dice, 120))
         if dice.random() < 0.3:
             story.act(dice.randrange(1, 4))
@@ -60,6 +63,7 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     if world.mails is NARROW:
         found += await mails_uncharged(story)
         world.mails = replace(NARROW, day=PLENTY.day)
+        story.approved = True
         last = await _approve_all(world)
     return found + await meeting_violations(story, last)
 

@@ -17,7 +17,7 @@ from sync.policy import Group
 from sync.sides.memory import Event, MemoryCalendar, Record
 from sync.sides.memory_events import over
 from tests.sim.calendar_story import NotDone
-from tests.sim.world import ROME, World, address_of
+from tests.sim.world import ROME, START, World, address_of
 
 USERS = {f"19x1{n}": f"mailbox-{n}" for n in range(1, 5)}
 ABSENT, ABSENT_BOX = "19x15", "mailbox-5"  # a user of the CRM whose mailbox is not synchronised
@@ -29,6 +29,9 @@ CAR, CAR_TAG = "19x19", "Auto"  # one without
 LEADER, MEMBERS = "19x11", ("19x11", "19x12", "19x15")  # of the group
 RULES = ["FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=6", "FREQ=DAILY;INTERVAL=2;COUNT=5"]
 ANSWERS = ["accepted", "declined", "tentative", "accepted"]
+SENSITIVITIES = ["private", "confidential", "private", "normal", "personal"]
+ROOMS = ["", "Sala riservata 1", "Sala riservata 2"]
+TEXTS = ["", "Ordine riservato del giorno"]
 
 
 def furnished(world: World) -> World:
@@ -61,6 +64,11 @@ class MeetingStory:
         default_factory=dict
     )  # mailbox and hour -> mails that the ledger charged
     left: set[str] = field(default_factory=set)  # users who were disconnected once
+    approved: bool = False  # did an admin say yes to all that was held?
+    names: dict[str, str] = field(
+        default_factory=dict
+    )  # record made in the CRM -> serial, also when it is only a busy block
+    begun: set[str] = field(default_factory=set)  # serials of meetings that had begun when they were made in the CRM
 
     def act(self, times: int) -> None:
         """So many things happen, by anybody."""
@@ -69,6 +77,7 @@ class MeetingStory:
             (self.answers, 4), (self.removes_copy, 1), (self.cancels, 1), (self.edits_copy, 1), (self.crm_moves, 2), (self.crm_renames, 1),
             (self.crm_invites, 2), (self.crm_uninvites, 1), (self.crm_answers, 2), (self.crm_deletes, 1), (self.crm_reassigns, 1),
             (self.one_occurrence, 2), (self.invites_to_one, 1), (self.answers_one, 1), (self.crm_series, 1), (self.crm_group_meets, 1),
+            (self.outsiders_meet, 2), (self.hides, 2), (self.hides_copy, 0.5), (self.crm_hides, 1), (self.crm_has_begun, 0.5),
         ]  # fmt: skip
         for _ in range(times):
             with suppress(IndexError, NotDone):  # nobody there to whom it could happen, or refused
@@ -103,6 +112,12 @@ class MeetingStory:
         start = datetime.combine(day, time(self.random.randrange(7, 18), self.random.choice([0, 30])), UTC)
         return f"{start:%Y-%m-%dT%H:%M}Z/{start + timedelta(hours=1):%Y-%m-%dT%H:%M}Z"
 
+    def _rush(self) -> str:
+        """When everybody wants the car."""
+        day = self.world.now().date() + timedelta(days=self.random.choice([2, 3]))
+        start = datetime.combine(day, time(self.random.choice([9, 10])), UTC)
+        return f"{start:%Y-%m-%dT%H:%M}Z/{start + timedelta(minutes=90):%Y-%m-%dT%H:%M}Z"
+
     def _title(self) -> str:
         self.serial += 1
         return f"m{self.serial} {self.random.choice(['Riunione', 'Visita', 'Revisione'])}"
@@ -111,19 +126,36 @@ class MeetingStory:
         everybody = [*self.world.office.calendars, *STRANGERS]
         return self.random.sample([a for a in everybody if a != without], self.random.randrange(1, 4))
 
+    def user_of(self, address: str) -> str:
+        """The user of the CRM with this address, '' = none."""
+        return next((user for user, known in self.world.crm.people.items() if known == address), "")
+
     # in Outlook
 
     def outlook_meets(self) -> None:
         calendar = self.random.choice(self._calendars())
         rule = self.random.choice(RULES) if self.random.random() < 0.2 else ""
-        fields = {"subject": self._title(), "when": self._when()}
+        fields = {"subject": self._title(), "when": self._when(), "location": self.random.choice(ROOMS)}
+        fields |= {"body": self.random.choice(TEXTS), "sensitivity": self.random.choice(["normal"] * 9 + ["private"])}
         if rule:
             fields["when"] = _first_of(rule, fields["when"])
         calendar.add(fields, rule=rule, guests=self._guests(calendar.address))
 
+    def outsiders_meet(self) -> None:
+        """Several of ours are invited by somebody whose mailbox is not synchronised: one of them keeps the meeting."""
+        office = self.world.office.calendars
+        calendar = office[self.random.choice([OUTSIDE, address_of(ABSENT_BOX)])]
+        if isinstance(calendar, MemoryCalendar):
+            ours = [address_of(mailbox) for mailbox in USERS.values()]
+            guests = self.random.sample(ours, self.random.randrange(2, 5))
+            calendar.add(
+                {"subject": self._title(), "when": self._when(), "location": self.random.choice(ROOMS)}, guests=guests
+            )
+
     def moves(self) -> None:
         calendar, event = self._own()
         if not event.rule:
+            self.begun.discard(serial_of(event.fields["subject"]))
             calendar.edit(event.id, when=self._when())
 
     def renames(self) -> None:
@@ -149,6 +181,16 @@ class MeetingStory:
     def edits_copy(self) -> None:
         calendar, event = self._copy()
         calendar.edit(event.id, location="da me")
+
+    def hides(self) -> None:
+        """Or shows again."""
+        calendar, event = self._own()
+        calendar.edit(event.id, sensitivity=self.random.choice(SENSITIVITIES))
+
+    def hides_copy(self) -> None:
+        """What the organizer shows stays shown."""
+        calendar, event = self._copy()
+        calendar.edit(event.id, sensitivity=self.random.choice(SENSITIVITIES))
 
     def cancels(self) -> None:
         calendar, event = self._own()
@@ -186,24 +228,53 @@ class MeetingStory:
 
     def crm_meets(self) -> None:
         owner = self.random.choice([*USERS, ABSENT])
-        title = self._made_by(owner)
-        record = self.world.crm.add(Kind.EVENT, owner, {"subject": title, "when": self._when()})
         things = [each for each, odds in ((CUSTOMER, 0.2), (ROOM, 0.2), (CAR, 0.3)) if self.random.random() < odds]
+        record = self._in_crm(owner, owner, self._rush() if CAR in things else self._when())
         self.world.crm.invite(record.id, **dict.fromkeys([*self._invitees(owner), *things], "none"))
 
     def crm_series(self) -> None:
         owner = self.random.choice([*USERS])
         first, weeks = self._when(), self.random.randrange(3, 5)
         fields = {"subject": self._made_by(owner)}
-        self.series.add(serial_of(fields["subject"]))
+        name = serial_of(fields["subject"])
+        self.series.add(name)
         records = self.world.crm.add_series(owner, fields, [_later(first, 0, days=7 * n) for n in range(weeks)])
         people = dict.fromkeys(self._invitees(owner), "none")
+        self.names |= {record.id: name for record in records}
         for record in records:
             self.world.crm.invite(record.id, **people)
 
     def crm_group_meets(self) -> None:
-        title = self._made_by(LEADER)
-        self.world.crm.add(Kind.EVENT, self.world.group, {"subject": title, "when": self._when()})
+        self._in_crm(self.world.group, LEADER, self._when())
+
+    def crm_has_begun(self) -> None:
+        """Begun before anybody was connected, and not over for days: its guests are not invited any more (SPEC 2.9)."""
+        owner = self.random.choice([*USERS])
+        now = self.world.now()
+        record = self._in_crm(
+            owner, owner, f"{START - timedelta(days=1):%Y-%m-%dT%H:%M}Z/{now + timedelta(days=5):%Y-%m-%dT%H:%M}Z"
+        )
+        self.begun.add(self.names[record.id])
+        self.world.crm.invite(record.id, **dict.fromkeys(self._invitees(owner), "none"))
+
+    def crm_hides(self) -> None:
+        """By the user's own doing: the text stays readable there."""
+        self.world.crm.edit(self._record().id, visibility=self.random.choice(["Private", "Standard"]))
+
+    def _in_crm(self, owner: str, user: str, when: str) -> Record:
+        """An event of `owner` that lands in the calendar of `user`."""
+        title = self._made_by(user)
+        record = self.world.crm.add(Kind.EVENT, owner, {"subject": title, "when": when})
+        self.names[record.id] = serial_of(title)
+        return record
+
+    def name_of(self, record: Record) -> str:
+        """The serial of a record's meeting, also when it is only a busy block there."""
+        if name := self.names.get(record.id):
+            return name
+        office = self.world.office.calendars.values()
+        events = (event for each in office for event in each.events.values() if event.uid == record.fields["uid"])
+        return next((serial_of(event.fields["subject"]) for event in events), serial_of(record.fields["subject"]))
 
     def _made_by(self, owner: str) -> str:
         title = self._title()
@@ -218,6 +289,7 @@ class MeetingStory:
     def crm_moves(self) -> None:
         record = self._record()
         if record.fields["slot"] == "0" and not record.fields["recurring"]:
+            self.begun.discard(self.name_of(record))
             self.world.crm.edit(record.id, when=self._when())
 
     def crm_renames(self) -> None:
@@ -226,7 +298,7 @@ class MeetingStory:
 
     def _led(self, record: Record) -> bool:
         """Is the organizer of this meeting connected, so that a change of its guests can be sent?"""
-        name = serial_of(record.fields["subject"])
+        name = self.name_of(record)
         own = (e for m in self.world.users.values() for e in self.world.calendars[m].events.values() if not e.organizer)
         return any(serial_of(event.fields["subject"]) == name for event in own)
 
@@ -255,12 +327,12 @@ class MeetingStory:
 
     def crm_deletes(self) -> None:
         record = self._record()
-        self.gone.add(serial_of(record.fields["subject"]))
+        self.gone.add(self.name_of(record))
         self.world.crm.delete(record.id)
 
     def crm_reassigns(self) -> None:
         record = self._record()
-        self.reassigned.add(serial_of(record.fields["subject"]))
+        self.reassigned.add(self.name_of(record))
         self.world.crm.edit(record.id, owner=self.random.choice([*USERS]))
 
 

@@ -8,7 +8,10 @@ from types import ModuleType
 import sync.apply
 import sync.calendar
 import sync.events
+import sync.invitations
 import sync.joining
+import sync.mails
+import sync.meetings
 import sync.record
 import sync.recurring
 import sync.run
@@ -17,7 +20,12 @@ import sync.tasks
 import sync.todo
 from mapping.calendar import EventTranslator
 from mapping.translate import CardTranslator
+from sync.brakes import Budget
+from sync.model import Delete, Reason, Side
+from sync.plan import Context
+from sync.store.bookings import Bookings
 from sync.store.ledger import drop_intent, drop_pending
+from sync.store.meetings import Meetings
 
 Plant = tuple[ModuleType | type, str, object]
 
@@ -62,6 +70,18 @@ async def _claim_nothing(work, links, tools):  # type: ignore[no-untyped-def]
     return None
 
 
+def _always(*anything):  # type: ignore[no-untyped-def]
+    return True
+
+
+def _nobody(*anything):  # type: ignore[no-untyped-def]
+    return {}
+
+
+def _no_tags(invitees, book):  # type: ignore[no-untyped-def]
+    return {}
+
+
 def _never(*anything):  # type: ignore[no-untyped-def]
     return False
 
@@ -80,6 +100,49 @@ def _as_planned(action, context):  # type: ignore[no-untyped-def]
 
 async def _begin_without_baseline(point, owners, tools):  # type: ignore[no-untyped-def]
     return point
+
+
+async def _ask_nobody(*anything):  # type: ignore[no-untyped-def]
+    return True
+
+
+async def _keep_for_ever(self, handle, mailbox, holding, now, keep=Meetings.keep):  # type: ignore[no-untyped-def]
+    """Whoever asked first, though that copy ended long ago."""
+    row = await self._rows.get("meetings", f"k|{handle}")
+    return await keep(self, handle, mailbox, holding, now) if row is None else row.data["mailbox"] == mailbox
+
+
+async def _nothing_done(*anything):  # type: ignore[no-untyped-def]
+    return None
+
+
+def _nothing(*anything):  # type: ignore[no-untyped-def]
+    return None
+
+
+async def _import_and_export(point, owners, tools):  # type: ignore[no-untyped-def]
+    """The first run of a mailbox is like any other."""
+    return point
+
+
+def _delete_for_a_decline(crm, card, link, context, over):  # type: ignore[no-untyped-def]
+    return Delete(Side.CRM, crm, link, Reason.MAILBOX_DELETED)
+
+
+def _delete_with_the_first_copy(pair, crm, card, role, context):  # type: ignore[no-untyped-def]
+    return Delete(Side.CRM, crm, pair.link, Reason.CANCELLED) if pair.link else None
+
+
+async def _occurrence_by_occurrence(planned, again, tools):  # type: ignore[no-untyped-def]
+    return list(planned)
+
+
+async def _every_car_is_free(self, wanted):  # type: ignore[no-untyped-def]
+    return []
+
+
+def _only_of_the_others(people, role, context):  # type: ignore[no-untyped-def]
+    """Answers of users who are not connected are left where they are."""
 
 
 PLANTS: Mapping[str, list[Plant]] = {
@@ -117,6 +180,30 @@ TASK_PLANTS: Mapping[str, list[Plant]] = {
     "forget the stand-ins": [(sync.tasks, "_finished", _as_planned)],
     "take To Do's answer for an echo": [(sync.record, "_says_more", _never)],
     "export what was there before": [(sync.calendar, "begin", _begin_without_baseline)],
+    "give members back what they deleted": [(Context, "buried", _never)],
+    "leave the copies of who left the group": [(sync.tasks, "_is_members", _never)],
 }
+MEETING_PLANTS: Mapping[str, list[Plant]] = {
+    "write to copies": [(sync.events, "_of_a_copy", _never)],
+    "delete for a decline": [(sync.meetings, "_copy_gone", _delete_for_a_decline)],
+    "delete with the first copy that is called off": [(sync.meetings, "_cancelled", _delete_with_the_first_copy)],
+    "invite at the first connection": [(sync.calendar, "begin", _import_and_export)],
+    "invite to what had begun": [(sync.meetings, "_begun", _never)],
+    "charge no mails": [(sync.mails, "charged", _nothing_done)],
+    "know no mail limit": [(Budget, "fits", _always)],
+    "ignore claims": [(Meetings, "keep", _ask_nobody)],
+    "keep a meeting for ever": [(Meetings, "keep", _keep_for_ever)],
+    "forget where organizers' events lie": [(Meetings, "name", _nothing_done)],
+    "take answers that a move took away": [(sync.invitations, "_while_moving", _nothing)],
+    "leave answers of strangers": [(sync.invitations, "_answers", _only_of_the_others)],
+    "promise the car twice": [(Bookings, "take", _every_car_is_free)],
+    "show no car": [(sync.invitations, "tags_of", _no_tags)],
+    "show private meetings": [(sync.events, "is_private", _never)],
+    "leave guests of private meetings": [(sync.meetings, "scrubbed", _nobody)],
+    "make a meeting of every new owner": [(sync.events, "_not_exported", _nothing)],
+    "skip the intent of a meeting": [(sync.apply, "put_intent", _skip_the_intent)],
+    "miss answers given in the CRM": [(sync.sweep, "_sweep_answers", _nothing_done)],
+}
+
 SERIES_PLANT: list[Plant] = [(sync.recurring, "put_intent", _skip_the_intent)]
 """Found at one crash point only: seeds hit it too seldom."""

@@ -10,8 +10,10 @@ from sync.model import Family
 from tests.sim.calendar_points import CALENDAR_SCENARIOS, every_calendar_point
 from tests.sim.calendar_points import Act as CalendarAct
 from tests.sim.calendar_run import play_calendar
+from tests.sim.meeting_points import MEETING_SCENARIOS, every_meeting_point
+from tests.sim.meeting_points import Act as MeetingAct
 from tests.sim.meeting_run import play_meetings
-from tests.sim.plants import CALENDAR_PLANTS, PLANTS, SERIES_PLANT
+from tests.sim.plants import CALENDAR_PLANTS, MEETING_PLANTS, PLANTS, SERIES_PLANT
 from tests.sim.points import SCENARIOS, Act, every_point
 from tests.sim.run import play
 from tests.sim.world import Accident, World
@@ -97,6 +99,27 @@ async def test_a_series_of_the_crm_survives_a_crash_anywhere(monkeypatch: pytest
     for where, attribute, bug in SERIES_PLANT:
         monkeypatch.setattr(where, attribute, bug)
     assert await _series_points() != []
+
+
+# Meetings -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", MEETING_SCENARIOS, ids=lambda act: act.__name__)
+def test_meeting_crash_points(act: MeetingAct) -> None:
+    assert asyncio.run(every_meeting_point(act, ("crash-before", "lose"), step=15)) == []
+
+
+@pytest.mark.parametrize("name", MEETING_PLANTS)
+def test_a_bug_planted_in_meetings_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for where, attribute, bug in MEETING_PLANTS[name]:
+        monkeypatch.setattr(where, attribute, bug)
+    for seed in range(500):
+        try:
+            if asyncio.run(play_meetings(seed)):
+                return
+        except Exception:
+            return
+    pytest.fail("500 seeds did not notice it")
 
 
 @pytest.mark.parametrize("first", range(0, 100, 25))
