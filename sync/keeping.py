@@ -34,6 +34,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
     ids |= {p.crm.id for p in pairs if isinstance(p.crm, Item) and _shared_matters(p, context)}
     holders = await tools.registry.holders_near(ids) if ids else {}
     holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
+    holding = await _proven(holding, mine, tools)
     others = {crm_id: {m: r for m, r in held.items() if m != mine} for crm_id, held in holding.items()}
     met = {crm_id for crm_id, held in holders.items() if any(r in MEETING and m != mine for m, r in held.items())}
     meetings = Meetings(tools.registry.rows)
@@ -49,6 +50,21 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
         shared={crm_id for crm_id, held in others.items() if held},
         led_elsewhere=met,
     )
+
+
+Holding = dict[str, dict[str, Role]]
+
+
+async def _proven(holding: Holding, mine: str, tools: Tools) -> Holding:
+    """Of those noted as holders the mailboxes that have a link: holding is noted before the link begins and until after it ended, and a crash in
+    between leaves the note."""
+    asked = [(crm_id, mailbox) for crm_id, held in holding.items() for mailbox in held if mailbox != mine]
+    ledgers = {m: MailboxLedger(tools.registry.rows, m, 0, "", Family.CALENDAR) for _, m in asked}
+    links = await asyncio.gather(*(ledgers[mailbox].link_by_crm(crm_id) for crm_id, mailbox in asked))
+    gone = {each for each, link in zip(asked, links, strict=True) if link is None}
+    return {
+        crm_id: {m: role for m, role in held.items() if (crm_id, m) not in gone} for crm_id, held in holding.items()
+    }
 
 
 def _may_keep(pair: Pair, card: Item, context: Context, tools: Tools) -> bool:

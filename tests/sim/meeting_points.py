@@ -16,7 +16,7 @@ from sync.model import Family, Kind
 from sync.sides.memory import Event, MemoryCalendar, Record
 from tests.sim.meeting_properties import meeting_violations
 from tests.sim.meeting_run import PLENTY
-from tests.sim.meeting_story import CAR, CUSTOMER, OUTSIDE, ROOM, USERS, MeetingStory, office_of, serial_of
+from tests.sim.meeting_story import CAR, CUSTOMER, OUTSIDE, ROOM, USERS, MeetingStory, furnished, serial_of
 from tests.sim.world import Accident, World, address_of
 
 Act = Callable[[World, MeetingStory], None]
@@ -42,16 +42,16 @@ def _a_week(world: World, story: MeetingStory) -> None:
 
 def _in_crm(world: World, story: MeetingStory) -> None:
     """After the first import: a meeting made in the CRM with a customer, one that has the car; and some have answered."""
-    _meets(world, "19x1", "m4 Visita", EVENING, "19x2", "19x3", CUSTOMER)
-    _meets(world, "19x3", "m5 Trasferta", EVENING, "19x4", CAR)
-    story.exported |= {"m4": "19x1", "m5": "19x3"}
+    _meets(world, "19x11", "m4 Visita", EVENING, "19x12", "19x13", CUSTOMER)
+    _meets(world, "19x13", "m5 Trasferta", EVENING, "19x14", CAR)
+    story.exported |= {"m4": "19x11", "m5": "19x13"}
     story.serial = 5
 
 
 def _answered(world: World, story: MeetingStory) -> None:
     world.calendars["mailbox-2"].respond(_event(world, "m1", 2).id, "accepted")
     world.calendars["mailbox-2"].respond(_event(world, "m4", 2).id, "tentative")
-    world.crm.answer(_record(world, "m4").id, "19x3", "accepted")
+    world.crm.answer(_record(world, "m4").id, "19x13", "accepted")
 
 
 def _calendar(world: World, n: int = 1) -> MemoryCalendar:
@@ -93,20 +93,20 @@ def somebody_outside_meets(world: World, story: MeetingStory) -> None:
 
 
 def crm_meets(world: World, story: MeetingStory) -> None:
-    _meets(world, "19x1", "m6 Visita", "2026-12-04T09:00Z/2026-12-04T10:00Z", "19x2", "19x4", CUSTOMER, ROOM)
-    story.exported["m6"] = "19x1"
+    _meets(world, "19x11", "m6 Visita", "2026-12-04T09:00Z/2026-12-04T10:00Z", "19x12", "19x14", CUSTOMER, ROOM)
+    story.exported["m6"] = "19x11"
 
 
 def crm_series(world: World, story: MeetingStory) -> None:
-    for record in world.crm.add_series("19x1", {"subject": "m6 Revisione"}, WEEKS):
-        world.crm.invite(record.id, **{"19x2": "none", "19x3": "none"})
+    for record in world.crm.add_series("19x11", {"subject": "m6 Revisione"}, WEEKS):
+        world.crm.invite(record.id, **{"19x12": "none", "19x13": "none"})
     story.series.add("m6")
-    story.exported["m6"] = "19x1"
+    story.exported["m6"] = "19x11"
 
 
 def group_meets(world: World, story: MeetingStory) -> None:
     _meets(world, world.group, "m6 Riunione", "2026-12-04T09:00Z/2026-12-04T10:00Z")
-    story.exported["m6"] = "19x1"
+    story.exported["m6"] = "19x11"
 
 
 def moved_in_outlook(world: World, story: MeetingStory) -> None:
@@ -127,12 +127,12 @@ def answered_in_outlook(world: World, story: MeetingStory) -> None:
 
 
 def answered_in_crm(world: World, story: MeetingStory) -> None:
-    world.crm.answer(_record(world, "m1").id, "19x3", "accepted")
-    world.crm.answer(_record(world, "m2").id, "19x1", "accepted")
+    world.crm.answer(_record(world, "m1").id, "19x13", "accepted")
+    world.crm.answer(_record(world, "m2").id, "19x11", "accepted")
 
 
 def declined_in_crm(world: World, story: MeetingStory) -> None:
-    world.crm.answer(_record(world, "m1").id, "19x3", "declined")
+    world.crm.answer(_record(world, "m1").id, "19x13", "declined")
 
 
 def organizer_cancels(world: World, story: MeetingStory) -> None:
@@ -153,7 +153,7 @@ def attendee_deletes(world: World, story: MeetingStory) -> None:
 def keeper_hands_over(world: World, story: MeetingStory) -> None:
     """Both hold a copy of m2; the one who keeps its record declines."""
     owner = _record(world, "m2").owner
-    n = int(owner.removeprefix("19x"))
+    n = int(USERS[owner].removeprefix("mailbox-"))
     _calendar(world, n).respond(_event(world, "m2", n).id, "declined")
 
 
@@ -179,7 +179,7 @@ def invited_in_outlook(world: World, story: MeetingStory) -> None:
 
 def invited_in_crm(world: World, story: MeetingStory) -> None:
     record = _record(world, "m1")
-    world.crm.invite(record.id, **record.invitees, **{"19x4": "none"})
+    world.crm.invite(record.id, **record.invitees, **{"19x14": "none"})
 
 
 def uninvited_in_outlook(world: World, story: MeetingStory) -> None:
@@ -188,7 +188,7 @@ def uninvited_in_outlook(world: World, story: MeetingStory) -> None:
 
 def uninvited_in_crm(world: World, story: MeetingStory) -> None:
     record = _record(world, "m1")
-    world.crm.invite(record.id, **{user: said for user, said in record.invitees.items() if user != "19x2"})
+    world.crm.invite(record.id, **{user: said for user, said in record.invitees.items() if user != "19x12"})
 
 
 def crm_deletes(world: World, story: MeetingStory) -> None:
@@ -197,8 +197,8 @@ def crm_deletes(world: World, story: MeetingStory) -> None:
 
 
 def car_is_asked_twice(world: World, story: MeetingStory) -> None:
-    _meets(world, "19x1", "m6 Trasferta", EVENING, "19x2", CAR)
-    story.exported["m6"] = "19x1"
+    _meets(world, "19x11", "m6 Trasferta", EVENING, "19x12", CAR)
+    story.exported["m6"] = "19x11"
 
 
 def car_is_free_again(world: World, story: MeetingStory) -> None:
@@ -255,9 +255,8 @@ MEETING_SCENARIOS: list[Act] = [
 
 async def _begun() -> MeetingStory:
     """Everybody is connected, and all is quiet."""
-    world = World(USERS, family=Family.CALENDAR)
+    world = furnished(World(USERS, family=Family.CALENDAR))
     world.mails = PLENTY
-    office_of(world)
     story = MeetingStory(world, random.Random(0))
     await world.connect()
     _a_week(world, story)
