@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from mapping.attendees import attendees_of
 from sync.errors import Failure
-from sync.events import is_occurrence, series_of
+from sync.event_names import is_occurrence, series_of
 from sync.model import Delete, Gone, Item, Kind, Reason, Side
 from sync.record import again, cleared, history
 from sync.sides.base import Done, Refused, Remove, Result, Revise

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mapping.people import WHO
-from sync.events import is_occurrence, series_of
+from sync.event_names import is_occurrence, series_of
 from sync.invitations import first_guests
 from sync.mails import charged, spend
 from sync.model import Action, Hold, Item, Kind, Pair, Reason, Side, Update, Wait

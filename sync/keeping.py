@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import brought_in, meeting_name, original_day, record_uid
+from sync.event_names import meeting_name, original_day, record_uid
+from sync.events import brought_in
 from sync.gather import Joined, Work
 from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
