@@ -15,11 +15,9 @@ from mapping.people import WHO
 from sync.event_names import is_occurrence, series_of
 from sync.invitations import first_guests
 from sync.mails import charged, spend
-from sync.model import Action, Hold, Item, Kind, Pair, Reason, Side, Update, Wait
+from sync.model import Action, Hold, Item, Kind, Pair, Planned, Reason, Side, Update, Wait
 from sync.sides.base import Done, Revise
 from sync.tools import Tools
-
-Planned = tuple[Pair, Action | None]
 
 
 async def invite_series(

@@ -273,3 +273,6 @@ class Leave:
 
 
 Action = Create | Update | Delete | Decline | Unlink | Wait | Hold | Leave
+
+Planned = tuple[Pair, Action | None]
+"""A pair and what is decided about it, None = nothing to do."""

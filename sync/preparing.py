@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from mapping.attendees import Answer, Invitee, invitees_of, invitees_value
 from sync.meetings import LEADERS
-from sync.model import Action, Create, Item, Kind, Pair, Reason, Role, Side, Update, Wait
+from sync.model import Action, Create, Item, Kind, Pair, Planned, Reason, Role, Side, Update, Wait
 from sync.plan import Context
 from sync.sides.base import Done, Revise
 from sync.spans import ends_at, starts_at
 from sync.store.bookings import Booking, Bookings
 from sync.tools import Tools
 
-Planned = tuple[Pair, Action | None]
 OWNER = "assigned_user_id"
 
 

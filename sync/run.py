@@ -42,6 +42,7 @@ from sync.model import (
     Kind,
     Leave,
     Pair,
+    Planned,
     Reason,
     Side,
     Unlink,
@@ -50,7 +51,7 @@ from sync.model import (
 )
 from sync.planning import chunks
 from sync.record import unlink_ops, waiting
-from sync.recurring import Planned, create_series
+from sync.recurring import create_series
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
