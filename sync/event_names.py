@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from sync.model import Item
 from sync.spans import starts_at
 
-UID_LENGTH = 127  # of vtenext's ical_uuid (API.md 7.7)
+UID_LENGTH = 127
+"""Characters of vtenext's `ical_uuid`, of events and tasks (API.md 7.7)."""
 
 GLOBAL_OBJECT = "040000008200E00074C5B7101A82E008"
 """How an iCalUId begins that is an Exchange GlobalObjectId in hex; the eight digits after it are an occurrence's day, or zero."""
@@ -28,6 +29,11 @@ def is_occurrence(item_id: str) -> bool:
 def series_of(item_id: str) -> str:
     """The series of an occurrence, the event itself otherwise: what counts as one thing for the delete brake."""
     return item_id.partition("|")[0]
+
+
+def is_exception(version: str) -> bool:
+    """Does this version of an occurrence say that it was changed apart from its series? It then names both: `series;occurrence`."""
+    return ";" in version
 
 
 def crm_stamp(card: Item) -> str:
