@@ -99,11 +99,11 @@ def plan_tags(crm: Item, card: Item, context: Context) -> dict[str, str]:
 
 def at_once(crm: Item, card: Item, context: Context) -> frozenset[str]:
     """Field pairs of answers that the organizer's new event brought along and the CRM does not know: nothing was agreed on about them."""
-    if not card.fields.get("organizer"):  # nor is any other kind of item a meeting
+    if crm.kind is not Kind.EVENT:
         return frozenset()
     translator = context.translators[Kind.EVENT]
     mine, theirs = translator.mailbox_values(card.fields), translator.crm_values(crm.fields)
-    answers = {pair for pair in mine.keys() & theirs.keys() if pair.startswith(SAYS)}
+    answers = {pair for pair in mine.keys() & theirs.keys() if pair.startswith(SAYS) and card.fields.get("organizer")}
     return frozenset(p for p in answers if _image(mine[p]) not in {Answer.NONE, _image(theirs[p])})
 
 
