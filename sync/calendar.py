@@ -12,16 +12,8 @@ from datetime import datetime, timedelta
 
 from mapping.calendar import SENSITIVITY, is_private
 from mapping.tasks import is_completed
-from sync.events import (
-    alone_stamp,
-    baseline_of,
-    crm_stamp,
-    is_occurrence,
-    is_over,
-    of_day,
-    original_day,
-    series_of,
-)
+from sync.event_names import alone_stamp, crm_stamp, is_occurrence, of_day, original_day, series_of
+from sync.events import baseline_of, is_over
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from mapping.attendees import attendees_of
 from sync.errors import Failure
-from sync.events import is_occurrence, series_of
+from sync.event_names import is_exception, is_occurrence, original_day, series_of
 from sync.model import Delete, Gone, Item, Kind, Reason, Side
 from sync.record import again, cleared, history
 from sync.sides.base import Done, Refused, Remove, Result, Revise
@@ -48,14 +48,14 @@ async def cut_cost(series: str, deletes: Sequence[Delete], tools: Tools) -> int:
     guests = {
         a.address for item in items if item.fields.get("organizer") for a in attendees_of(item.fields.get("attendees"))
     }
-    changed = sum(1 for link in await tools.ledger.links_of_series(series) if ";" in link.item_version)
+    changed = sum(1 for link in await tools.ledger.links_of_series(series) if is_exception(link.item_version))
     return len(guests) * (1 + changed)
 
 
 async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
     """End the mailbox's series before the first deleted occurrence, or delete it whole when nothing was before; one call."""
     await tools.guard()
-    first = min(date.fromisoformat(action.item.id.partition("|")[2]) for action in deletes)
+    first = min(date.fromisoformat(original_day(action.item)) for action in deletes)
     master = (await tools.mailbox.get([series]))[series]
     result: Result = Done(None)
     if isinstance(master, Item):

@@ -14,7 +14,7 @@ from datetime import timedelta
 from sync.apply import apply
 from sync.brakes import braked
 from sync.cutting import cut, cut_cost, cuts
-from sync.events import series_of
+from sync.event_names import series_of
 from sync.gather import Links
 from sync.holds import ask
 from sync.keeping import decline, hand_over

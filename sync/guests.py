@@ -14,7 +14,7 @@ from sync.events import over_at
 from sync.gather import Key, Work
 from sync.invitations import contacts_on
 from sync.match import natural_key, told_by
-from sync.model import Action, Create, Decline, Delete, Item, Kind, Pair, Present, Side, Unlink, Update
+from sync.model import Create, Decline, Delete, Item, Kind, Pair, Planned, Present, Side, Unlink, Update
 from sync.plan import Context
 from sync.recurring import CrmSeries
 from sync.store.guests import Guests
@@ -24,7 +24,7 @@ from sync.tools import Tools
 def held_events(
     keys: Sequence[Key],
     records: Mapping[str, Present],
-    planned: Sequence[tuple[Pair, Action | None]],
+    planned: Sequence[Planned],
     forming: Sequence[CrmSeries],
 ) -> list[Item]:
     """The CRM's events that the mailbox holds when all this is done, but for private ones: whom those concern stays with them.

@@ -65,10 +65,9 @@ def plan_invitations(
     translator = context.translators[Kind.EVENT]
     sealed = context.sealed(link) if link else context.unlinked(Kind.EVENT, crm.id)
     mine = {p: v for p, v in translator.mailbox_values(card.fields).items() if is_person(p)}
-    if card.fields.get(MASKED) and card.fields.get(
-        "response"
-    ):  # the own answer is no secret to a list that names its user
-        mine[SAYS + context.policy.owner] = str(card.fields["response"])
+    answer = str(card.fields.get("response", ""))
+    if card.fields.get(MASKED) and answer:  # no secret to a list that names the user
+        mine[SAYS + context.policy.owner] = answer
     theirs = {p: v for p, v in translator.crm_values(crm.fields).items() if is_person(p)}
     people = _People(theirs, mine, sealed, BEGUN not in sealed.base)
     if not closed:
@@ -140,9 +139,7 @@ def _contact(people: _People, crm: Item, card: Item, context: Context) -> None:
     known = people.sealed.unchanged(Side.CRM, CONTACT, shown)
     moved = known is not True or people.changed(Side.MAILBOX, CONTACT)
     first = among[0] if among else ""
-    chosen = known is False or (
-        known is None and bool(shown)
-    )  # stays without a base of its own: ours to change is what we wrote
+    chosen = known is False or (known is None and bool(shown))  # only what we wrote is ours to change
     if shown in among or shown == first:
         people.agreed |= {CONTACT} if moved else set()
     elif moved and not chosen:
@@ -198,10 +195,8 @@ def _answer_of(people: _People, pair: str, closed: bool) -> None:
 def _while_moving(people: _People, crm: Item, card: Item, context: Context) -> None:
     """A move takes answers away on either side: until it has reached the other one no answer says anything."""
     translator = context.translators[Kind.EVENT]
-    theirs, mine = (
-        translator.crm_values(crm.fields).get(WHEN.id, ""),
-        translator.mailbox_values(card.fields).get(WHEN.id, ""),
-    )
+    theirs = translator.crm_values(crm.fields).get(WHEN.id, "")
+    mine = translator.mailbox_values(card.fields).get(WHEN.id, "")
     news = {people.sealed.unchanged(Side.CRM, WHEN.id, theirs), people.sealed.unchanged(Side.MAILBOX, WHEN.id, mine)}
     if news == {True} or translator.image(WHEN.id, theirs) == translator.image(WHEN.id, mine):
         return
@@ -231,9 +226,8 @@ def _image(value: str) -> Answer:
 def first_guests(crm: Item, context: Context) -> dict[str, str]:
     """Field pairs of those whom a CRM event invites, for the event that is made of it in its organizer's mailbox."""
     values = context.translators[Kind.EVENT].crm_values(crm.fields)
-    return {
-        p: v for p, v in values.items() if p.startswith(WHO) and _ours(p.removeprefix(WHO), Role.ORGANIZER, context)
-    }
+    listed = {pair: answer for pair, answer in values.items() if pair.startswith(WHO)}
+    return {pair: a for pair, a in listed.items() if _ours(pair.removeprefix(WHO), Role.ORGANIZER, context)}
 
 
 def first_invitees(card: Item, role: Role, context: Context) -> dict[str, str]:
@@ -295,10 +289,8 @@ def _of_exchange(card: Item, values: Mapping[str, str]) -> int:
 
 def _of_vtenext(crm: Item, values: Mapping[str, str], context: Context) -> int:
     """vtenext tells its contact invitees itself that an event was moved (API.md 3.8)."""
-    contacts = [
-        each for each in invitees_of(crm.fields.get("invitees")) if each.id not in context.policy.people.known_as
-    ]
-    return len(contacts) if WHEN.id in values else 0
+    users, listed = context.policy.people.known_as, invitees_of(crm.fields.get("invitees"))
+    return sum(1 for each in listed if each.id not in users) if WHEN.id in values else 0
 
 
 def withheld(link: Link | None) -> bool:

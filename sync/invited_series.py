@@ -12,14 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mapping.people import WHO
-from sync.events import is_occurrence, series_of
+from sync.event_names import is_exception, is_occurrence, series_of
 from sync.invitations import first_guests
 from sync.mails import charged, spend
-from sync.model import Action, Hold, Item, Kind, Pair, Reason, Side, Update, Wait
+from sync.model import Action, Hold, Item, Kind, Pair, Planned, Reason, Side, Update, Wait
 from sync.sides.base import Done, Revise
 from sync.tools import Tools
-
-Planned = tuple[Pair, Action | None]
 
 
 async def invite_series(
@@ -78,7 +76,7 @@ async def _write(
     series: str, master: Item, needed: dict[str, str], planned: Sequence[Planned], tools: Tools
 ) -> list[Planned]:
     """Change the guests of the whole series; what to do instead when that may not or could not be done."""
-    exceptions = sum(1 for link in await tools.ledger.links_of_series(series) if ";" in link.item_version)
+    exceptions = sum(1 for link in await tools.ledger.links_of_series(series) if is_exception(link.item_version))
     cost = len(needed) * (1 + exceptions)
     shown = json.dumps(["series", needed], sort_keys=True)
     ids = [pair.crm.id for pair, _ in planned if pair.crm]

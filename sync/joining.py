@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mapping import kind_of_card
-from sync.events import crm_stamp, meeting_name
+from sync.event_names import crm_stamp, meeting_name
 from sync.gather import MANY, Joined, Key, Links, Work, read_records
 from sync.match import handles_of, match, natural_key, same
 from sync.merge import Digests

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mapping.attendees import Answer
-from sync.events import brought_in, meeting_name, original_day, record_uid
+from sync.event_names import meeting_name, original_day, record_uid, series_of
+from sync.events import brought_in
 from sync.gather import Joined, Work
 from sync.meetings import COPIES, answered_by, is_copy, organizer_of
 from sync.model import Decline, Family, Gone, Item, Kind, Link, Pair, Reason, Role, Side
@@ -97,6 +98,7 @@ def handle_of(card: Item, tools: Tools) -> str:
 
 
 def _name_of(uid: str, tools: Tools) -> str:
+    """By what an iCalUId is remembered that no CRM record carries: a keyed digest."""
     return tools.keys.index(f"iCalUId|{record_uid(uid)}")
 
 
@@ -104,7 +106,7 @@ async def name_meetings(cards: Iterable[Item], tools: Tools) -> None:
     """Say where the events of these iCalUIds lie, for the attendees' copies whose record carries another one."""
     mine = tools.context.policy.mailbox
     places = {
-        _name_of(uid, tools): Place(mine, card.id.partition("|")[0])
+        _name_of(uid, tools): Place(mine, series_of(card.id))
         for card in cards
         if (uid := str(card.fields.get("uid", ""))) and card.fields.get("organizer")
     }

@@ -13,7 +13,7 @@ from datetime import timedelta
 from mapping.attendees import attendees_of
 from sync.brakes import Budget
 from sync.invitations import mails_of
-from sync.model import Action, Create, Delete, Hold, Item, Pair, Side, Update
+from sync.model import Action, Create, Delete, Hold, Item, Pair, Planned, Side, Update
 from sync.model import Reason as R
 from sync.store.ledger import Pending
 from sync.tools import Tools
@@ -32,9 +32,7 @@ async def budget(tools: Tools) -> Budget:
     return tools.budget
 
 
-async def within_limits(
-    planned: Sequence[tuple[Pair, Action | None]], tools: Tools
-) -> list[tuple[Pair, Action | None]]:
+async def within_limits(planned: Sequence[Planned], tools: Tools) -> list[Planned]:
     """The same actions, but holds instead of those that are too much now. What stays is charged when this returns."""
     result = [(pair, await _limited(pair, action, tools)) for pair, action in planned]
     await charged(tools)

@@ -15,10 +15,10 @@ from sync.invited_series import invite_series
 from sync.joining import find_left_cards
 from sync.keeping import know_meetings, name_meetings
 from sync.mails import within_limits
-from sync.model import Action, Family, Hold, Item, Kind, Pair, Reason, Side
+from sync.model import Action, Family, Hold, Item, Kind, Pair, Planned, Reason, Side
 from sync.plan import Context, plan_pair
 from sync.preparing import prepare
-from sync.recurring import CrmSeries, Planned, find_series
+from sync.recurring import CrmSeries, find_series
 from sync.strangers import know_strangers
 from sync.tasks import plan_task
 from sync.tools import Tools

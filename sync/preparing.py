@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from mapping.attendees import Answer, Invitee, invitees_of, invitees_value
 from sync.meetings import LEADERS
-from sync.model import Action, Create, Item, Kind, Pair, Reason, Role, Side, Update, Wait
+from sync.model import Action, Create, Item, Kind, Pair, Planned, Reason, Role, Side, Update, Wait
 from sync.plan import Context
 from sync.sides.base import Done, Revise
 from sync.spans import ends_at, starts_at
 from sync.store.bookings import Booking, Bookings
 from sync.tools import Tools
 
-Planned = tuple[Pair, Action | None]
 OWNER = "assigned_user_id"
 
 
@@ -92,8 +91,7 @@ async def _answer(thing: str, crm: Item, said: Answer, context: Context, tools: 
     """Does the thing take part? Yes, unless another event that still stands holds it at that time."""
     if context.policy.double_booking:
         return Answer.ACCEPTED
-    when, zone = str(crm.fields["when"]), context.policy.calendar.zone
-    wanted = Booking(crm.id, starts_at(when, zone).isoformat(), ends_at(when, zone).isoformat())
+    wanted = _booking(crm, context)
     bookings = Bookings(tools.registry.rows, thing)
     clashing = await bookings.take(wanted)
     if clashing and await _gave_up(thing, clashing, context, bookings, tools):
@@ -106,19 +104,22 @@ async def _answer(thing: str, crm: Item, said: Answer, context: Context, tools: 
 
 async def _gave_up(thing: str, clashing: Sequence[Booking], context: Context, bookings: Bookings, tools: Tools) -> bool:
     """Give bookings back whose event is gone, was moved or does not ask for the thing any more. Did any?"""
-    zone = context.policy.calendar.zone
     present = await tools.crm.get(Kind.EVENT, [each.crm_id for each in clashing])
-    freed = False
-    for booking in clashing:
-        record = present.get(booking.crm_id)
-        stands = isinstance(record, Item) and any(i.id == thing for i in invitees_of(record.fields.get("invitees")))
-        when = str(record.fields.get("when", "")) if isinstance(record, Item) else ""
-        moved = (
-            not when
-            or starts_at(when, zone).isoformat() != booking.start
-            or ends_at(when, zone).isoformat() != booking.end
-        )
-        if not stands or moved:
-            await bookings.release(booking.crm_id)
-            freed = True
-    return freed
+    over = [booking for booking in clashing if not _stands(booking, thing, present.get(booking.crm_id), context)]
+    for booking in over:
+        await bookings.release(booking.crm_id)
+    return bool(over)
+
+
+def _stands(booking: Booking, thing: str, record: object, context: Context) -> bool:
+    """Is the record as it was when it booked the thing?"""
+    if not isinstance(record, Item) or not record.fields.get("when"):
+        return False
+    asked = any(each.id == thing for each in invitees_of(record.fields.get("invitees")))
+    return asked and _booking(record, context) == booking
+
+
+def _booking(crm: Item, context: Context) -> Booking:
+    """What a record with a time asks of a thing."""
+    when, zone = str(crm.fields["when"]), context.policy.calendar.zone
+    return Booking(crm.id, starts_at(when, zone).isoformat(), ends_at(when, zone).isoformat())

@@ -18,7 +18,7 @@ from sync.events import is_over, over_at, same_record
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
-from sync.model import Action, Create, Flag, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
+from sync.model import Create, Flag, Item, Kind, Link, Planned, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
 from sync.series import to_text
 from sync.sides.base import Done, New, Refused, Remove
@@ -42,8 +42,6 @@ QUIET_TIME = timedelta(minutes=2)
 LEAST = 3  # records that can be a series
 SERIES = "~"
 """Begins the id of an intent that is about a whole series (its ical_uuid follows)."""
-
-Planned = tuple[Pair, Action | None]
 
 
 @dataclass(frozen=True, slots=True)

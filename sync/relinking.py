@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sync.events import series_of
+from sync.event_names import series_of
 from sync.gather import Joined, Links, Work
 from sync.inference import infer
 from sync.joining import read_stamp

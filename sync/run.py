@@ -42,6 +42,7 @@ from sync.model import (
     Kind,
     Leave,
     Pair,
+    Planned,
     Reason,
     Side,
     Unlink,
@@ -50,7 +51,7 @@ from sync.model import (
 )
 from sync.planning import chunks
 from sync.record import unlink_ops, waiting
-from sync.recurring import Planned, create_series
+from sync.recurring import create_series
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
@@ -284,8 +285,8 @@ async def _sort_out(
     groups: list[Sequence[Op]] = []
     for pair, action in planned:
         match action:
-            case Update() if oscillates(_streaks(pair), {**action.to_crm, **action.to_mailbox}, tools.run):
-                groups.append([waiting(Side.CRM, action.pair.crm.id, pair.kind, Reason.OSCILLATES, tools)])  # type: ignore[union-attr]
+            case Update(pair=Pair(crm=crm)) if crm and _oscillates(action, tools):
+                groups.append([waiting(Side.CRM, crm.id, pair.kind, Reason.OSCILLATES, tools)])
             case Create() | Update():
                 batch.append(action)
             case Delete():
@@ -307,8 +308,9 @@ async def _sort_out(
     return batch
 
 
-def _streaks(pair: Pair) -> dict[str, str]:
-    return dict(pair.link.streaks) if pair.link else {}
+def _oscillates(action: Update, tools: Tools) -> bool:
+    link = action.pair.link
+    return link is not None and oscillates(link.streaks, {**action.to_crm, **action.to_mailbox}, tools.run)
 
 
 def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from mapping.model import Translator
 from sync.brakes import SWEEP_LIMITS, braked
-from sync.events import series_of
+from sync.event_names import series_of
 from sync.groups import note_met
 from sync.merge import Digests
 from sync.model import Family, Item, Kind, Reason, Role, Side

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from mapping.tasks import COMPLETED, DATES, DUE, MADE, START, STATUS, TaskTranslator, is_completed
+from mapping.tasks import COMPLETED, DATES, DUE, MADE, START, STATUS, TITLE, TaskTranslator, is_completed
 from sync.events import begun_as_it_is, same_record, without_mailbox_writes
 from sync.model import (
     Action,
@@ -113,9 +113,7 @@ def _left_alone(pair: Pair, context: Context) -> Leave | Wait | None:
     crm, card = pair.crm, pair.mailbox
     if pair.link is not None:
         return None
-    if isinstance(card, Item) and isinstance(
-        crm, Item
-    ):  # ours, of a lost ledger, and its record is somebody else's now
+    if isinstance(card, Item) and isinstance(crm, Item):  # joined again after the ledger was lost
         return None if context.is_home(crm) else Leave(Side.MAILBOX, card.id, Reason.REASSIGNED)
     if isinstance(card, Item):
         return Leave(Side.MAILBOX, card.id, Reason.ENDED) if _done_before(card, context) else None
@@ -178,5 +176,4 @@ def moved_here(link: Link, card: Item, context: Context) -> int:
     sealed = context.sealed(link)
     values = context.translators[Kind.TASK].mailbox_values(card.fields)
     same = {id_ for id_, value in values.items() if sealed.unchanged(Side.MAILBOX, id_, value)}
-    title = "subject~title"
-    return len(same) if title in same and values[title] else 0
+    return len(same) if TITLE.id in same and values[TITLE.id] else 0

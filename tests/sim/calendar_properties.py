@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from mapping.calendar import MASKED, is_private
 from mapping.html_text import to_text
-from sync.events import is_occurrence
+from sync.event_names import is_occurrence
 from sync.model import Family, Flag, Item, Kind, Link, Role, Side
 from sync.sides.memory import Record
 from sync.sides.memory_events import over

@@ -10,17 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mapping.calendar import BUSY, MASKED
-from sync.events import (
-    baseline_of,
-    crm_stamp,
-    event_translator,
-    is_occurrence,
-    over_at,
-    plan_event,
-    record_uid,
-    series_of,
-    shown_fields,
-)
+from sync.event_names import crm_stamp, is_occurrence, record_uid, series_of
+from sync.events import baseline_of, event_translator, over_at, plan_event, shown_fields
 from sync.model import (
     Create,
     Delete,

@@ -35,8 +35,9 @@ CALLS = {
     "urllib.request", "uuid.getnode", "uuid.uuid1", "uuid.uuid4", "uuid.uuid6", "uuid.uuid7",
 }
 PURE_CORE = (
-    "sync.model", "sync.errors", "sync.policy", "sync.plan", "sync.merge", "sync.match", "sync.brakes", "sync.settle",
-    "sync.spans", "sync.rules", "sync.series", "sync.inference", "sync.events",
+    "sync.model", "sync.reasons", "sync.errors", "sync.policy", "sync.plan", "sync.merge", "sync.match", "sync.brakes", "sync.settle",
+    "sync.spans", "sync.rules", "sync.series", "sync.inference", "sync.event_names", "sync.events",
+    "sync.meetings", "sync.invitations", "sync.tasks",
 )
 # fmt: on
 

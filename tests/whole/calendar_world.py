@@ -19,7 +19,7 @@ from emulators.graph.event_view import View
 from emulators.vtenext import VtenextEmulator
 from mapping.attendees import Attendee, attendees_value
 from mapping.model import Value
-from sync.events import record_uid
+from sync.event_names import record_uid
 from sync.model import Family, Gone, Item, Kind, Present, Proof, Side
 from sync.series import from_graph, to_text
 from sync.sides.base import Crm, Done, Mailbox, New, Remove, Result, Write

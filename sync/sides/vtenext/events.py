@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from sync.event_names import UID_LENGTH
 from sync.model import Value
 from sync.sides.vtenext.invitees import KEY as INVITEES
 from sync.sides.vtenext.invitees import from_row
@@ -36,8 +37,6 @@ COLUMNS = (
     CONTACT,
 )
 """Read of every event besides what is shown as it is."""
-
-UID_LENGTH = 127
 
 
 @dataclass(frozen=True, slots=True)

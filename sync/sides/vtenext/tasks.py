@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from sync.event_names import UID_LENGTH
 from sync.sides.vtenext.query import quoted
 from sync.sides.vtenext.zones import to_utc
 
 UID, CREATED, STATUS = "ical_uuid", "createdtime", "taskstatus"
-UID_LENGTH = 127
 TEXTS = ("subject", "description", STATUS, "taskpriority", "date_start", "due_date")
 COLUMNS = (UID, CREATED)
 """Read of every task besides what is shown as it is."""
