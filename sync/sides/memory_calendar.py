@@ -23,7 +23,7 @@ from sync.sides.base import CursorLost, Done, New, Page, Refused, Remove, Result
 from sync.sides.memory_copies import bring_up_to_date
 from sync.sides.memory_events import ical_uid, over, times_of, uid_on
 from sync.sides.memory_meetings import BLANK, Event, Guest, MemoryOffice, guests_at, list_guests, shown
-from sync.sides.memory_wire import Wire, quiet, written
+from sync.sides.memory_wire import Wire, apply_all, quiet
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=90)
 WINDOW = timedelta(days=365)
@@ -303,7 +303,7 @@ class MemoryCalendar:
         return None
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
-        return [await written(self.wire, f"calendar {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
+        return await apply_all(self.wire, "calendar", writes, self._write)
 
     def _write(self, write: Write) -> Result:
         self.writes += 1

@@ -12,7 +12,7 @@ from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Unread, Value
 from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Write
 from sync.sides.memory_events import check, first_day, held_reminder, held_span, last_day, over, taken_apart
-from sync.sides.memory_wire import Wire, quiet, written
+from sync.sides.memory_wire import Wire, apply_all, quiet
 
 ROME = ZoneInfo("Europe/Rome")
 FIXED = ("uid", "slot")
@@ -291,7 +291,7 @@ class MemoryCrm:
                 raise ValueError("a task has both dates")
             if (write.kind if isinstance(write, New) else write.expected.kind) is Kind.EVENT:
                 check(write)
-        return [await written(self.wire, f"crm {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
+        return await apply_all(self.wire, "crm", writes, self._write)
 
     def _write(self, write: Write) -> Result:
         self.writes += 1

@@ -9,7 +9,7 @@ from datetime import datetime
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Left, Present, Proof, Side, Value
 from sync.sides.base import CursorLost, Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Write
-from sync.sides.memory_wire import Wire, quiet, written
+from sync.sides.memory_wire import Wire, apply_all, quiet
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class MemoryMailbox:
         return [any(_shows(card, person) for card in cards) for person in people]
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
-        return [await written(self.wire, f"mailbox {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
+        return await apply_all(self.wire, "mailbox", writes, self._write)
 
     def _write(self, write: Write) -> Result:
         self.writes += 1

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Gone, Item, Kind, Present, Proof, Side, Value
 from sync.sides.base import Done, New, Page, Refused, Remove, Result, Write
-from sync.sides.memory_wire import Wire, quiet, written
+from sync.sides.memory_wire import Wire, apply_all, quiet
 
 BLANK = {
     "title": "",
@@ -164,7 +164,7 @@ class MemoryTodo:
         return self._item(task) if task and not task.deleted else Gone(item_id, Proof.NOT_FOUND)
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
-        return [await written(self.wire, f"todo {type(w).__name__}", lambda w=w: self._write(w)) for w in writes]  # type: ignore[misc]
+        return await apply_all(self.wire, "todo", writes, self._write)
 
     def _write(self, write: Write) -> Result:
         self.writes += 1

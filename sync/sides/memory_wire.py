@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from sync.errors import Failure
-from sync.sides.base import Refused, Result, Unclear
+from sync.sides.base import Refused, Result, Unclear, Write
 
 Wire = Callable[[str, str], Awaitable[str]]
 """(moment 'before' | 'after', operation) -> '' go on | 'refuse' | 'lose' (the answer) | 'busy'; may raise to kill the caller."""
@@ -16,8 +16,12 @@ async def quiet(moment: str, operation: str) -> str:
     return ""
 
 
-async def written(wire: Wire, operation: str, execute: Callable[[], Result]) -> Result:
-    """The result of a write, unless something happens to it on the wire."""
+async def apply_all(wire: Wire, side: str, writes: Sequence[Write], execute: Callable[[Write], Result]) -> list[Result]:
+    """The writes one after the other; to each something may happen on the wire."""
+    return [await _written(wire, f"{side} {type(write).__name__}", write, execute) for write in writes]
+
+
+async def _written(wire: Wire, operation: str, write: Write, execute: Callable[[Write], Result]) -> Result:
     match await wire("before", operation):
         case "refuse":
             return Refused(Failure(400, "REFUSED"))
@@ -27,5 +31,5 @@ async def written(wire: Wire, operation: str, execute: Callable[[], Result]) -> 
             pass
         case _:
             return Unclear(Failure(0, "never sent"))
-    result = execute()
+    result = execute(write)
     return Unclear(Failure(0, "lost")) if await wire("after", operation) else result

@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sync.errors import Failure, classify
-from sync.model import Item, Present, Unread
+from sync.model import Item, Present
 from sync.sides.base import CursorLost, NaturalKey, Page, Result, Write
 from sync.sides.graph.answers import missing
 from sync.sides.graph.batch import LARGEST
@@ -22,6 +22,7 @@ from sync.sides.graph.delta import PAGE, DeltaPage, delta_pages
 from sync.sides.graph.event_answers import write_events
 from sync.sides.graph.events import SINGLE, is_whole, item_of, series_of
 from sync.sides.graph.events_reading import EventsReader
+from sync.sides.graph.looks import presents
 from sync.sides.graph.masters import SeriesReader
 from sync.sides.graph.occurrences import Series
 from sync.sides.graph.requests import MailboxRequests
@@ -102,11 +103,7 @@ class GraphCalendar:
 
     async def get(self, ids: Sequence[str]) -> dict[str, Present]:
         """See `Mailbox.get`. Ids of events, of masters, and `master|slot`."""
-        found = await self._reader.look(ids)
-        return {
-            key: Unread(key, f"{each.status} {each.code}".strip()) if isinstance(each, Failure) else each
-            for key, each in found.items()
-        }
+        return presents(await self._reader.look(ids))
 
     async def apply(self, writes: Sequence[Write]) -> list[Result]:
         """See `Mailbox.apply`. Raises only when nothing was written; a later obstacle refuses the rest."""

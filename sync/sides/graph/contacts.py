@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
 
 from sync.errors import Failure
-from sync.model import Gone, Item, Left, Present, Proof, Unread
+from sync.model import Gone, Item, Left, Present, Proof
 from sync.sides.base import Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Unclear, Write
-from sync.sides.graph.answers import Answer, conflict, deleted_already, may_have_happened, missing
+from sync.sides.graph.answers import Answer, deleted_already, may_have_happened, missing
 from sync.sides.graph.batch import Part
 from sync.sides.graph.cards import card_of, is_whole, item_of
 from sync.sides.graph.client import GraphConnection
 from sync.sides.graph.delta import PAGE, delta_pages
 from sync.sides.graph.folders import DEFAULT, Folder, Place, expect, folder_path, open_folder, places
 from sync.sides.graph.known import known
+from sync.sides.graph.looks import Seen, before_delete, presents
 from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.stamps import EXPAND
 
@@ -76,11 +77,7 @@ class GraphMailbox:
 
     async def get(self, ids: Sequence[str]) -> dict[str, Present]:
         """See `Mailbox.get`."""
-        found = await self._look(ids)
-        return {
-            key: Unread(key, f"{each.status} {each.code}".strip()) if isinstance(each, Failure) else each
-            for key, each in found.items()
-        }
+        return presents(await self._look(ids))
 
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         """See `Mailbox.colour`: nothing to do here."""
@@ -96,7 +93,7 @@ class GraphMailbox:
         parts: dict[int, Part] = {}
         doomed = await self._look([write.expected.id for write in writes if isinstance(write, Remove)])
         for index, write in enumerate(writes):
-            settled = before_delete(write, doomed) if isinstance(write, Remove) else None
+            settled = before_delete(write, doomed, "contacts.delete") if isinstance(write, Remove) else None
             if settled is None:
                 parts[index] = self._part(write)
             else:
@@ -108,7 +105,7 @@ class GraphMailbox:
 
     # reading -------------------------------------------------------------------------------------------------------
 
-    async def _look(self, ids: Sequence[str]) -> dict[str, Item | Gone | Left | Failure]:
+    async def _look(self, ids: Sequence[str]) -> dict[str, Seen]:
         """What each id is now. A 404 counts when it repeats while our folder answers: lone ones come and go (BEHAVIOUR 11.11)."""
         found: dict[str, Answer | Failure] = await self._cards(list(dict.fromkeys(ids)))
         absent = [key for key, each in found.items() if isinstance(each, Failure) and each.status in {404, 410}]
@@ -132,7 +129,7 @@ class GraphMailbox:
         parent = "" if isinstance(answer, Failure) else str(answer.body.get("parentFolderId") or "")
         return "" if parent == self._folder.id else parent
 
-    def _present(self, key: str, answer: Answer | Failure, where: Mapping[str, Place]) -> Item | Gone | Left | Failure:
+    def _present(self, key: str, answer: Answer | Failure, where: Mapping[str, Place]) -> Seen:
         if isinstance(answer, Failure):
             return Gone(key, Proof.NOT_FOUND) if missing(answer) else answer
         place = where.get(self._stray(answer))
@@ -172,15 +169,3 @@ class GraphMailbox:
 
     def _path(self, item_id: str) -> str:
         return self._requests.path(f"contacts/{quote(item_id, safe='')}")
-
-
-def before_delete(write: Remove, seen: Mapping[str, Item | Gone | Left | Failure]) -> Result | None:
-    """None when it may be deleted. DELETE ignores If-Match (BEHAVIOUR 5.1), so what it is now is compared here."""
-    now = seen[write.expected.id]
-    if isinstance(now, Gone):
-        return Done(None)
-    if isinstance(now, Failure):
-        return Refused(now)
-    if isinstance(now, Left) or now.version != write.expected.version:
-        return Refused(conflict("contacts.delete"))
-    return None

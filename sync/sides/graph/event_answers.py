@@ -20,7 +20,8 @@ from sync.sides.graph.answers import Answer, conflict, may_have_happened, missin
 from sync.sides.graph.batch import Part
 from sync.sides.graph.event_writes import EventsWriter, Look
 from sync.sides.graph.events import split_id
-from sync.sides.graph.events_reading import Seen, days_of
+from sync.sides.graph.events_reading import days_of
+from sync.sides.graph.looks import Seen
 from sync.sides.graph.masters import SeriesReader
 from sync.sides.graph.occurrences import own_instance
 from sync.sides.graph.requests import MailboxRequests

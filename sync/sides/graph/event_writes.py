@@ -30,7 +30,7 @@ from sync.sides.graph.answers import (
 )
 from sync.sides.graph.batch import Part
 from sync.sides.graph.events import ended_at, event_of, fields_of, item_of, split_id, version_of
-from sync.sides.graph.events_reading import Seen
+from sync.sides.graph.looks import Seen
 from sync.sides.graph.masters import SeriesReader
 from sync.sides.graph.occurrences import Series, own_instance
 from sync.sides.graph.requests import MailboxRequests

@@ -18,6 +18,7 @@ from sync.sides.graph.answers import Json, missing, of_the_mailbox
 from sync.sides.graph.client import PASSING
 from sync.sides.graph.events import MASTER, item_of, series_of, split_id
 from sync.sides.graph.folders import expect
+from sync.sides.graph.looks import Seen
 from sync.sides.graph.masters import Days, SeriesReader
 from sync.sides.graph.occurrences import Series, start_of
 from sync.sides.graph.other_calendars import Doubt, OtherCalendars, view, views
@@ -25,7 +26,6 @@ from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.stamps import EXPAND
 from sync.sides.graph.window import around_start
 
-Seen = Item | Gone | Left | Failure
 YEAR = timedelta(days=366)
 ANY = "2000-01-01T00:00Z/2000-01-01T00:00Z"
 """A time at which the calendar is asked whether it answers: nothing needs to be there."""

@@ -12,14 +12,14 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from sync.errors import Cause, Failure, RetryLater, StopMailbox
-from sync.model import Gone, Item, Left, Present, Proof, Unread, Value
+from sync.model import Gone, Item, Present, Proof, Value
 from sync.sides.base import CursorLost, Done, NaturalKey, New, Page, Refused, Remove, Result, Revise, Unclear, Write
 from sync.sides.graph.answers import Answer, may_have_happened
 from sync.sides.graph.batch import Part
 from sync.sides.graph.client import ORDINARY, GraphConnection
-from sync.sides.graph.contacts import before_delete
 from sync.sides.graph.delta import PAGE, DeltaPage, delta_pages
 from sync.sides.graph.folders import expect
+from sync.sides.graph.looks import Seen, before_delete, presents
 from sync.sides.graph.requests import MailboxRequests
 from sync.sides.graph.todo_lists import Lists, read_lists
 from sync.sides.graph.todo_tasks import is_whole, item_of, task_id, task_of
@@ -75,11 +75,7 @@ class GraphTodo:
 
     async def get(self, ids: Sequence[str]) -> dict[str, Present]:
         """See `Mailbox.get`."""
-        found = await self._look(ids)
-        return {
-            key: Unread(key, f"{each.status} {each.code}".strip()) if isinstance(each, Failure) else each
-            for key, each in found.items()
-        }
+        return presents(await self._look(ids))
 
     async def colour(self, categories: Mapping[str, str]) -> Failure | None:
         """See `Mailbox.colour`: nothing to do here."""
@@ -96,7 +92,7 @@ class GraphTodo:
         doomed = await self._look([write.expected.id for write in writes if isinstance(write, Remove)])
         default = await self._default() if any(isinstance(write, New) for write in writes) else ""
         for index, write in enumerate(writes):
-            settled = before_delete(write, doomed) if isinstance(write, Remove) else None
+            settled = before_delete(write, doomed, "todo.delete") if isinstance(write, Remove) else None
             if settled is None:
                 parts[index] = self._part(write, default)
             else:
@@ -178,7 +174,7 @@ class GraphTodo:
     def _item(self, task: Mapping[str, object], list_id: str, stamp: str | None = None) -> Item:
         return item_of(task, list_id, self.id, self._zone, stamp)
 
-    async def _look(self, ids: Sequence[str]) -> dict[str, Item | Gone | Left | Failure]:
+    async def _look(self, ids: Sequence[str]) -> dict[str, Seen]:
         """What each id is now. That it is not there counts when it repeats while the default list answers."""
         found = await self._read(list(dict.fromkeys(ids)))
         absent = [key for key, each in found.items() if _absent(each)]
