@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mapping.attendees import Answer, Invitee, invitees_of, invitees_value
 from sync.meetings import LEADERS
-from sync.model import Action, Create, Item, Kind, Pair, Reason, Role, Side, Update, Wait
+from sync.model import Action, Create, Flag, Item, Kind, Pair, Reason, Role, Side, Unread, Update, Wait
 from sync.plan import Context
 from sync.sides.base import Done, Revise
 from sync.spans import ends_at, starts_at
@@ -44,10 +44,20 @@ async def prepare(
         pair = planned[index][0]
         if isinstance(answer, Done) and answer.item:
             pair = replace(pair, crm=answer.item)
-            result[index] = (pair, again(pair))
+            result[index] = (pair, _flagged(again(pair), write, answer.item))
         else:
             result[index] = (pair, Wait(Side.CRM, write.expected.id, Reason.CHANGED_MEANWHILE))
     return result
+
+
+def _flagged(action: Action | None, write: Revise, after: Item) -> Action | None:
+    """Say that the CRM's list was left alone, because its server would invite somebody else by these addresses."""
+    left = "invitees" in write.fields and after.fields.get("invitees") != write.fields["invitees"]
+    return (
+        replace(action, flags=action.flags | {Flag.INVITEES_LEFT})
+        if left and isinstance(action, Create | Update)
+        else action
+    )
 
 
 def _leads(pair: Pair, action: Action | None, context: Context) -> bool:
@@ -105,12 +115,14 @@ async def _answer(thing: str, crm: Item, said: Answer, context: Context, tools: 
 
 
 async def _gave_up(thing: str, clashing: Sequence[Booking], context: Context, bookings: Bookings, tools: Tools) -> bool:
-    """Give bookings back whose event is gone, was moved or does not ask for the thing any more. Did any?"""
+    """Give bookings back whose event is gone, was moved or does not ask for the thing any more. Did any? What cannot be read keeps its own."""
     zone = context.policy.calendar.zone
     present = await tools.crm.get(Kind.EVENT, [each.crm_id for each in clashing])
     freed = False
     for booking in clashing:
         record = present.get(booking.crm_id)
+        if record is None or isinstance(record, Unread):
+            continue
         stands = isinstance(record, Item) and any(i.id == thing for i in invitees_of(record.fields.get("invitees")))
         when = str(record.fields.get("when", "")) if isinstance(record, Item) else ""
         moved = (
