@@ -37,7 +37,7 @@ def braked(planned: int, recent: int, population: int, limits: DeleteLimits = MA
 
 @dataclass(slots=True)
 class Budget:
-    """What this run may still send. `hours`: hour (ISO) -> mails charged, of the last day."""
+    """What this run, however many slices it takes, may still send. `hours`: hour (ISO) -> mails charged, of the last day."""
 
     limits: MailLimits
     hours: dict[str, int]

@@ -32,13 +32,16 @@ CHUNK = 200
 
 
 async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Checkpoint:
-    """The start of a run of events or tasks: before anything is imported, a new mailbox's baseline is taken (SPEC 2.11)."""
-    tools.context = replace(tools.context, connected=point.connected or tools.at())
-    if point.imported:
-        return point
-    rules = replace(tools.context.policy.calendar, import_only=True)
-    tools.context = replace(tools.context, policy=replace(tools.context.policy, calendar=rules))
-    if point.connected:
+    """The start of a run of events or tasks: before anything is imported, a new mailbox's baseline is taken (SPEC 2.11).
+
+    Taken anew when its user is connected again: what was made in the CRM meanwhile is not sent to everybody either.
+    """
+    known = point.connected if point.connected >= tools.connected_at else ""
+    tools.context = replace(tools.context, connected=known or tools.at())
+    if not point.imported:
+        rules = replace(tools.context.policy.calendar, import_only=True)
+        tools.context = replace(tools.context, policy=replace(tools.context.policy, calendar=rules))
+    if known:
         return point
     since = tools.at()
     (kind,) = tools.family.kinds

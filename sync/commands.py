@@ -250,8 +250,9 @@ async def _connect(connector: Connector, before: User, after: User) -> None:
         await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == admin_mailbox)
     await connector.board.touch()
     if after.connected and (before.mailbox, before.connected) != (after.mailbox, True):
+        at = connector.now().isoformat(timespec="seconds")
         fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
-        await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, **fresh)
+        await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
         if await connector.state() == "running":
             await connector.enqueue([after.mailbox], "connected")
 

@@ -147,13 +147,13 @@ class Deletions:
         return sum(
             n
             for key, n in self._point.deletes.items()
-            if key.startswith(f"{kind.value}|{side.value}|") and key.rsplit("|", 1)[1] > start
+            if key.startswith(f"{kind.value}|{side.value}|") and key.rsplit("|", 1)[1] >= start
         )
 
     def _count(self, actions: Sequence[Delete]) -> Checkpoint:
         start = (self._tools.now() - DAY).strftime("%Y-%m-%dT%H")
         hour = self._tools.now().strftime("%Y-%m-%dT%H")
-        deletes = {key: n for key, n in self._point.deletes.items() if key.rsplit("|", 1)[1] > start}
+        deletes = {key: n for key, n in self._point.deletes.items() if key.rsplit("|", 1)[1] >= start}
         for kind, side, _ in {(a.link.kind, a.side, _thing(a.link)) for a in actions}:
             key = f"{kind.value}|{side.value}|{hour}"
             deletes[key] = deletes.get(key, 0) + 1

@@ -63,8 +63,9 @@ async def change_group(connector: Connector, id_: str, body: Mapping[str, Any]) 
     organizer = before.organizer if change.organizer is None else change.organizer
     await _are_users(connector, "members", set(members) - set(before.members))
     await _are_users(connector, "organizer", {organizer} - {before.organizer, ""})
-    changed = {"members": members, "organizer": organizer, "name": shown.name, "read_at": shown.read_at, "exists": True}
-    after = await connector.groups.change(id_, **changed)
+    since = before.since if organizer == before.organizer else connector.now().isoformat(timespec="seconds")
+    crm = {"name": shown.name, "read_at": shown.read_at, "exists": True}
+    after = await connector.groups.change(id_, members=members, organizer=organizer, since=since, **crm)
     if after.policy != before.policy:
         await connector.board.touch()
         if await connector.state() == "running":

@@ -32,10 +32,11 @@ class GroupRow:
     organizer: str = ""
     read_at: str = ""
     exists: bool = True
+    since: str = ""  # when the organizer was set, '' = before this was kept
 
     @property
     def policy(self) -> Group:
-        return Group(self.organizer, self.members)
+        return Group(self.organizer, self.members, self.since)
 
     @property
     def is_set(self) -> bool:
@@ -105,6 +106,7 @@ class Groups:
             str(data["organizer"]),
             str(data["read_at"]),
             bool(data["exists"]),
+            str(data.get("since", "")),  # rows of earlier versions have no such column
         )
 
     def _name(self, group: str, token: str) -> str:
@@ -137,6 +139,7 @@ def _columns(group: GroupRow, sealed_name: str) -> dict[str, str | int | bool]:
         "organizer": group.organizer,
         "read_at": group.read_at,
         "exists": group.exists,
+        "since": group.since,
     }
 
 

@@ -13,7 +13,7 @@ from mapping.attendees import Answer, attendees_of, invitees_of
 from mapping.calendar import MASKED, REMINDER, WHEN
 from mapping.people import CONTACT, ORGANIZER, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
 from sync.merge import Sealed
-from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Role, Side, Update
+from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.plan import Context
 
 BEGUN = WHO
@@ -45,6 +45,7 @@ class _People:
     mailbox: Mapping[str, str]
     sealed: Sealed
     begins: bool
+    back: bool  # the copy had ended and came again: what the CRM says answered the earlier invitation
     to_crm: dict[str, str] = field(default_factory=dict)
     to_mailbox: dict[str, str] = field(default_factory=dict)
     agreed: set[str] = field(default_factory=set)
@@ -69,7 +70,8 @@ def plan_invitations(
     if card.fields.get(MASKED) and answer:  # no secret to a list that names the user
         mine[SAYS + context.policy.owner] = answer
     theirs = {p: v for p, v in translator.crm_values(crm.fields).items() if is_person(p)}
-    people = _People(theirs, mine, sealed, BEGUN not in sealed.base)
+    back = context.tombstones.get(crm.id) is Reason.COPY_ENDED
+    people = _People(theirs, mine, sealed, BEGUN not in sealed.base, back)
     if not closed:
         people.to_mailbox |= plan_tags(crm, card, context)
     if role is Role.ATTENDEE:
@@ -183,7 +185,9 @@ def _answer_of(people: _People, pair: str, closed: bool) -> None:
     if crm == mailbox:
         if moved:
             people.agreed.add(pair)
-    elif crm is Answer.NONE or (Side.MAILBOX in moved and not (people.begins and mailbox is Answer.NONE)):
+    elif (
+        crm is Answer.NONE or people.back or (Side.MAILBOX in moved and not (people.begins and mailbox is Answer.NONE))
+    ):
         people.to_crm[pair] = people.mailbox.get(pair, "")
     elif Side.CRM in moved:
         if closed:

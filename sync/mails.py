@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from mapping.attendees import attendees_of
@@ -26,9 +27,12 @@ ASKED = frozenset({R.MAIL_LIMIT, R.WITHHELD})
 async def budget(tools: Tools) -> Budget:
     """This run's budget, made once."""
     if tools.budget is None:
-        start = (tools.now() - DAY).strftime("%Y-%m-%dT%H")
-        hours = {hour: n for hour, n in (await tools.ledger.mails()).items() if hour > start}
-        tools.budget = Budget(tools.context.policy.mails, hours)
+        start = (tools.now() - DAY).strftime(
+            "%Y-%m-%dT%H"
+        )  # the hour of 24 hours ago counts as a whole: an upper bound
+        hours = {hour: n for hour, n in (await tools.ledger.mails()).items() if hour >= start}
+        meetings, mails = await tools.ledger.mails_of_run(tools.run)
+        tools.budget = Budget(tools.context.policy.mails, hours, meetings, mails)
     return tools.budget
 
 
@@ -42,7 +46,7 @@ async def within_limits(planned: Sequence[Planned], tools: Tools) -> list[Planne
 async def _limited(pair: Pair, action: Action | None, tools: Tools) -> Action | None:
     if isinstance(action, Hold) and action.instead is not None:
         if not permitted(action, tools):
-            return action
+            return await _without_permit(pair, action, tools)
         (await budget(tools)).charge(mails_of(action.instead, tools.context), _hour(tools))
         return action.instead
     cost = mails_of(action, tools.context) if action else 0
@@ -50,6 +54,21 @@ async def _limited(pair: Pair, action: Action | None, tools: Tools) -> Action | 
         return action
     held = _hold(pair, action, cost)
     return action if await spend(cost, held, tools) else held
+
+
+async def _without_permit(pair: Pair, held: Hold, tools: Tools) -> Action | None:
+    """What a question does not stop goes first, and the next run asks. After a rejection both sides keep their lists for good."""
+    rest, instead = held.rest, held.instead
+    if rest is None or not isinstance(instead, Update):
+        return held
+    if tools.rejected.get((held.side, held.id)) == shown_as(held, tools):
+        lists = instead.to_mailbox.keys() - rest.to_mailbox.keys()
+        return await _limited(pair, replace(rest, agreed=rest.agreed | lists), tools)
+    if not (rest.to_crm or rest.to_mailbox):
+        return held
+    if isinstance(pair.mailbox, Item):
+        tools.later.add(pair.mailbox.id)
+    return await _limited(pair, rest, tools)
 
 
 async def deletions_within_limits(actions: Sequence[Delete], tools: Tools) -> tuple[list[Delete], list[Hold]]:
@@ -92,7 +111,7 @@ async def charged(tools: Tools) -> None:
     """Write down what was charged, before the calls."""
     mine = await budget(tools)
     if mine.changed:
-        await tools.ledger.save_mails(mine.hours)
+        await tools.ledger.save_mails(mine.hours, tools.run, mine.meetings, mine.mails)
         mine.changed = False
 
 
@@ -109,8 +128,12 @@ def shown_as(held: Hold, tools: Tools) -> str:
 
 
 async def permit(row: Pending, tools: Tools) -> str:
-    """The answer about an item that is held for its mails: 'look' when it may pass now, '' otherwise. A rejection stands until it changes."""
+    """The answer about an item that is held for its mails: 'look' when it is to be planned with it now, '' otherwise. A rejection stands until it
+    changes."""
     hold = await tools.registry.hold(row.hold)
+    if hold is not None and hold.state == "rejected" and row.because is R.WITHHELD:
+        tools.rejected[(row.side, row.id)] = row.shown
+        return "look"
     if hold is None or hold.state != "approved" or hold.until <= tools.at():
         return ""
     tools.permits[(row.side, row.id)] = row.shown

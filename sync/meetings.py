@@ -6,6 +6,7 @@ CRM's event. Every other copy is read-only but for its user's answer and our cat
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -269,8 +270,13 @@ def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Cont
     if not guests or not withheld(pair.link):
         return update
     shown = " ".join(f"{p}={v}" for p, v in sorted(guests.items()))
-    update = flagged(update, pair, role, Flag.ATTENDEES_WITHHELD, raised=False)
-    return Hold(Side.CRM, crm.id, Reason.WITHHELD, shown=shown, count=len(guests), instead=update)
+    invited = flagged(update, pair, role, Flag.ATTENDEES_WITHHELD, raised=False)
+    rest = _without(guests, update) if isinstance(update, Update) else None
+    return Hold(Side.CRM, crm.id, Reason.WITHHELD, shown=shown, count=len(guests), instead=invited, rest=rest)
+
+
+def _without(guests: Collection[str], update: Update) -> Update:
+    return replace(update, to_mailbox={p: v for p, v in update.to_mailbox.items() if p not in guests})
 
 
 def with_people(action: Action | None, pair: Pair, people: Invitations, role: Role) -> Action | None:

@@ -261,6 +261,7 @@ class Hold:
     count: int = 1  # how many things (or mails) it is about
     about: str = ""  # what several items ask as one question
     instead: Action | None = None  # what is done when exactly this was approved
+    rest: Update | None = None  # of it, what needs nobody's approval
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,14 @@ MAIL_LIMITS = MailLimits()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of the CRM, as our settings know it (SPEC 2.6): vtenext shows neither. `organizer` and `members`: crm ids of users."""
+    """A group of the CRM, as our settings know it (SPEC 2.6): vtenext shows neither. `organizer` and `members`: crm ids of users.
+
+    `since`: when an admin said who the organizer is, ISO UTC: its events that nobody touched since then stay where they are.
+    """
 
     organizer: str = ""
     members: tuple[str, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

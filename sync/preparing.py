@@ -11,7 +11,22 @@ from dataclasses import replace
 
 from mapping.attendees import Answer, Invitee, invitees_of, invitees_value
 from sync.meetings import LEADERS
-from sync.model import Action, Create, Item, Kind, Pair, Planned, Reason, Role, Side, Update, Wait
+from sync.model import (
+    Action,
+    Create,
+    Flag,
+    Item,
+    Kind,
+    Pair,
+    Planned,
+    Present,
+    Reason,
+    Role,
+    Side,
+    Unread,
+    Update,
+    Wait,
+)
 from sync.plan import Context
 from sync.sides.base import Done, Revise
 from sync.spans import ends_at, starts_at
@@ -43,10 +58,20 @@ async def prepare(
         pair = planned[index][0]
         if isinstance(answer, Done) and answer.item:
             pair = replace(pair, crm=answer.item)
-            result[index] = (pair, again(pair))
+            result[index] = (pair, _flagged(again(pair), write, answer.item))
         else:
             result[index] = (pair, Wait(Side.CRM, write.expected.id, Reason.CHANGED_MEANWHILE))
     return result
+
+
+def _flagged(action: Action | None, write: Revise, after: Item) -> Action | None:
+    """Say that the CRM's list was left alone, because its server would invite somebody else by these addresses."""
+    left = "invitees" in write.fields and after.fields.get("invitees") != write.fields["invitees"]
+    return (
+        replace(action, flags=action.flags | {Flag.INVITEES_LEFT})
+        if left and isinstance(action, Create | Update)
+        else action
+    )
 
 
 def _leads(pair: Pair, action: Action | None, context: Context) -> bool:
@@ -103,7 +128,7 @@ async def _answer(thing: str, crm: Item, said: Answer, context: Context, tools: 
 
 
 async def _gave_up(thing: str, clashing: Sequence[Booking], context: Context, bookings: Bookings, tools: Tools) -> bool:
-    """Give bookings back whose event is gone, was moved or does not ask for the thing any more. Did any?"""
+    """Give bookings back whose event is gone, was moved or does not ask for the thing any more. Did any? What cannot be read keeps its own."""
     present = await tools.crm.get(Kind.EVENT, [each.crm_id for each in clashing])
     over = [booking for booking in clashing if not _stands(booking, thing, present.get(booking.crm_id), context)]
     for booking in over:
@@ -111,8 +136,10 @@ async def _gave_up(thing: str, clashing: Sequence[Booking], context: Context, bo
     return bool(over)
 
 
-def _stands(booking: Booking, thing: str, record: object, context: Context) -> bool:
-    """Is the record as it was when it booked the thing?"""
+def _stands(booking: Booking, thing: str, record: Present | None, context: Context) -> bool:
+    """Is the record as it was when it booked the thing, as far as can be told?"""
+    if record is None or isinstance(record, Unread):
+        return True
     if not isinstance(record, Item) or not record.fields.get("when"):
         return False
     asked = any(each.id == thing for each in invitees_of(record.fields.get("invitees")))

@@ -90,7 +90,7 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
             ops.update({op.key: op for op in await company_after(old, tools)})
     ops.update({op.key: op for op in [*put_link(link), *cleared(crm.id, card.id, tools)]})
     tools.counts[action.because.value] += 1
-    early = side is Side.MAILBOX and bool(at_once(crm, card, tools.context))
+    early = side is Side.MAILBOX and link.kind is Kind.EVENT and bool(at_once(crm, card, tools.context))
     ops.update({op.key: op for op in _unfinished(crm, card, link, early, tools)})
     extra = [
         drop_intent(source.side, source.id),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mapping.people import is_person
-from sync.events import is_over, over_at, same_record
+from sync.events import as_connected, is_over, over_at
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests
 from sync.joining import write_stamp
@@ -125,9 +125,7 @@ def _may_grow(item: Item) -> bool:
 def _ours(item: Item, tools: Tools) -> bool:
     """Does it belong to this mailbox, made since it was connected and never unlinked?"""
     context = tools.context
-    stored = context.baseline.get(item.id)
-    old = stored is not None and same_record(stored, item, tools.translator(Kind.EVENT), tools.keys)
-    return context.is_home(item) and not old and item.id not in context.tombstones
+    return context.is_home(item) and not as_connected(item, context) and item.id not in context.tombstones
 
 
 async def _quiet(uid: str, members: Sequence[Item], tools: Tools) -> bool:

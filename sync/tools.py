@@ -43,6 +43,7 @@ class Tools:
     new_id: Callable[[], str]
     guard: Callable[[], Awaitable[None]]
     run: int = 0
+    connected_at: str = ""  # when the mailbox's user was connected last, ISO UTC
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Tools:
     permits: dict[tuple[Side, str], str] = field(
         default_factory=dict
     )  # items whose question an admin approved -> what was shown
+    rejected: dict[tuple[Side, str], str] = field(default_factory=dict)  # the same of what was rejected
     coloured: set[str] = field(default_factory=set)
     cause: str = ""
 

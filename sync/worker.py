@@ -144,6 +144,7 @@ class Worker:
         policy = setup.policy(row.id, row.user)
         context = Context(policy, setup.translators_of(policy), self.keys, tombstones)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
+        tools.connected_at = row.connected_at
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
 

@@ -314,8 +314,16 @@ class MailboxLedger:
         row = await self._rows.get(self.partition, "q")
         return json.loads(_text(row.data, "hours")) if row else {}
 
-    async def save_mails(self, hours: Mapping[str, int]) -> None:
-        await self.commit([Put("q", {"hours": json.dumps(dict(hours))})])
+    async def mails_of_run(self, run: int) -> tuple[int, int]:
+        """Meetings and mails that earlier slices (or lives) of this run were charged with."""
+        row = await self._rows.get(self.partition, "q")
+        same = row is not None and row.data.get("run") == run
+        return (int(row.data["meetings"]), int(row.data["mails"])) if row and same else (0, 0)
+
+    async def save_mails(self, hours: Mapping[str, int], run: int, meetings: int, mails: int) -> None:
+        await self.commit(
+            [Put("q", {"hours": json.dumps(dict(hours)), "run": run, "meetings": meetings, "mails": mails})]
+        )
 
     async def take_baseline(self, digests: Mapping[str, str]) -> None:
         """Remember what these CRM events were when the mailbox was connected."""

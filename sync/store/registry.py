@@ -39,6 +39,7 @@ class MailboxRow:
     last_run: str = ""
     full: bool = False  # the next run compares everything
     counts: str = ""  # of the last run: "reason=number ..."
+    connected_at: str = ""  # when its user was connected last
 
 
 @dataclass(frozen=True, slots=True)

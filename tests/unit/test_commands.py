@@ -61,6 +61,7 @@ async def test_enabling_pairs_by_the_address_of_the_directory() -> None:
     assert (user.mailbox, user.address, user.enabled) == (ANNAS, "anna@acme.example", True)
     row = await world.mailbox()
     assert (row.user, row.enabled, row.full, row.dirty) == (ANNA, True, True, True)
+    assert row.connected_at == world.connector.now().isoformat(timespec="seconds")
     assert world.queue.take() == [ANNAS]
     assert homes_of(await world.users.all()) == {ANNA: ANNAS}
 

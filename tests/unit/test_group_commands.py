@@ -39,6 +39,10 @@ async def quiet(world: World) -> None:
         await world.registry.change_mailbox(mailbox, dirty=False, full=False)
 
 
+def now_of(world: World) -> str:
+    return world.connector.now().isoformat(timespec="seconds")
+
+
 async def compared(world: World) -> set[str]:
     return {row.id for row in await world.registry.mailboxes() if row.full and row.dirty}
 
@@ -51,7 +55,7 @@ async def test_a_group_is_set_and_every_mailbox_compared(world: World) -> None:
     body = {"members": [ANNA, BRUNO, ANNA], "organizer": ANNA}
     row = await group_commands.change_group(world.connector, SALES, body)
     assert (row.name, row.members, row.organizer) == ("Vendite", (ANNA, BRUNO), ANNA)
-    assert await world.groups.policies() == {SALES: Group(ANNA, (ANNA, BRUNO))}
+    assert await world.groups.policies() == {SALES: Group(ANNA, (ANNA, BRUNO), now_of(world))}
     assert (await world.board.read()).generation > before
     assert await compared(world) == {ANNAS, BRUNOS}
     assert sorted(world.queue.take()) == [ANNAS, BRUNOS]
@@ -218,7 +222,7 @@ async def test_what_a_removed_key_closed_is_empty_until_it_is_read_again(world: 
     users, groups = Users(world.rows, other), Groups(world.rows, other)
     anna = await users.get(ANNA)
     assert anna == User(ANNA, "", "", True, mailbox=ANNAS, enabled=True)
-    assert await groups.policies() == {SALES: Group(BRUNO, (ANNA,))}
+    assert await groups.policies() == {SALES: Group(BRUNO, (ANNA,), now_of(world))}
     await users.refresh(STAFF, world.now())
     again = await users.get(ANNA)
     assert again is not None
