@@ -78,9 +78,8 @@ async def _write(
     series: str, master: Item, needed: dict[str, str], planned: Sequence[Planned], tools: Tools
 ) -> list[Planned]:
     """Change the guests of the whole series; what to do instead when that may not or could not be done."""
-    exceptions = sum(1 for link in await tools.ledger.links_of_series(series) if ";" in link.item_version)
-    cost = len(needed) * (1 + exceptions)
-    shown = json.dumps(["series", needed], sort_keys=True)
+    cost = len(needed) * (1 + await _exceptions(series, tools))
+    shown = json.dumps(["series", needed, cost], sort_keys=True)
     ids = [pair.crm.id for pair, _ in planned if pair.crm]
     holds = [Hold(Side.CRM, id_, Reason.MAIL_LIMIT, shown=shown, count=cost, about=series) for id_ in ids]
     if not await spend(cost, holds[0], tools):
@@ -92,3 +91,10 @@ async def _write(
     if isinstance(result, Done):
         return []
     return [(pair, Wait(Side.CRM, id_, Reason.CHANGED_MEANWHILE)) for (pair, _), id_ in zip(planned, ids, strict=True)]
+
+
+async def _exceptions(series: str, tools: Tools) -> int:
+    """How many occurrences have a version of their own now: each of them makes Exchange write once more."""
+    occurrences = [link.item_id for link in await tools.ledger.links_of_series(series)]
+    present = await tools.mailbox.get(occurrences)
+    return sum(1 for item in present.values() if isinstance(item, Item) and ";" in item.version)
