@@ -11,7 +11,8 @@ from datetime import date, timedelta
 
 from mapping.attendees import attendees_of
 from sync.errors import Failure
-from sync.event_names import is_exception, is_occurrence, original_day, series_of
+from sync.event_names import is_occurrence, original_day, series_of
+from sync.mails import exceptions_now
 from sync.model import Delete, Gone, Item, Kind, Reason, Side
 from sync.record import again, cleared, history
 from sync.sides.base import Done, Refused, Remove, Result, Revise
@@ -48,8 +49,7 @@ async def cut_cost(series: str, deletes: Sequence[Delete], tools: Tools) -> int:
     guests = {
         a.address for item in items if item.fields.get("organizer") for a in attendees_of(item.fields.get("attendees"))
     }
-    changed = sum(1 for link in await tools.ledger.links_of_series(series) if is_exception(link.item_version))
-    return len(guests) * (1 + changed)
+    return len(guests) * (1 + await exceptions_now(series, tools))
 
 
 async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mapping.people import WHO
-from sync.event_names import is_exception, is_occurrence, series_of
+from sync.event_names import is_occurrence, series_of
 from sync.invitations import first_guests
-from sync.mails import charged, spend
+from sync.mails import charged, exceptions_now, spend
 from sync.model import Action, Hold, Item, Kind, Pair, Planned, Reason, Side, Update, Wait
 from sync.sides.base import Done, Revise
 from sync.tools import Tools
@@ -76,9 +76,8 @@ async def _write(
     series: str, master: Item, needed: dict[str, str], planned: Sequence[Planned], tools: Tools
 ) -> list[Planned]:
     """Change the guests of the whole series; what to do instead when that may not or could not be done."""
-    exceptions = sum(1 for link in await tools.ledger.links_of_series(series) if is_exception(link.item_version))
-    cost = len(needed) * (1 + exceptions)
-    shown = json.dumps(["series", needed], sort_keys=True)
+    cost = len(needed) * (1 + await exceptions_now(series, tools))
+    shown = json.dumps(["series", needed, cost], sort_keys=True)
     ids = [pair.crm.id for pair, _ in planned if pair.crm]
     holds = [Hold(Side.CRM, id_, Reason.MAIL_LIMIT, shown=shown, count=cost, about=series) for id_ in ids]
     if not await spend(cost, holds[0], tools):

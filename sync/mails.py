@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from mapping.attendees import attendees_of
 from sync.brakes import Budget
+from sync.event_names import is_exception
 from sync.invitations import mails_of
 from sync.model import Action, Create, Delete, Hold, Item, Pair, Planned, Side, Update
 from sync.model import Reason as R
@@ -159,3 +160,10 @@ def _said(what: str, values: object, card: object) -> str:
 
 def _hour(tools: Tools) -> str:
     return tools.now().strftime("%Y-%m-%dT%H")
+
+
+async def exceptions_now(series: str, tools: Tools) -> int:
+    """How many occurrences of a series have a version of their own: each makes Exchange write once more (BEHAVIOUR 7.2)."""
+    occurrences = [link.item_id for link in await tools.ledger.links_of_series(series)]
+    present = await tools.mailbox.get(occurrences)
+    return sum(1 for item in present.values() if isinstance(item, Item) and is_exception(item.version))

@@ -27,6 +27,7 @@ CUSTOMER = "4x90"
 ROOM, ROOM_BOX = "19x16", "room"  # a resource with a mailbox, which answers by itself
 CAR, CAR_TAG = "19x19", "Auto"  # one without
 LEADER, MEMBERS = "19x11", ("19x11", "19x12", "19x15")  # of the group
+RUSH = START.date() + timedelta(days=20)
 RULES = ["FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=6", "FREQ=DAILY;INTERVAL=2;COUNT=5"]
 ANSWERS = ["accepted", "declined", "tentative", "accepted"]
 SENSITIVITIES = ["private", "confidential", "private", "normal", "personal"]
@@ -77,7 +78,8 @@ class MeetingStory:
             (self.answers, 4), (self.removes_copy, 1), (self.cancels, 1), (self.edits_copy, 1), (self.crm_moves, 2), (self.crm_renames, 1),
             (self.crm_invites, 2), (self.crm_uninvites, 1), (self.crm_answers, 2), (self.crm_deletes, 1), (self.crm_reassigns, 1),
             (self.one_occurrence, 2), (self.invites_to_one, 1), (self.answers_one, 1), (self.crm_series, 1), (self.crm_group_meets, 1),
-            (self.outsiders_meet, 2), (self.hides, 2), (self.hides_copy, 0.5), (self.crm_hides, 1), (self.crm_has_begun, 0.5),
+            (self.outsiders_meet, 2), (self.crm_takes_car, 2),
+            (self.hides, 2), (self.hides_copy, 0.5), (self.crm_hides, 1), (self.crm_has_begun, 0.5),
         ]  # fmt: skip
         for _ in range(times):
             with suppress(IndexError, NotDone):  # nobody there to whom it could happen, or refused
@@ -114,8 +116,7 @@ class MeetingStory:
 
     def _rush(self) -> str:
         """When everybody wants the car."""
-        day = self.world.now().date() + timedelta(days=self.random.choice([2, 3]))
-        start = datetime.combine(day, time(self.random.choice([9, 10])), UTC)
+        start = datetime.combine(RUSH, time(self.random.choice([9, 10])), UTC)
         return f"{start:%Y-%m-%dT%H:%M}Z/{start + timedelta(minutes=90):%Y-%m-%dT%H:%M}Z"
 
     def _title(self) -> str:
@@ -231,6 +232,10 @@ class MeetingStory:
         things = [each for each, odds in ((CUSTOMER, 0.2), (ROOM, 0.2), (CAR, 0.3)) if self.random.random() < odds]
         record = self._in_crm(owner, owner, self._rush() if CAR in things else self._when())
         self.world.crm.invite(record.id, **dict.fromkeys([*self._invitees(owner), *things], "none"))
+
+    def crm_takes_car(self) -> None:
+        owner = self.random.choice([*USERS])
+        self.world.crm.invite(self._in_crm(owner, owner, self._rush()).id, **{CAR: "none"})
 
     def crm_series(self) -> None:
         owner = self.random.choice([*USERS])

@@ -181,7 +181,7 @@ TASK_PLANTS: Mapping[str, list[Plant]] = {
     "take To Do's answer for an echo": [(sync.record, "_says_more", _never)],
     "export what was there before": [(sync.calendar, "begin", _begin_without_baseline)],
     "give members back what they deleted": [(Context, "buried", _never)],
-    "leave the copies of who left the group": [(sync.tasks, "_is_members", _never)],
+    "take members for owners": [(sync.tasks, "_is_members", _never)],
 }
 MEETING_PLANTS: Mapping[str, list[Plant]] = {
     "write to copies": [(sync.events, "_of_a_copy", _never)],
@@ -194,7 +194,6 @@ MEETING_PLANTS: Mapping[str, list[Plant]] = {
     "ignore claims": [(Meetings, "keep", _ask_nobody)],
     "keep a meeting for ever": [(Meetings, "keep", _keep_for_ever)],
     "forget where organizers' events lie": [(Meetings, "name", _nothing_done)],
-    "take answers that a move took away": [(sync.invitations, "_while_moving", _nothing)],
     "leave answers of strangers": [(sync.invitations, "_answers", _only_of_the_others)],
     "promise the car twice": [(Bookings, "take", _every_car_is_free)],
     "show no car": [(sync.invitations, "tags_of", _no_tags)],

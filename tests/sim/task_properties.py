@@ -31,6 +31,7 @@ async def task_violations(story: TaskStory, last_writes: int) -> list[str]:
     found += _lost(story)
     found += _deleted(story)
     found += _members(story)
+    found += _dropped(story)
     found += _edits(story, books)
     found += _strays(story, books)
     found += _exported(story, books)
@@ -171,6 +172,18 @@ def _of(story: TaskStory, mailbox: str, item_id: str, link: Link) -> bool:
     return task is not None and serial_of(task.fields["title"]) == serial_of(
         story.world.crm.records[link.crm_id].fields["subject"]
     )
+
+
+def _dropped(story: TaskStory) -> list[str]:
+    """SPEC 2.8: a member who deleted the own copy of the group's task is not given it again."""
+    there = {
+        (t.id, serial_of(task.fields["title"]))
+        for t in story.world.todos.values()
+        for task in t.tasks.values()
+        if not task.deleted
+    }
+    again = sorted(each for each in there & story.dropped if each[1] not in story.copies)
+    return [f"given back: {serial} in {mailbox}" for mailbox, serial in again]
 
 
 def _strays(story: TaskStory, books: Mapping[str, Books]) -> list[str]:

@@ -52,6 +52,9 @@ class TaskStory:
     serial: int = 0
     written: Written = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)  # serials that somebody removed somewhere
+    dropped: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # mailbox and serial of the group's tasks that a member wants no more
     copies: set[str] = field(default_factory=set)  # serials of which there may be several: recurring, passed on
     old: set[str] = field(default_factory=set)  # records from before the connection that nobody touched since
 
@@ -210,6 +213,8 @@ class TaskStory:
     def mailbox_deletes(self) -> None:
         found = self._any_task()
         if found:
+            if self._is_teams(found[1]):
+                self.dropped.add((found[0].id, serial_of(found[1].fields["title"])))
             found[0].delete(found[1].item_id)
             self.removed.add(serial_of(found[1].fields["title"]))
 

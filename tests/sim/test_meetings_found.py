@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync.model import Family, Kind
+from sync.policy import MailLimits
 from sync.store.ledger import MailboxLedger
 from tests.sim.test_meetings import CAR, LATER, WHEN, box, mails, office, records, shown
 
@@ -134,6 +135,25 @@ async def test_a_copy_that_was_called_off_takes_no_record_from_the_one_that_came
     assert sorted(record.fields["when"] for record in records(world)) == WEEKS
     linked = {link.item_id async for link in MailboxLedger(world.rows, "mailbox-3", 0, "", Family.CALENDAR).links()}
     assert len(linked) == 4
+
+
+async def test_an_exception_made_while_the_guests_of_a_series_were_held_is_charged_and_asked_about() -> None:
+    """Seed 60: exceptions were counted as the links remembered them, and what was approved cost less."""
+    world = await office()
+    world.mails = MailLimits(0, 0, 0)
+    for record in world.crm.add_series("19x1", {"subject": "m"}, WEEKS):
+        world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(6)
+    (series,) = shown(world, 1)
+    world.calendars["mailbox-1"].edit_occurrence(series.id, "2026-12-15", location="Milano")
+    for expected in (0, 2):  # the first approval is of one mail, not of two
+        for hold in await world.registry.holds():
+            if hold.state == "open":
+                await world.registry.put_hold(replace(hold, state="approved", until="2027-01-01"))
+        await world.settle(3)
+        assert mails(world) == expected
+    ledger = MailboxLedger(world.rows, "mailbox-1", 0, "", Family.CALENDAR)
+    assert sum((await ledger.mails()).values()) == 2
 
 
 # what is private
