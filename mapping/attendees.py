@@ -6,7 +6,7 @@ Items hold texts only, so that they can be compared, digested and merged; whoeve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mapping.model import Value
@@ -84,11 +84,6 @@ def attendees_value(attendees: Iterable[Attendee]) -> tuple[str, ...]:
 def invitees_value(invitees: Iterable[Invitee]) -> tuple[str, ...]:
     """The field of an item, sorted."""
     return tuple(sorted(invitee_text(each) for each in invitees))
-
-
-def without_responses(attendees: Iterable[Attendee]) -> list[Attendee]:
-    """Who is invited, whatever they said."""
-    return [replace(each, response=Answer.NONE) for each in attendees]
 
 
 def _texts(value: Value | None) -> tuple[str, ...]:

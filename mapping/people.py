@@ -1,9 +1,9 @@
-"""Who takes part in a meeting, on either side, as values that can be compared: our users by their CRM id. No I/O.
+"""Who takes part in a meeting, on either side, as values that can be compared: our users by their CRM id. Pure.
 
 Two field pairs per user, made on the fly: `who:<id>` ('1' = invited) and `says:<id>` (the answer); `tag:<id>` per resource, whose answer an
 event shows by a category; and one for the CRM's contacts among an event's attendees. Strangers have none, and contacts have no others unless the
 CRM is to list them as invitees; those whom it lists anyway are kept when its list is written again. Decides nothing about who may invite or
-answer: that is `sync.meetings`.
+answer: that is `sync.meetings` and `sync.invitations`.
 """
 
 from __future__ import annotations

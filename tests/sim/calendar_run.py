@@ -8,9 +8,8 @@ import random
 from sync.model import Family
 from tests.sim.calendar_properties import calendar_violations
 from tests.sim.calendar_story import CalendarStory
-from tests.sim.world import Accident, World
+from tests.sim.world import World, accident
 
-ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 ROUNDS = 2
 
@@ -23,7 +22,7 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
     await world.connect()
     story.act(dice.randrange(0, 10))
     story.connected()
-    await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
     found = [f"the first run wrote to {c.id}" for c in world.calendars.values() if c.writes]
     for _ in range(ROUNDS):
         await world.settle(4)
@@ -32,16 +31,12 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
         if dice.random() < 0.1:
             for calendar in world.calendars.values():
                 calendar.forgotten = len(calendar.log) + 1
-        await world.attempt(_accident(dice, 90))
+        await world.attempt(accident(dice, 90))
         if dice.random() < 0.5:
             story.act(dice.randrange(0, 3))
-            await world.attempt(_accident(dice, 120))  # what is made in two steps, a series of the CRM, is made now
+            await world.attempt(accident(dice, 120))  # what is made in two steps, a series of the CRM, is made now
     last = await world.settle(8)
     return found + await calendar_violations(story, last)
-
-
-def _accident(dice: random.Random, operations: int) -> Accident:
-    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
 
 
 def dumped(world: World) -> str:

@@ -26,9 +26,8 @@ from tests.sim.properties import violations
 from tests.sim.story import Story
 from tests.sim.task_points import TASK_SCENARIOS, every_task_point
 from tests.sim.task_run import play_tasks
-from tests.sim.world import Accident, World
+from tests.sim.world import World, accident
 
-ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 ROUNDS = 2
 
@@ -40,23 +39,19 @@ async def play(seed: int, world: World | None = None) -> list[str]:
     story = Story(world, dice)
     await world.connect()
     story.act(dice.randrange(0, 12))
-    await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
     for _ in range(ROUNDS):
         await world.settle(3)
         story.settled()
         story.act(dice.randrange(1, 10))
         if dice.random() < 0.1:
             _forget_cursors(world)
-        await world.attempt(_accident(dice, 90))
+        await world.attempt(accident(dice, 90))
         if dice.random() < 0.3:
             story.act(dice.randrange(1, 4))
-            await world.attempt(_accident(dice, 60))
+            await world.attempt(accident(dice, 60))
     last = await world.settle(6)
     return await violations(story, last)
-
-
-def _accident(dice: random.Random, operations: int) -> Accident:
-    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
 
 
 def _forget_cursors(world: World) -> None:

@@ -7,9 +7,8 @@ import random
 
 from tests.sim.task_properties import task_violations
 from tests.sim.task_story import TaskStory, task_world
-from tests.sim.world import Accident, World
+from tests.sim.world import World, accident
 
-ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 ROUNDS = 2
 
 
@@ -21,7 +20,7 @@ async def play_tasks(seed: int, world: World | None = None) -> list[str]:
     await world.connect()
     story.act(dice.randrange(0, 12))
     story.connected()
-    await world.attempt(_accident(dice, 120) if dice.random() < 0.3 else None)
+    await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
     found = [f"the first run wrote to {todo.id}" for todo in world.todos.values() if todo.writes]
     for _ in range(ROUNDS):
         await world.settle(4)
@@ -30,16 +29,12 @@ async def play_tasks(seed: int, world: World | None = None) -> list[str]:
         if dice.random() < 0.1:
             for todo in world.todos.values():
                 todo.forgotten = len(todo.log) + 1
-        await world.attempt(_accident(dice, 120))
+        await world.attempt(accident(dice, 120))
         if dice.random() < 0.3:
             story.act(dice.randrange(1, 4))
-            await world.attempt(_accident(dice, 60))
+            await world.attempt(accident(dice, 60))
     last = await world.settle(6)
     return found + await task_violations(story, last)
-
-
-def _accident(dice: random.Random, operations: int) -> Accident:
-    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
 
 
 def dumped(world: World) -> str:

@@ -6,6 +6,7 @@ A *crash* makes every later call of that process fail too, so no `finally` tidie
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from tests.sim.mapping_for_tests import translators
 
 ROME = ZoneInfo("Europe/Rome")
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 
 
 def address_of(mailbox: str) -> str:
@@ -48,6 +50,11 @@ class Accident:
 
     at: int
     what: str
+
+
+def accident(dice: random.Random, operations: int) -> Accident:
+    """One of them at one of the first operations."""
+    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
 
 
 @dataclass
