@@ -214,14 +214,11 @@ def as_connected(crm: Item, context: Context) -> bool:
     """Is the record as it was when the mailbox was connected, or when its group got this organizer? A digest that cannot be compared any more counts
     as the same."""
     group = context.policy.groups.get(crm.owner)
-    if group is not None and group.since and _touched_before(crm, group.since):
+    since = group.since if group is not None and crm.modified else ""
+    if since and datetime.fromisoformat(crm.modified) < datetime.fromisoformat(since):
         return True
     stored = context.baseline.get(crm.id)
     return stored is not None and same_record(stored, crm, context.translators[Kind.EVENT], context.digests)
-
-
-def _touched_before(crm: Item, since: str) -> bool:
-    return bool(crm.modified) and datetime.fromisoformat(crm.modified) < datetime.fromisoformat(since)
 
 
 def same_record(stored: str, item: Item, translator: Translator, digests: Digests) -> bool:
