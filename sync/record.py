@@ -90,8 +90,7 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
             ops.update({op.key: op for op in await company_after(old, tools)})
     ops.update({op.key: op for op in [*put_link(link), *cleared(crm.id, card.id, tools)]})
     tools.counts[action.because.value] += 1
-    early = side is Side.MAILBOX and link.kind is Kind.EVENT and bool(at_once(crm, card, tools.context))
-    ops.update({op.key: op for op in _unfinished(crm, card, link, early, tools)})
+    ops.update({op.key: op for op in _unfinished(crm, card, link, tools, made=side)})
     extra = [
         drop_intent(source.side, source.id),
         history(link, action.because, f"create in {side.value}", rendered.held, tools, link.flags),
@@ -105,11 +104,12 @@ def _now(job: Job, item: Item) -> Item:
     return result.item if isinstance(result, Done) and result.item else item
 
 
-def _unfinished(crm: Item, card: Item, link: Link, early: bool, tools: Tools) -> list[Op]:
-    """A pending row for an event that does not show yet what its record says of resources, or that was answered while it was made (`early`: rooms
-    are quick). What comes back of our own writes is an echo, so nobody else would look again."""
+def _unfinished(crm: Item, card: Item, link: Link, tools: Tools, made: Side | None = None) -> list[Op]:
+    """A pending row for an event that does not show yet what its record says of resources, or that was answered while it was made (rooms are
+    quick). What comes back of our own writes is an echo, so nobody else would look again. `made`: where it is new."""
     if link.kind is not Kind.EVENT or tools.context.policy.calendar.import_only or link.ends <= tools.at():
         return []
+    early = at_once(crm, card, tools.context) if made is Side.MAILBOX else frozenset()
     if not early and not plan_tags(crm, card, tools.context):
         return []
     return [waiting(Side.CRM, crm.id, link.kind, Reason.CHANGED_MEANWHILE, tools)]
@@ -192,7 +192,7 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if after.failed is None:
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
-        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, False, tools)})
+        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, tools)})
         if action.because is Reason.REASSIGNED:  # the last edits went along; now the copy may go
             op = waiting(Side.CRM, crm.id, link.kind, Reason.OTHER_HOME, tools)
             ops[op.key] = op
