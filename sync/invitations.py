@@ -73,7 +73,7 @@ def plan_invitations(
     back = context.tombstones.get(crm.id) is Reason.COPY_ENDED
     people = _People(theirs, mine, sealed, BEGUN not in sealed.base, back)
     if not closed:
-        people.to_mailbox |= plan_tags(crm, card, context)
+        people.to_mailbox |= plan_tags(crm, card, link, context)
     if role is Role.ATTENDEE:
         _come_along(people, card, context)
         _answer(people, context, closed)
@@ -90,13 +90,15 @@ def plan_invitations(
     return Invitations(people.to_crm, people.to_mailbox, frozenset(people.agreed))
 
 
-def plan_tags(crm: Item, card: Item, context: Context) -> dict[str, str]:
-    """Field pairs of resources whose category the mailbox's event should carry, or carry no more."""
+def plan_tags(crm: Item, card: Item, link: Link | None, context: Context) -> dict[str, str]:
+    """Field pairs of resources whose category the mailbox's event should carry, or carry no more: only what we once put there is taken away, because
+    a person may have a category of that name."""
     book = context.policy.people
     if "invitees" not in crm.fields or "categories" not in card.fields or not book.tags:
         return {}
     wanted, there = tags_of(invitees_of(crm.fields["invitees"]), book), tags_on(card.fields, book)
-    return {pair: answer for pair, answer in wanted.items() if shown_answer(answer) != there[pair]}
+    ours = link.base if link else {}
+    return {p: a for p, a in wanted.items() if shown_answer(a) != there[p] and (a or p in ours)}
 
 
 def at_once(crm: Item, card: Item, context: Context) -> frozenset[str]:

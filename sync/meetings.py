@@ -258,7 +258,7 @@ def _moment(start: str, context: Context) -> datetime:
 
 def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Context, closed: bool) -> Action | None:
     role = role_of(card, crm, pair.link, context)
-    tags = {} if closed else plan_tags(crm, card, context)
+    tags = {} if closed else plan_tags(crm, card, pair.link, context)
     if role is Role.HOME and (pair.link is None or pair.link.role is Role.HOME):
         return with_people(action, pair, Invitations(to_mailbox=tags), role) if tags else action
     if card.fields.get(MASKED):

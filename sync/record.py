@@ -110,7 +110,7 @@ def _unfinished(crm: Item, card: Item, link: Link, tools: Tools, made: Side | No
     if link.kind is not Kind.EVENT or tools.context.policy.calendar.import_only or link.ends <= tools.at():
         return []
     early = at_once(crm, card, tools.context) if made is Side.MAILBOX else frozenset()
-    if not early and not plan_tags(crm, card, tools.context):
+    if not early and not plan_tags(crm, card, link, tools.context):
         return []
     return [waiting(Side.CRM, crm.id, link.kind, Reason.CHANGED_MEANWHILE, tools)]
 

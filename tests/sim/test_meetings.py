@@ -467,3 +467,20 @@ async def test_a_record_of_a_series_with_guests_that_changes_hands_is_not_invite
     world.crm.edit(first.id, owner="19x2")
     assert await world.settle(4) == 0
     assert (len(shown(world, 1)), len(shown(world, 2)), len(shown(world, 3))) == (1, 0, 1)
+
+
+async def test_a_category_of_a_persons_own_that_is_called_like_a_thing_stays() -> None:
+    world = await office()
+    world.things = {CAR: "Auto aziendale"}
+    event = world.calendars["mailbox-1"].add({"subject": "m", "when": WHEN}, guests=[box(2)])
+    event.categories = {"Auto aziendale", "Mia"}
+    await world.settle(3)
+    (record,) = records(world)
+    world.crm.edit(record.id, location="Milano")
+    assert await world.settle(3) == 0
+    assert event.categories == {"Auto aziendale", "Mia"}
+    world.crm.invite(record.id, **record.invitees, **{CAR: "none"})
+    await world.settle(4)
+    world.crm.invite(record.id, **{"19x2": "none"})
+    assert await world.settle(4) == 0
+    assert event.categories == {"Auto aziendale", "Mia"}  # it was there before the car was asked for
