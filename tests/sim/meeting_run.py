@@ -16,9 +16,8 @@ from sync.model import Family
 from sync.policy import MailLimits
 from tests.sim.meeting_properties import mails_of_engine, mails_uncharged, meeting_violations
 from tests.sim.meeting_story import USERS, MeetingStory, furnished
-from tests.sim.world import Accident, World
+from tests.sim.world import World, accident
 
-ACCIDENTS = ["crash-before", "crash-after", "refuse", "lose", "busy"]
 PLENTY, NARROW = MailLimits(10_000, 100_000, 100_000), MailLimits(2, 3, 4)
 ROUNDS = 2
 PATIENCE = timedelta(hours=25)
@@ -37,7 +36,7 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     world.users = {user: mailbox for user, mailbox in USERS.items() if user not in waiting}
     await world.connect()
     story.act(dice.randrange(0, 10))
-    await world.attempt(_accident(dice, 150) if dice.random() < 0.3 else None)
+    await world.attempt(accident(dice, 150) if dice.random() < 0.3 else None)
     story.exported.clear()  # what was there before the connection stays in the CRM
     found = [f"the first runs made {n} mails" for n in [mails_of_engine(world)] if n]
     for _ in range(ROUNDS):
@@ -50,10 +49,10 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
         if dice.random() < 0.1:
             for calendar in world.calendars.values():
                 calendar.forgotten = len(calendar.log) + 1
-        await world.attempt(_accident(dice, 120))
+        await world.attempt(accident(dice, 120))
         if dice.random() < 0.3:
             story.act(dice.randrange(1, 4))
-            await world.attempt(_accident(dice, 90))
+            await world.attempt(accident(dice, 90))
         world.office.late = False
         world.office.deliver()
     last = await world.settle(12)
@@ -101,10 +100,6 @@ async def _approve_all(world: World) -> int:
                 await world.registry.put_hold(replace(hold, state="approved", until="2030-01-01"))
         last = await world.settle(5)
     return last
-
-
-def _accident(dice: random.Random, operations: int) -> Accident:
-    return Accident(dice.randrange(1, operations), dice.choice(ACCIDENTS))
 
 
 def dumped(world: World) -> str:
