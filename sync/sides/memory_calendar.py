@@ -319,8 +319,11 @@ class MemoryCalendar:
             return Done(None) if isinstance(write, Remove) else Refused(Failure(404, "ErrorItemNotFound"))
         series, _, slot = write.expected.id.partition("|")
         event = self.events[series]
-        same = all(present.fields.get(name) == value for name, value in write.expected.fields.items() if name in BLANK)
-        if (not slot and present.version != write.expected.version) or not same:
+        expected = write.expected.fields
+        same = bool(slot) and all(expected.get(name) == value for name, value in present.fields.items())
+        if (
+            present.version != write.expected.version and not same
+        ):  # another occurrence may have moved the series' version
             return Refused(Failure(412, "ErrorIrresolvableConflict"))
         after = "" if isinstance(write, Remove) else str(write.fields.get("when", ""))
         if all(over(when, event.zone) <= self.now() for when in (str(present.fields["when"]), after) if when):
