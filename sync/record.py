@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mapping.model import Rendered, Translator
-from mapping.people import is_person
+from mapping.people import SAYS, is_person
 from sync.errors import Failure
 from sync.events import over_at
 from sync.invitations import BEGUN
@@ -127,10 +127,14 @@ def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Si
             _only(mailbox_values, {*mailbox_values, *people}),
         )
     flags = link.flags | rendered.flags
+    answered_already = any(
+        p.startswith(SAYS) and translator.image(p, v) != translator.image(p, crm_values.get(p, ""))
+        for p, v in shows.items()
+    )
     return replace(
         renewed(link, sealed, crm_values, mailbox_values),
         crm_version=crm.version,
-        item_version=card.version,
+        item_version="" if answered_already else card.version,  # a room was quick: then it is no echo
         flags=flags,
         ends=over_at((crm, card), None, tools.context) if link.kind is Kind.EVENT else "",
     )
