@@ -22,7 +22,7 @@ from sync.joining import write_stamp
 from sync.model import Action, Create, Delete, Flag, Gone, Item, Kind, Link, Pair, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
 from sync.series import to_text
-from sync.sides.base import Done, New, Refused, Remove, Result, Revise, Unclear
+from sync.sides.base import Done, New, Refused, Remove, Result, Revise
 from sync.spans import read_span, span_text
 from sync.store.base import Op
 from sync.store.ledger import (
@@ -149,11 +149,14 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     await tools.ledger.commit([put_intent(intent)])
     await tools.guard()
     (result,) = await tools.mailbox.apply([New(Kind.EVENT, _master_fields(series, tools), stamp)])
-    if isinstance(result, Done) and result.item:
-        await finish_series(intent, result.item, tools)
-    elif not isinstance(result, Unclear):
+    if isinstance(result, Refused):
         rows = [again(Side.CRM, item.id, Kind.EVENT, result, tools) for item in series.records]
         await tools.ledger.commit([drop_intent(Side.CRM, id_), *rows])
+        return
+    made = result.item if isinstance(result, Done) else None
+    if made is None or not await finish_series(intent, made, tools):
+        # open: this run may meet more of its records in the next chunk
+        tools.context = replace(tools.context, intents={*tools.context.intents, id_})
 
 
 def _master_fields(series: CrmSeries, tools: Tools) -> dict[str, str]:
