@@ -68,8 +68,7 @@ def mails_of_engine(world: World) -> int:
 def _doubled(story: MeetingStory, records: list[Record]) -> list[str]:
     """(4) one CRM event per meeting and occurrence, one event per meeting and calendar."""
     names = Counter(
-        (story.name_of(r), r.fields["when"][:10] if story.name_of(r) in story.series else r.fields["slot"])
-        for r in records
+        (story.name_of(r), r.fields["when"] if story.name_of(r) in story.series else r.fields["slot"]) for r in records
     )
     found = [f"doubled in the CRM: {name} x{n}" for name, n in names.items() if n > 1]
     for calendar in story.world.calendars.values():

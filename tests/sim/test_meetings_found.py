@@ -11,6 +11,7 @@ from sync.model import Family, Kind
 from sync.policy import MailLimits
 from sync.store.ledger import MailboxLedger
 from tests.sim.test_meetings import CAR, LATER, WHEN, box, mails, office, records, shown
+from tests.sim.world import address_of
 
 WEEKS = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15, 22)]
 
@@ -224,3 +225,19 @@ async def test_a_private_meeting_keeps_its_car() -> None:
     await world.settle(4)
     assert (record.invitees, own.categories) == ({CAR: "declined"}, {"Auto ✗"})
     assert await world.settle(2) == 0
+
+
+# rooms
+
+
+async def test_a_room_that_answers_within_the_creation_is_heard() -> None:
+    """Seed 1104: what the new event showed of it was taken for the echo of our own write."""
+    world = await office()
+    room = address_of("room")
+    world.office.calendars[room] = replace(world.calendars["mailbox-5"], id="room", address=room, events={}, log=[])
+    world.office.rooms, world.rooms = {room}, {"19x6"}
+    world.crm.people["19x6"] = room
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x6": "none"})
+    await world.settle(4)
+    assert record.invitees == {"19x6": "accepted"}
