@@ -270,7 +270,9 @@ def _led(pair: Pair, crm: Item, card: Item, action: Update | None, context: Cont
     if not guests or not withheld(pair.link):
         return update
     shown = " ".join(f"{p}={v}" for p, v in sorted(guests.items()))
-    invited = flagged(update, pair, role, Flag.ATTENDEES_WITHHELD, raised=False)
+    there = context.translators[Kind.EVENT].mailbox_values(card.fields).keys() | guests.keys()
+    others = first_guests(crm, context).keys() - there  # an approval invites whom it shows: they stay withheld
+    invited = flagged(update, pair, role, Flag.ATTENDEES_WITHHELD, raised=bool(others))
     rest = _without(guests, update) if isinstance(update, Update) else None
     return Hold(Side.CRM, crm.id, Reason.WITHHELD, shown=shown, count=len(guests), instead=invited, rest=rest)
 

@@ -184,3 +184,22 @@ async def test_a_car_is_not_promised_again_because_the_first_event_cannot_be_rea
     world.crm.invite(second.id, **{CAR: "none"})
     await world.settle(3)
     assert second.invitees == {CAR: "declined"}
+
+
+async def test_an_approval_invites_whom_it_shows_and_the_others_stay_withheld() -> None:
+    world = await office()
+    begun = "2026-11-22T08:00Z/2026-11-28T08:30Z"
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": begun})
+    world.crm.invite(record.id, **{"19x2": "none"})
+    await world.settle(3)
+    world.crm.invite(record.id, **{"19x2": "none", "19x3": "none"})
+    await world.settle(3)
+    (hold,) = await world.registry.holds()
+    await world.registry.put_hold(replace(hold, state="approved", until="2027-01-01"))
+    await world.settle(3)
+    (event,) = shown(world, 1)
+    assert (list(event.guests), mails(world)) == ([box(3)], 1)
+    world.crm.invite(record.id, **{"19x2": "none", "19x3": "none", "19x4": "none"})
+    await world.settle(3)
+    assert (list(event.guests), mails(world)) == ([box(3)], 1)  # asked again
+    assert [each.because for each in await world.registry.holds()] == [Reason.WITHHELD]
