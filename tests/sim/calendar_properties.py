@@ -205,7 +205,7 @@ def _past(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
 
 
 def _private(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
-    """(10) the text of what was made private in a mailbox is not in the CRM."""
+    """(10) the text of what was made private in a mailbox is not in the CRM, unless somebody wrote the same there."""
     found = []
     for mailbox, book in books.items():
         for link in book.by_crm.values():
@@ -225,9 +225,9 @@ def _private(story: CalendarStory, books: Mapping[str, Books]) -> list[str]:
             text = story.world.translators[Kind.EVENT].crm_values(record.fields)
             if text["subject~subject"] and serial_of(text["subject~subject"]).startswith("e"):
                 found.append(f"{mailbox}: the title of private {link.crm_id}-{link.item_id} is in the CRM")
-            said = "\n".join(record.fields.values())
-            for name in ("location", "body"):
-                if (hidden := to_text(str(item.fields[name]))) and hidden in said:
+            for name, column in (("location", "location"), ("body", "description")):
+                hidden = to_text(str(item.fields[name]))
+                if hidden and hidden in record.fields[column] and (link.crm_id, column) not in story.by_hand:
                     found.append(f"{mailbox}: the {name} of private {link.crm_id}-{link.item_id} is in the CRM")
     return found
 

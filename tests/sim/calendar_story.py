@@ -53,6 +53,9 @@ class CalendarStory:
     gone: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
+    by_hand: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # records and fields that somebody edited in the CRM at some time
     private: set[str] = field(default_factory=set)  # serials of events that were private in a mailbox at some time
     old: set[str] = field(default_factory=set)  # records from before the connection that nobody touched since
 
@@ -130,6 +133,7 @@ class CalendarStory:
             before = record.fields.get(name, "")
             self.world.crm.edit(record.id, **{name: value})
             self.old.discard(record.id)
+            self.by_hand.add((record.id, name))
             if record.fields[name] != before:
                 self.written[("crm", record.id, name)] = value
 
