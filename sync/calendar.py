@@ -19,7 +19,7 @@ from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.lookalikes import join_alike_events
 from sync.meetings import is_copy
-from sync.model import Item, Kind, Reason, Side
+from sync.model import Item, Kind, Reason, Side, Unread
 from sync.policy import PrivateEvents
 from sync.relinking import relink
 from sync.store.base import Op
@@ -86,8 +86,12 @@ async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
     """Linked occurrences that their series does not show any more, and removals of ids that no link knows.
 
     An unknown id may be an event outside the listing's window, which is no removal at all (BEHAVIOUR 2.4), or an occurrence: whose, only
-    its series tells, so all of them are looked at.
+    its series tells, so all of them are looked at. What cannot be read now is asked about again.
     """
+    masters = [item_id for item_id, card in work.cards.items() if card and "rule" in card.fields]
+    for item_id in masters:  # an earlier run could not read it: a series is looked at by its occurrences
+        work.cards.pop(item_id)
+        work.gone.add(item_id)
     unknown = sorted(work.gone - links.by_item.keys())
     once = () if work.full else (i for i in work.cards if i not in links.by_item and not is_occurrence(i))
     series = {*work.whole, *unknown, *once}  # a single event may have been a series
@@ -106,6 +110,8 @@ async def claim_occurrences(work: Work, links: Links, tools: Tools) -> None:
             says[item_id] = str(present.fields["sensitivity"])
         elif isinstance(present, Item):
             work.cards[item_id] = present
+        elif isinstance(present, Unread):
+            tools.later.add(item_id)
         lost |= not isinstance(present, Item)
     if lost and not work.full:
         await _claim_all(work, links, tools)

@@ -183,7 +183,7 @@ class Host:
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], what: str, seconds: float = 60) -> T:
+def until(look: Callable[[], T], what: str, seconds: float = 180) -> T:
     """The first true value of `look`; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

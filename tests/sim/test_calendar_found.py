@@ -150,6 +150,24 @@ async def test_a_deletion_in_the_crm_waits_for_a_mailbox_that_could_not_be_read(
     assert [event.deleted for event in mailbox.events.values()] == [True]
 
 
+@pytest.mark.parametrize("rule", ["", "FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=4"])
+async def test_an_event_outside_the_window_that_could_not_be_read_is_asked_about_again(rule: str) -> None:
+    """Whole seed 117: the delta told of it once, as removed, and the question got no answer."""
+    world = await connected()
+    calendar = world.calendars["mailbox-a"]
+    if rule:
+        calendar.add({"subject": "e1", "when": "2026-12-01T09:00Z/2026-12-01T10:00Z"}, rule=rule)
+    else:
+        calendar.add({"subject": "e1", "when": "2027-12-28T09:00Z/2027-12-28T10:00Z"})
+    names = [each.name for each in dataclasses.fields(MemoryCalendar)]
+    world.calendars["mailbox-a"] = Silent(**{name: getattr(calendar, name) for name in names})
+    await world.settle(1)
+    world.calendars["mailbox-a"] = calendar
+    await world.settle(3)
+    assert len(world.crm.records) == (4 if rule else 1)
+    assert await world.settle(2) == 0
+
+
 async def test_an_event_that_was_moved_forward_is_over_when_it_is_over() -> None:
     """When it was once to end does not count: neither is it written to the mailbox nor is the past of a series taken out of the CRM."""
     world = await connected()
