@@ -393,11 +393,11 @@ def test_log_has_a_line_for_each_invocation_and_no_contents(host: Host, place: P
 def test_kill_leaves_the_message_and_another_process_runs_the_timers(azurite: str, tmp_path: Path) -> None:
     place = Place(tmp_path, azurite, TICK="* * * * * *")
     place.queue("work").create_queue()
-    hosts = [Host(place.folder, "--invisibility", "5").ready()]
+    hosts = [Host(place.folder, "--invisibility", "20").ready()]
     try:
         place.send("wait")
         until(lambda: place.records("work", "wait") and place.records("tick"), "the first process")
-        hosts.append(Host(place.folder, "--invisibility", "5").ready())
+        hosts.append(Host(place.folder, "--invisibility", "20").ready())
         one, two = (each.process.pid for each in hosts)
         before = len(place.records("tick"))
         until(lambda: len(place.records("tick")) > before, "the timer beside a second process")

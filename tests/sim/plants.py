@@ -201,7 +201,6 @@ MEETING_PLANTS: Mapping[str, list[Plant]] = {
     "leave guests of private meetings": [(sync.meetings, "scrubbed", _nobody)],
     "make a meeting of every new owner": [(sync.events, "_not_exported", _nothing)],
     "skip the intent of a meeting": [(sync.apply, "put_intent", _skip_the_intent)],
-    "miss answers given in the CRM": [(sync.sweep, "_sweep_answers", _nothing_done)],
 }
 
 SERIES_PLANT: list[Plant] = [(sync.recurring, "put_intent", _skip_the_intent)]

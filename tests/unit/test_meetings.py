@@ -298,7 +298,11 @@ def test_the_list_of_a_withheld_meeting_is_an_admins_decision() -> None:
     assert isinstance(action, Hold)
     assert isinstance(action.instead, Update)
     assert action.instead.to_mailbox == {"who:19x3": "1"}
-    assert Flag.ATTENDEES_WITHHELD in action.instead.dropped
+    assert Flag.ATTENDEES_WITHHELD not in action.instead.dropped  # the other one stays withheld
+    alone = plan(replace(crm, fields={**crm.fields, "invitees": asked(CARLA)}), card, here, link)
+    assert isinstance(alone, Hold)
+    assert isinstance(alone.instead, Update)
+    assert Flag.ATTENDEES_WITHHELD in alone.instead.dropped
 
 
 # answers
