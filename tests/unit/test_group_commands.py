@@ -12,7 +12,7 @@ from sync.errors import Cause, ConfigMistake, RetryLater
 from sync.groups import Groups, note_met
 from sync.model import Kind
 from sync.policy import Group
-from sync.settings import Defaults
+from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
 from sync.store.secrets import Keyring
 from sync.tick import tick

@@ -44,10 +44,9 @@ def test_mending_commands_exist() -> None:
 
 def test_refusals_have_sentences() -> None:
     sources = "".join(
-        (ROOT / name).read_text(encoding="utf-8")
-        for name in ("sync/commands.py", "control/auth.py", "control/api.py", "control/shown.py")
+        path.read_text(encoding="utf-8") for folder in ("sync", "control") for path in (ROOT / folder).rglob("*.py")
     )
-    said = set(re.findall(r'(?:NotNow|_refusal|Denied)\((?:\d+, )?"(\w+)"', sources))
+    said = set(re.findall(r'(?:NotNow|problem|Denied)\((?:\d+, )?"(\w+)"', sources))
     assert len(said) > 8, "the search itself must work"
     assert said <= set(table()["error"])
 
