@@ -126,7 +126,7 @@ class Demo:
         office = self.firm.office
         boxes = [office.outlook.mailbox(mailbox) for mailbox in office.mailboxes]
         events = [event for mailbox in office.mailboxes for event in office.look(mailbox)]
-        texts = privacy.texts_of(office.crm.everything(), boxes, events, [vars(user) for user in PEOPLE])
+        texts = privacy.texts_of(office.crm.everything(), boxes, events, [user.as_vtenext() for user in PEOPLE])
         logs = sorted(self.stack.logs.glob("host*.log"))
         places = list(privacy.kept(self.stack.settings["STORAGE"], logs))
         if clear := privacy.in_clear(texts, places):
