@@ -131,6 +131,8 @@ class Demo:
         places = list(privacy.kept(self.stack.settings["STORAGE"], logs))
         if clear := privacy.in_clear(texts, places):
             raise Wrong(f"{len(clear)} times in clear: {clear[0]}")
+        if not privacy.in_clear(office.mailboxes, places):
+            raise Wrong("not even the mailboxes' ids were found: the search does not see what is stored")
         if len(texts) < 1000 or len(places) < 1000:
             raise Wrong(f"{len(texts)} texts were looked for in {len(places)} places: that is too few to say anything")
         self._say(
