@@ -71,6 +71,7 @@ class Environment:
     managed_identity: str
     graph_base_url: str
     authority_host: str
+    public_url: str
     schedule: str
     crm_time_limit: timedelta
     run_limit: timedelta
@@ -120,6 +121,9 @@ class _Reader:
             ),
             authority_host=self._url(
                 "ENTRA_AUTHORITY_HOST", DEFAULT_AUTHORITY, "an https address; http only for a loopback host"
+            ),
+            public_url=self._url(
+                "PUBLIC_URL", "", "the https address of this app as browsers reach it; http only for a loopback host"
             ),
             schedule=self._schedule(),
             crm_time_limit=timedelta(seconds=self._number("VTENEXT_TIME_LIMIT_SECONDS", 300, 1, 7200)),

@@ -18,6 +18,7 @@ from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.settings import Settings, Target, changed
 from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
+from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import User, user_change
@@ -201,7 +202,7 @@ async def users(connector: Connector) -> Directory:
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:
     """Pair a user with a mailbox (by address or object id; else by the CRM's e-mail), enable or disable, say what resource it is."""
     change = user_change(body)
-    before = await _user(connector, id_)
+    before = await known_user(connector, id_)
     enabled = before.enabled if change.enabled is None else change.enabled
     paired = MailboxUser(before.mailbox, before.addresses)
     address = before.address
@@ -219,7 +220,9 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         raise NotNow("user_inactive")
     resource = before.resource if change.resource is None else change.resource
     if paired.id and (enabled or resource):
-        await _not_taken(connector, id_, paired.id)
+        await not_taken(connector, id_, paired.id)
+    if enabled and not before.connected and not (await connector.settings.read()).allows(paired.id):
+        raise NotNow("not_allowed")
     wanted: dict[str, object] = {
         "mailbox": paired.id,
         "addresses": paired.addresses,
@@ -232,7 +235,7 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     if not changes:
         return before
     after = await connector.users.change(id_, **changes)
-    await _connect(connector, before, after)
+    await follow(connector, before, after)
     if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
         await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
     return after
@@ -243,21 +246,34 @@ def _as_resource(user: User) -> tuple[object, ...]:
     return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
-async def _connect(connector: Connector, before: User, after: User) -> None:
+async def part(connector: Connector, id_: str) -> User:
+    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted."""
+    before = await known_user(connector, id_)
+    if not before.enabled:
+        return before
+    after = await connector.users.change(id_, enabled=False)
+    await follow(connector, before, after)
+    return after
+
+
+async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
-    admin_mailbox = (await connector.settings.read()).admin_mailbox
+    settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == admin_mailbox)
+        await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == settings.admin_mailbox)
     await connector.board.touch()
     if after.connected and (before.mailbox, before.connected) != (after.mailbox, True):
         at = connector.now().isoformat(timespec="seconds")
-        fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
+        waits = settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)
+        state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
+        fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
-        if await connector.state() == "running":
+        if not waits and await connector.state() == "running":
             await connector.enqueue([after.mailbox], "connected")
 
 
-async def _user(connector: Connector, id_: str) -> User:
+async def known_user(connector: Connector, id_: str) -> User:
+    """A user of the CRM; the directory is read anew when it is not known. Raises NotFound."""
     found = await connector.users.get(id_)
     if found is None and not connector.crm_missing:
         await connector.refresh_directory()
@@ -267,7 +283,8 @@ async def _user(connector: Connector, id_: str) -> User:
     return found
 
 
-async def _not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+async def not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+    """Raises NotNow when the mailbox is another connected user's."""
     for other in await connector.users.all():
         if other.id != id_ and other.mailbox == mailbox and other.connected:
             raise NotNow("mailbox_taken", user=other.id)
@@ -301,8 +318,15 @@ async def change_settings(connector: Connector, body: Mapping[str, Any]) -> Sett
         before.admin_user,
     ):
         after = await _with_admin(connector, after)
+    if after.allow_list != before.allow_list:
+        after = await _with_ids(connector, before, after)
+    if after.contact_target is Target.ADMIN and not after.allows(after.admin_mailbox):
+        raise ConfigMistake("allow_list", "with the admin's mailbox in it, or empty")
     if after == before and secret is None:
         return before
+    for each in await connector.users.all():  # first: nobody may run whom the saved settings leave out
+        if each.connected and not after.allows(each.mailbox):
+            await part(connector, each.id)
     await connector.settings.save(after, secret)
     await connector.board.touch()
     if after.contact_target is Target.ADMIN:
@@ -318,11 +342,20 @@ async def change_settings(connector: Connector, body: Mapping[str, Any]) -> Sett
 async def _with_admin(connector: Connector, settings: Settings) -> Settings:
     """The admin's mailbox as its object id, the admin's user as one that exists."""
     try:
-        await _user(connector, settings.admin_user)
+        await known_user(connector, settings.admin_user)
     except NotFound:
         raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
     mailbox = await _resolved(connector, "admin_mailbox", settings.admin_mailbox)
     return settings.model_copy(update={"admin_mailbox": mailbox.id})
+
+
+async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:
+    """The allow-list as object ids: no address is kept in clear."""
+    found: list[str] = []
+    for text in after.allow_list:
+        known = text in before.allow_list
+        found.append(text if known else (await _resolved(connector, "allow_list", text.strip())).id)
+    return after.model_copy(update={"allow_list": tuple(dict.fromkeys(found))})
 
 
 def _decides(settings: Settings) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Cause(StrEnum):
     MAILBOX_FULL = "mailbox_full"
     FOLDER_DELETED = "folder_deleted"
     RECONNECT = "reconnect"
+    NOT_CONNECTED = "not_connected"
+    ACCOUNT_DISABLED = "account_disabled"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
 

@@ -37,7 +37,7 @@ class Api:
     def __init__(self, world: World) -> None:
         self.world = world
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
-        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
+        app = App(environment, world.connector, worker=None, connecting=None)  # type: ignore[arg-type]
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {
