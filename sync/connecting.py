@@ -8,7 +8,7 @@ and then nothing was changed. Tokens are stored encrypted and never leave throug
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sync.commands import NotFound, NotNow, follow, known_user, not_taken, part
@@ -58,10 +58,11 @@ class Mailboxes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Where the browser goes, and what it must bring back in its cookie."""
+    """Where the browser goes, with which state, and what it must bring back in its cookie."""
 
     url: str
-    browser: str
+    state: str
+    browser: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        return self.code in (CONNECTED, CONSENT_GIVEN, CONSENT_RECORDED)
+        """Is there nothing left to do for the person?"""
+        return self.code in (CONNECTED, CONSENT_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class Connecting:
             url = await entra.consent_url(address, state)
         asked = Asked(purpose, who.tenant, who.oid, user, secret)
         await self.states.keep(id_, asked, self.connector.now())
-        return Begun(url, self.states.browser(id_))
+        return Begun(url, state, self.states.browser(id_))
 
     async def _taken(self, purpose: str, who: Who | None, answer: Mapping[str, str], browser: str) -> Asked:
         person = None if who is None else (who.tenant, who.oid)
