@@ -203,7 +203,7 @@ class Connecting:
         mailbox = await self.mailboxes.look(granted)
         if mailbox.id.lower() != granted.oid:
             return WRONG_ACCOUNT
-        if not user.mailbox and user.email.lower() not in {address.lower() for address in mailbox.addresses}:
+        if not user.mailbox and not _has(mailbox, user.email):
             return await self._another(granted)
         return await self._joined(user, mailbox, granted)
 
@@ -224,6 +224,11 @@ class Connecting:
         await self.tokens.save(mailbox.id, granted.tenant, granted.scopes, granted.refresh_token, now)
         await join(self.connector, user, mailbox)
         return CONNECTED
+
+
+def _has(mailbox: MailboxUser, address: str) -> bool:
+    """Is it one of the mailbox's addresses? A user without an address is paired by an admin only."""
+    return bool(address) and address.lower() in {each.lower() for each in mailbox.addresses}
 
 
 async def join(connector: Connector, before: User, mailbox: MailboxUser) -> User:
