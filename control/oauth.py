@@ -142,7 +142,8 @@ class _Answer:
             return func.HttpResponse("", status_code=302, headers={**HEADERS, **cookie, "Location": result.url})
         status = next((status for codes, status in STATUSES if result.code in codes), 409)
         name = _cookie_of(call.params.get("state", ""))
-        over = {"Set-Cookie": self._cookie(name, "", 0)} if name in call.cookies else {}
+        spent = name in call.cookies and status not in (400, 403)  # a forged answer must not end the true one
+        over = {"Set-Cookie": self._cookie(name, "", 0)} if spent else {}
         return self._page("outcome", result.code, status, good=result.good, more=over)
 
     def refused(self, code: str, status: int, section: str = "error", **data: str) -> func.HttpResponse:
