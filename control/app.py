@@ -15,7 +15,8 @@ from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
 from sync.run import Limits
-from sync.settings import Defaults, SettingsStore
+from sync.settings_store import Defaults, SettingsStore
+from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from sync.store.secrets import KeyVaultSecrets
@@ -83,7 +84,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     outside = Connections(environment, rows, keys, settings, users, groups, now, new_id)
     limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
     connector = Connector(
-        registry, board, settings, users, groups, outside, queue, environment.crm_missing, now, new_id
+        registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
     )
     signing = outside.sign_ins
     return App(

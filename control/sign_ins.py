@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from control.environment import Environment
-from sync.settings import SettingsStore, SignIn
+from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import MailboxUser
 from sync.sides.graph import GraphConnection, Held, MailboxTokens, MsalEntra, Sign, resolve_user
 from sync.signing import Granted
@@ -39,12 +39,12 @@ class SignIns:
         environment: Environment,
         tokens: TokenStore,
         settings: SettingsStore,
-        connected: Callable[[Sign], GraphConnection],
+        connected: Callable[[Sign, str], GraphConnection],
         now: Callable[[], datetime],
     ) -> None:
         self._environment, self.tokens, self._settings = environment, tokens, settings
         self._connected, self._now = connected, now
-        self._entra: tuple[SignIn, MsalEntra] | None = None
+        self._entra: tuple[tuple[SignIn, str], MsalEntra] | None = None
         self._open: dict[str, _Open] = {}
         self._retired: list[tuple[datetime, GraphConnection | MsalEntra]] = []
         self._lock = asyncio.Lock()
@@ -60,7 +60,7 @@ class SignIns:
                 found = None
             if found is None:
                 sign = MailboxTokens(mailbox, self.tokens, entra, self._now)
-                found = self._open[mailbox] = _Open(self._connected(sign), entra, now)
+                found = self._open[mailbox] = _Open(self._connected(sign, await self._graph()), entra, now)
             found.asked_at = now
             return found.connection
 
@@ -69,9 +69,17 @@ class SignIns:
         async with self._lock:
             return await self._present()
 
+    async def attempt(self, sign_in: SignIn, server: str) -> None:
+        """Would this application be let in?"""
+        entra = self._made(sign_in, server)
+        try:
+            await entra.check()
+        finally:
+            await entra.close()
+
     async def look(self, granted: Granted) -> MailboxUser:
         """Who signed in, read with the token that was given for it. Raises what sync.errors names."""
-        connection = self._connected(Held(granted, self._now()))
+        connection = self._connected(Held(granted, self._now()), await self._graph())
         try:
             return await resolve_user(connection, granted.oid)
         finally:
@@ -86,21 +94,25 @@ class SignIns:
             self._open, self._retired, self._entra = {}, [], None
 
     async def _present(self) -> MsalEntra:
-        sign_in = await self._settings.sign_in()
-        if self._entra is None or self._entra[0] != sign_in:
+        present = (await self._settings.sign_in(), (await self._settings.read()).server_name)
+        if self._entra is None or self._entra[0] != present:
             if self._entra is not None:
                 self._retired.append((self._now(), self._entra[1]))
-            self._entra = (sign_in, self._made(sign_in))
+            self._entra = (present, self._made(*present))
         return self._entra[1]
 
-    def _made(self, sign_in: SignIn) -> MsalEntra:
+    async def _graph(self) -> str:
+        return self._environment.cloud((await self._settings.read()).server_name)[0]
+
+    def _made(self, sign_in: SignIn, server: str) -> MsalEntra:
+        graph, authority = self._environment.cloud(server)
         return MsalEntra(
             tenant_id=sign_in.tenant_id,
             client_id=sign_in.client_id,
             client_secret=sign_in.client_secret,
             managed_identity=sign_in.managed_identity,
-            authority_host=self._environment.authority_host,
-            graph_host=urlsplit(self._environment.graph_base_url).hostname or "",
+            authority_host=authority,
+            graph_host=urlsplit(graph).hostname or "",
         )
 
     async def _tidy(self, now: datetime) -> None:

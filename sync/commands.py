@@ -15,7 +15,6 @@ from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
-from sync.settings import Settings, Target, changed
 from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
@@ -26,22 +25,6 @@ from sync.users import User, user_change
 PERMIT = timedelta(hours=24)
 NEW = "new"
 SHOW_DIRECTORY_AFTER = timedelta(minutes=10)
-
-COMPARED = {
-    "kinds",
-    "contact_target",
-    "admin_mailbox",
-    "folder_name",
-    "use_default_folder",
-    "private_events",
-    "horizon_days",
-    "mail_limits",
-    "reassign_groups",
-    "double_booking",
-    "crm_contact_invitees",
-    "create_strangers",
-}
-"""Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
 
 
 class NotFound(Exception):
@@ -102,7 +85,7 @@ async def kill(connector: Connector, by: str) -> str:
 
 async def restore_state(connector: Connector, by: str) -> Restored:
     """Check both connections, clear every error state, go on. When a check fails the state stays and `checks` say why."""
-    await _configured(connector)
+    await configured(connector)
     board = await connector.board.read()
     await connector.outside.forget_refusals()
     checks = await check_both(connector.outside)
@@ -208,12 +191,12 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     address = before.address
     if change.mailbox is not None:
         address = change.mailbox.strip()
-        paired = await _resolved(connector, "mailbox", address) if address else MailboxUser("")
+        paired = await resolved(connector, "mailbox", address) if address else MailboxUser("")
     elif enabled and not paired.id:
         if not before.email:
             raise ConfigMistake("mailbox", "given: the CRM has no e-mail address for this user")
         address = before.email
-        paired = await _resolved(connector, "mailbox", address)
+        paired = await resolved(connector, "mailbox", address)
     if enabled and not paired.id:
         raise ConfigMistake("mailbox", "given, or the user disabled")
     if enabled and not before.active:
@@ -273,7 +256,7 @@ async def follow(connector: Connector, before: User, after: User) -> None:
 
 
 async def known_user(connector: Connector, id_: str) -> User:
-    """A user of the CRM; the directory is read anew when it is not known. Raises NotFound."""
+    """The user, also one whom only the CRM knows so far. Raises NotFound."""
     found = await connector.users.get(id_)
     if found is None and not connector.crm_missing:
         await connector.refresh_directory()
@@ -290,8 +273,9 @@ async def not_taken(connector: Connector, id_: str, mailbox: str) -> None:
             raise NotNow("mailbox_taken", user=other.id)
 
 
-async def _resolved(connector: Connector, field: str, address: str) -> MailboxUser:
-    await _configured(connector)
+async def resolved(connector: Connector, field: str, address: str) -> MailboxUser:
+    """Whose mailbox it is that a setting or preference names. Raises ConfigMistake, NotNow."""
+    await configured(connector)
     try:
         return await connector.outside.resolve_mailbox(address)
     except StopMailbox as stop:
@@ -300,64 +284,8 @@ async def _resolved(connector: Connector, field: str, address: str) -> MailboxUs
         raise ConfigMistake(field, "the address or object id of a mailbox in this tenant") from None
 
 
-async def _configured(connector: Connector) -> None:
+async def configured(connector: Connector) -> None:
+    """Raises NotNow while settings are missing."""
     missing = await connector.missing()
     if missing:
         raise NotNow("not_configured", missing=", ".join(missing))
-
-
-# settings
-
-
-async def change_settings(connector: Connector, body: Mapping[str, Any]) -> Settings:
-    """Check and save. Runs under way begin anew; every mailbox is compared in full when what decides about items moved."""
-    before = await connector.settings.read()
-    after, secret = changed(before, body)
-    if after.contact_target is Target.ADMIN and (after.admin_mailbox, after.admin_user) != (
-        before.admin_mailbox,
-        before.admin_user,
-    ):
-        after = await _with_admin(connector, after)
-    if after.allow_list != before.allow_list:
-        after = await _with_ids(connector, before, after)
-    if after.contact_target is Target.ADMIN and not after.allows(after.admin_mailbox):
-        raise ConfigMistake("allow_list", "with the admin's mailbox in it, or empty")
-    if after == before and secret is None:
-        return before
-    for each in await connector.users.all():  # first: nobody may run whom the saved settings leave out
-        if each.connected and not after.allows(each.mailbox):
-            await part(connector, each.id)
-    await connector.settings.save(after, secret)
-    await connector.board.touch()
-    if after.contact_target is Target.ADMIN:
-        row = await connector.registry.mailbox(after.admin_mailbox)
-        user = row.user if row else after.admin_user
-        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
-    if await connector.state() == "running":
-        moved = _decides(after) != _decides(before)
-        await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
-    return after
-
-
-async def _with_admin(connector: Connector, settings: Settings) -> Settings:
-    """The admin's mailbox as its object id, the admin's user as one that exists."""
-    try:
-        await known_user(connector, settings.admin_user)
-    except NotFound:
-        raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
-    mailbox = await _resolved(connector, "admin_mailbox", settings.admin_mailbox)
-    return settings.model_copy(update={"admin_mailbox": mailbox.id})
-
-
-async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:
-    """The allow-list as object ids: no address is kept in clear."""
-    found: list[str] = []
-    for text in after.allow_list:
-        known = text in before.allow_list
-        found.append(text if known else (await _resolved(connector, "allow_list", text.strip())).id)
-    return after.model_copy(update={"allow_list": tuple(dict.fromkeys(found))})
-
-
-def _decides(settings: Settings) -> dict[str, Any]:
-    """The settings that change what is planned for an item."""
-    return settings.model_dump(include=COMPARED)

@@ -20,7 +20,8 @@ from control.oauth import ROUTES, blueprint
 from emulators.entra import EntraEmulator
 from emulators.graph import GraphEmulator
 from sync.connecting import Connecting
-from sync.settings import Settings, SettingsStore, SignInMode
+from sync.settings import Settings, SignInMode
+from sync.settings_store import SettingsStore
 from sync.signing import GRAPH_SCOPES
 from sync.store.states import States
 from tests.contract.graph_world import served

@@ -15,6 +15,7 @@ from sync.connecting import Connecting, Outcome
 from sync.consent import read_consent
 from sync.errors import Cause, ConfigMistake, RetryLater, StopMailbox
 from sync.restore import clear_errors
+from sync.settings_commands import change_settings
 from sync.sides.base import MailboxUser
 from sync.signing import GRAPH_SCOPES, Declined, Flow, Granted
 from sync.store.base import Row
@@ -103,7 +104,7 @@ class Scene:
         )
 
     async def set_up(self) -> None:
-        await commands.change_settings(self.world.connector, {"sign_in_mode": "delegated"})
+        await change_settings(self.world.connector, {"sign_in_mode": "delegated"})
         await self.world.connector.refresh_directory()
         self.world.queue.take()
 
@@ -252,7 +253,7 @@ async def test_nothing_is_redeemed_for_a_state_that_leads_nowhere(scene: Scene, 
     elif trouble == "another browser":
         browser = (await scene.connecting.begin(Person())).browser
     else:
-        await commands.change_settings(scene.world.connector, {"sign_in_mode": "application"})
+        await change_settings(scene.world.connector, {"sign_in_mode": "application"})
         expected = "not_delegated"
     before, redeemed = await scene.bound(), len(scene.mailboxes.signing.redeemed)
     assert (await scene.connecting.finish(who, answer, browser)).code == expected
@@ -295,7 +296,7 @@ async def test_what_must_be_set_first(scene: Scene) -> None:
     with pytest.raises(NotNow) as refused:
         await replace(scene.connecting, public_url="").begin(Person())
     assert refused.value.data == {"missing": "PUBLIC_URL"}
-    await commands.change_settings(scene.world.connector, {"sign_in_mode": "application"})
+    await change_settings(scene.world.connector, {"sign_in_mode": "application"})
     with pytest.raises(NotNow, match="not_delegated"):
         await scene.connecting.begin(Person())
 
@@ -398,7 +399,7 @@ async def test_only_admins_ask_for_it_and_its_state_is_no_key_to_connecting(scen
 
 async def test_only_mailboxes_of_the_allow_list_are_enabled() -> None:
     world = World()
-    saved = await commands.change_settings(world.connector, {"allow_list": ["anna@acme.example", ANNAS]})
+    saved = (await change_settings(world.connector, {"allow_list": ["anna@acme.example", ANNAS]})).settings
     assert saved.allow_list == (ANNAS,), "kept as object ids: addresses are not stored in clear"
     await commands.change_user(world.connector, ANNA, {"enabled": True})
     with pytest.raises(NotNow, match="not_allowed"):
@@ -413,7 +414,7 @@ async def test_a_mailbox_taken_off_the_list_stops() -> None:
     for user in (ANNA, BRUNO):
         await commands.change_user(world.connector, user, {"enabled": True})
     generation = (await world.board.read()).generation
-    await commands.change_settings(world.connector, {"allow_list": [BRUNOS]})
+    await change_settings(world.connector, {"allow_list": [BRUNOS]})
     anna = await world.users.get(ANNA)
     assert anna is not None
     assert (anna.enabled, (await world.mailbox()).enabled, (await world.mailbox(BRUNOS)).enabled) == (
@@ -422,24 +423,24 @@ async def test_a_mailbox_taken_off_the_list_stops() -> None:
         True,
     )
     assert (await world.board.read()).generation > generation, "a run under way begins anew"
-    await commands.change_settings(world.connector, {"allow_list": []})
+    await change_settings(world.connector, {"allow_list": []})
     assert not (await world.mailbox()).enabled, "enabled again by an admin, not by itself"
 
 
 async def test_an_allow_list_names_mailboxes_that_exist_and_the_admins_one() -> None:
     world = World()
     with pytest.raises(ConfigMistake) as wrong:
-        await commands.change_settings(world.connector, {"allow_list": ["nobody@acme.example"]})
+        await change_settings(world.connector, {"allow_list": ["nobody@acme.example"]})
     assert wrong.value.field == "allow_list"
     target = {"contact_target": "admin", "admin_mailbox": "bruno@acme.example", "admin_user": BRUNO}
     with pytest.raises(ConfigMistake) as wrong:
-        await commands.change_settings(world.connector, {**target, "allow_list": [ANNAS]})
+        await change_settings(world.connector, {**target, "allow_list": [ANNAS]})
     assert wrong.value.field == "allow_list"
     world.servers.graph_fails = StopMailbox(Cause.ACCESS_DENIED)
     with pytest.raises(StopMailbox):
-        await commands.change_settings(world.connector, {"allow_list": [ANNAS]})
+        await change_settings(world.connector, {"allow_list": [ANNAS]})
 
 
 async def test_delegated_mode_knows_no_allow_list(scene: Scene) -> None:
-    await commands.change_settings(scene.world.connector, {"allow_list": [BRUNOS]})
+    await change_settings(scene.world.connector, {"allow_list": [BRUNOS]})
     assert await scene.go() == "connected"
