@@ -18,6 +18,7 @@ from control.auth import Denied, Person, person_of
 from control.environment import Environment
 from control.failures import report
 from control.pages import HEADERS, outcome_page
+from control.problems import MEDIA_TYPE, problem
 from control.texts import language, sentence
 from sync.commands import NotFound, NotNow
 from sync.connecting import CONNECTED, CONSENT_GIVEN, CONSENT_RECORDED, Begun, Connecting, Outcome
@@ -148,17 +149,20 @@ class _Answer:
 
     def refused(self, code: str, status: int, section: str = "error", **data: str) -> func.HttpResponse:
         if self.plain:
-            word = sentence(section, code, self.lang)
-            return self._json({"error": code, "sentence": word, **data}, status, {})
+            told = {"cause": code, "why": sentence(section, code, self.lang)} if section == "cause" else data
+            refusal = problem("unreachable" if section == "cause" else code, self.lang, status, **told)
+            return self._json(refusal.model_dump(mode="json"), status, {}, MEDIA_TYPE)
         return self._page(section, code, status, good=False, more={})
 
     def _page(self, section: str, code: str, status: int, *, good: bool, more: Mapping[str, str]) -> func.HttpResponse:
         text = outcome_page(section, code, self.lang, good=good)
         return func.HttpResponse(text, status_code=status, headers={**HEADERS, **more}, mimetype="text/html")
 
-    def _json(self, body: Mapping[str, str], status: int, more: Mapping[str, str]) -> func.HttpResponse:
+    def _json(
+        self, body: Mapping[str, Any], status: int, more: Mapping[str, str], media: str = "application/json"
+    ) -> func.HttpResponse:
         text = json.dumps(body, ensure_ascii=False)
-        return func.HttpResponse(text, status_code=status, headers={**HEADERS, **more}, mimetype="application/json")
+        return func.HttpResponse(text, status_code=status, headers={**HEADERS, **more}, mimetype=media)
 
     def _cookie(self, name: str, value: str, seconds: int) -> str:
         secure = "; Secure" if self.secure else ""
