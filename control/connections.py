@@ -143,6 +143,7 @@ class Connections:
             double_booking=settings.double_booking is DoubleBooking.ACCEPT,
             crm_contact_invitees=settings.crm_contact_invitees,
             create_strangers=settings.create_strangers,
+            delegated=settings.delegated,
         )
 
     # sync.connector.Outside

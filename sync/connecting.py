@@ -7,7 +7,7 @@ and then nothing was changed. Tokens are stored encrypted and never leave throug
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -24,7 +24,7 @@ CONNECT, CONSENT = "connect", "consent"
 CALLBACKS = {CONNECT: "/api/oauth/callback", CONSENT: "/api/oauth/consent-callback"}
 CONNECTED, CONSENT_GIVEN = "connected", "consent_given"
 CONSENT_RECORDED, WRONG_ACCOUNT = "consent_recorded", "wrong_account"
-NOT_DELEGATED = "not_delegated"
+NOT_DELEGATED, DECLINED = "not_delegated", "declined"
 OTHER_TENANT, TAKEN, INACTIVE, SCOPES_MISSING = "other_tenant", "mailbox_taken", "user_inactive", "scopes_missing"
 
 
@@ -120,12 +120,9 @@ class Connecting:
         """What came back to the redirect address. `who`: the person signed in here, None where only the browser can tell."""
         try:
             asked = await self._taken(CONNECT, who, answer, browser)
-            granted = await (await self.mailboxes.entra()).redeem(asked.secret, answer)
         except StateRefused as refused:
             return Outcome(refused.code)
-        except Declined as declined:
-            return Outcome(declined.code)
-        return Outcome(await self._bound(asked, granted), asked.user)
+        return await self._noted(asked, self._connected(asked, answer))
 
     async def disconnect(self, user: str) -> User:
         """Forget the sign-in of a user's mailbox and disable the user. Nothing is deleted on either side."""
@@ -147,16 +144,10 @@ class Connecting:
     async def finish_consent(self, who: Who | None, answer: Mapping[str, str], browser: str) -> Outcome:
         """What came back from that page."""
         try:
-            await self._taken(CONSENT, who, answer, browser)
+            asked = await self._taken(CONSENT, who, answer, browser)
         except StateRefused as refused:
             return Outcome(refused.code)
-        tenant = answer.get("tenant", "").lower()
-        if answer.get("error") or answer.get("admin_consent", "").lower() != "true":
-            return Outcome("declined")
-        if tenant != await (await self.mailboxes.entra()).tenant():
-            return Outcome(OTHER_TENANT)
-        await note_consent(self.connector.registry.rows, tenant, "", ADMIN, self.connector.now())
-        return Outcome(CONSENT_GIVEN)
+        return await self._noted(asked, self._consented(answer))
 
     # parts
 
@@ -185,6 +176,30 @@ class Connecting:
     async def _taken(self, purpose: str, who: Who | None, answer: Mapping[str, str], browser: str) -> Asked:
         person = None if who is None else (who.tenant, who.oid)
         return await self.states.take(answer.get("state", ""), purpose, person, browser, self.connector.now())
+
+    async def _noted(self, asked: Asked, work: Awaitable[str]) -> Outcome:
+        """Do it, and note in the audit who did and how it ended; a failure of a server leaves the note open."""
+        audit, now, id_ = self.connector.audit, self.connector.now(), self.connector.new_id()
+        noted = await audit.begin(asked.oid, asked.purpose, asked.user, now, id_)
+        outcome = Outcome(await work, asked.user)
+        await audit.end(noted, 200 if outcome.good else 409)
+        return outcome
+
+    async def _connected(self, asked: Asked, answer: Mapping[str, str]) -> str:
+        try:
+            granted = await (await self.mailboxes.entra()).redeem(asked.secret, answer)
+        except Declined as declined:
+            return declined.code
+        return await self._bound(asked, granted)
+
+    async def _consented(self, answer: Mapping[str, str]) -> str:
+        tenant = answer.get("tenant", "").lower()
+        if answer.get("error") or answer.get("admin_consent", "").lower() != "true":
+            return DECLINED
+        if tenant != await (await self.mailboxes.entra()).tenant():
+            return OTHER_TENANT
+        await note_consent(self.connector.registry.rows, tenant, "", ADMIN, self.connector.now())
+        return CONSENT_GIVEN
 
     async def _bound(self, asked: Asked, granted: Granted) -> str:
         """Bind the mailbox if it is the user's, by tenant and object id; the code of what became of it."""

@@ -53,7 +53,7 @@ def account(place: Place, name: str) -> Account:
 
 
 async def bound(place: Place) -> list[Row]:
-    return [row for row in place.world.rows.everything() if row.partition != "oauth"]
+    return [row for row in place.world.rows.everything() if row.partition not in ("oauth", "audit")]
 
 
 # what works

@@ -119,7 +119,7 @@ class Scene:
     async def bound(self) -> list[Row]:
         """Everything that connecting could have changed but the states themselves."""
         rows = self.world.rows.everything()
-        return [row for row in rows if row.partition != "oauth"]
+        return [row for row in rows if row.partition not in ("oauth", "audit")]
 
 
 @pytest.fixture
@@ -354,6 +354,20 @@ async def test_restoring_the_state_does_not_bring_a_sign_in_back(scene: Scene) -
     ended = await scene.tokens.read(ANNAS)
     assert ended is not None
     assert not ended.usable
+
+
+async def test_who_connected_whom_is_in_the_audit(scene: Scene) -> None:
+    await scene.go(ADMIN, BRUNO, oid=ANNAS)
+    scene.world.pass_time(1)
+    await scene.go()
+    scene.world.pass_time(1)
+    await consent(scene, error="access_denied")
+    listed = await scene.world.connector.audit.listed("", 10)
+    assert [(each.by, each.what, each.target, each.outcome) for each in listed] == [
+        (ADMIN.oid, "consent", "", 409),
+        (ANNAS, "connect", ANNA, 200),
+        (ADMIN.oid, "connect", BRUNO, 409),
+    ]
 
 
 # the organisation's consent

@@ -4,14 +4,16 @@ after the reconnection it continues without doubles."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from emulators.corner import Clock
+from emulators.corner import Clock, Fault
 from emulators.entra import EntraEmulator
 from emulators.entra_state import Person
 from emulators.graph import GraphEmulator
 from sync.model import Kind
+from sync.setup import Setup
 from sync.sides.base import Mailbox
 from sync.sides.graph import GraphConnection, MailboxTokens, MsalEntra, open_mailbox
 from sync.signing import GRAPH_SCOPES
@@ -70,6 +72,9 @@ class DelegatedWorld(WholeWorld):
         opened = await open_mailbox(self._own[mailbox], mailbox, folder or None, "vtenext")
         self.mailboxes[mailbox].folder_id = opened.folder_id
         return opened
+
+    async def setup(self) -> Setup:
+        return replace(await super().setup(), delegated=True)
 
     async def causes(self) -> dict[str, str]:
         return {row.id: row.cause for row in await self.registry.mailboxes()}
@@ -156,3 +161,15 @@ async def test_a_process_that_dies_while_it_renews_costs_a_delay_only(world: Del
         await world.settle(3)
         assert names(world, annas) == [f"edited {at}"], at
         assert (await world.causes())[annas] == "", at
+
+
+async def test_a_consent_that_one_person_withdrew_stops_that_person_only(world: DelegatedWorld) -> None:
+    """Graph refuses every token of Anna's, however new."""
+    _, annas, bruno, brunos = of(world)
+    world.graph.corner.add_fault(Fault("status", 401), match=annas, times=999)
+    for record in list(world.crm.records.values()):
+        world.crm.edit(record.id, lastname=f"new {record.owner}")
+    await world.settle()
+    assert await world.causes() == {annas: "consent_missing", brunos: ""}
+    assert names(world, brunos) == [f"new {bruno}"]
+    assert (await world.board.read()).state == "running"
