@@ -1,4 +1,4 @@
-"""Connect as a browser sees it: our HTTP functions in front, the Entra and Graph emulators on loopback behind, with real msal between."""
+"""Connect as a browser sees it: our HTTP functions behind routes, real cookies, the Entra and Graph emulators on loopback, real msal between."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from control.connections import Connections
 from control.environment import read_environment
@@ -50,6 +54,8 @@ class Account:
 
 @dataclass
 class Page:
+    """A page of ours. `code`: which sentence it shows."""
+
     status: int
     code: str
     text: str
@@ -97,9 +103,8 @@ class Place:
         )
         functions = func.FunctionApp()
         functions.register_functions(blueprint(self.environment, lambda: self.connecting, world.new_id))
-        self.functions: dict[str, Function] = {
-            each.get_function_name(): each.get_user_function() for each in functions.get_functions()
-        }
+        named = {each.get_function_name(): each.get_user_function() for each in functions.get_functions()}
+        self.site = Starlette(routes=[_route(path, method, named[name]) for name, method, path, _ in ROUTES])
 
     async def set_up(self) -> None:
         await self.world.settings.save(Settings(sign_in_mode=SignInMode.DELEGATED), None)
@@ -117,30 +122,28 @@ class Place:
 
 
 class Browser:
-    """Keeps cookies, follows nothing by itself."""
+    """Keeps cookies as browsers do, follows nothing by itself."""
 
     def __init__(self, place: Place, headers: dict[str, str]) -> None:
-        self.place, self.headers, self.cookies = place, headers, dict[str, str]()
+        self.place = place
+        transport = httpx.ASGITransport(place.site, raise_app_exceptions=True)
+        self.http = httpx.AsyncClient(transport=transport, base_url=PUBLIC, headers=headers)
 
     async def ask(
         self, name: str, params: Mapping[str, str] | None = None, body: Any = None, **headers: str
-    ) -> func.HttpResponse:
-        method = next(method for found, method, *_ in ROUTES if found == name)
-        sent = {**self.headers, **headers}
-        if self.cookies:
-            sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
-        if body is not None:
-            sent["Content-Type"] = "application/json"
-        raw = b"" if body is None else json.dumps(body).encode()
-        request = func.HttpRequest(method, "/api/x", headers=sent, params={"lang": "en", **(params or {})}, body=raw)
-        answer = await self.place.functions[name](request)
-        self._keep(answer.headers.get("Set-Cookie", ""))
-        return answer
+    ) -> httpx.Response:
+        method, path = next((method, path) for found, method, path, _ in ROUTES if found == name)
+        asked = {"lang": "en", **(params or {})}
+        return await self.http.request(method, f"/api/{path}", params=asked, json=body, headers=headers)
+
+    def signs_in_as(self, other: Browser) -> None:
+        """Somebody else sits down in front of it."""
+        self.http.headers = other.http.headers
 
     async def connect(self, user: str = "") -> str:
         """Press Connect: the address of Microsoft's page."""
         answer = await self.ask("oauth_connect", {"user": user} if user else {})
-        assert answer.status_code == 302, answer.get_body()
+        assert answer.status_code == 302, answer.text
         return str(answer.headers["Location"])
 
     async def sign_in(self, location: str, account: Account, scopes: tuple[str, ...] = ()) -> dict[str, str]:
@@ -168,20 +171,27 @@ class Browser:
         """Connect, sign in as this account, come back."""
         return await self.come_back(await self.sign_in(await self.connect(user), account))
 
-    def _keep(self, header: str) -> None:
-        if header:
-            first, *rest = header.split("; ")
-            name, _, value = first.partition("=")
-            if "Max-Age=0" in rest:
-                self.cookies.pop(name, None)
-            else:
-                self.cookies[name] = value
+
+def page(answer: httpx.Response) -> Page:
+    code = answer.text.partition('data-code="')[2].partition('"')[0]
+    return Page(answer.status_code, code, answer.text, answer.headers)
 
 
-def page(answer: func.HttpResponse) -> Page:
-    text = answer.get_body().decode()
-    code = text.partition('data-code="')[2].partition('"')[0]
-    return Page(answer.status_code, code, text, dict(answer.headers))
+def _route(path: str, method: str, function: Function) -> Route:
+    """A function behind a route, as the Functions host has it."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = func.HttpRequest(
+            request.method,
+            str(request.url),
+            headers=dict(request.headers),
+            params=dict(request.query_params),
+            body=await request.body(),
+        )
+        answer = await function(asked)
+        return Response(answer.get_body(), answer.status_code, dict(answer.headers), answer.mimetype)
+
+    return Route(f"/api/{path}", endpoint, methods=[method])
 
 
 @contextmanager
