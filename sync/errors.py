@@ -52,6 +52,10 @@ class Cause(StrEnum):
     STORAGE_UNREACHABLE = "storage_unreachable"
 
 
+SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value})
+"""A mailbox with one of these waits for its user to sign in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One refused or failed call, as plain data.

@@ -7,7 +7,7 @@ from typing import Any
 
 from sync.commands import NotFound, known_user, part, resolved
 from sync.connector import Connector
-from sync.errors import ConfigMistake
+from sync.errors import SIGN_IN, ConfigMistake
 from sync.restore import Check, checked
 from sync.settings import Settings, Target, changed
 from sync.settings_store import Saved
@@ -60,6 +60,8 @@ async def change_settings(
     at = connector.now().isoformat(timespec="seconds")
     saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
     await connector.board.touch()
+    if after.sign_in_mode != before.sign_in_mode:
+        await _forget_sign_ins(connector)
     if after.contact_target is Target.ADMIN:
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
@@ -90,6 +92,13 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
         raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
     mailbox = await resolved(connector, "admin_mailbox", settings.admin_mailbox)
     return settings.model_copy(update={"admin_mailbox": mailbox.id})
+
+
+async def _forget_sign_ins(connector: Connector) -> None:
+    """Who only lacked a sign-in is tried in the new mode; a run tells what is missing there."""
+    for row in await connector.registry.mailboxes():
+        if row.state == "error" and row.cause in SIGN_IN:
+            await connector.registry.change_mailbox(row.id, state="ok", cause="")
 
 
 async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync.connector import AT_ONCE, Connector
-from sync.errors import Cause
+from sync.errors import SIGN_IN
 from sync.model import Family
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
 from sync.tick import last_sweep
 
-SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value})
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
 
 

@@ -344,6 +344,17 @@ async def test_disconnecting_forgets_the_token_and_deletes_nothing(scene: Scene)
     assert await scene.go(oid=ANNAS) == "connected"
 
 
+async def test_switching_the_mode_lets_those_go_on_who_only_lacked_a_sign_in(scene: Scene) -> None:
+    await commands.change_user(scene.world.connector, ANNA, {"enabled": True})
+    await commands.change_user(scene.world.connector, BRUNO, {"enabled": True})
+    await scene.world.registry.change_mailbox(BRUNOS, cause="folder_deleted")
+    scene.world.queue.take()
+    await change_settings(scene.world.connector, {"sign_in_mode": "application"})
+    row, other = await scene.world.mailbox(), await scene.world.mailbox(BRUNOS)
+    assert (row.state, row.cause, other.state, other.cause) == ("ok", "", "error", "folder_deleted")
+    assert scene.world.queue.take() == [ANNAS]
+
+
 async def test_restoring_the_state_does_not_bring_a_sign_in_back(scene: Scene) -> None:
     await scene.go()
     token = await scene.tokens.read(ANNAS)
