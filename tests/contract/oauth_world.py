@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from control.auth import ROLE
 from control.connections import Connections
 from control.environment import read_environment
 from control.oauth import ROUTES, blueprint
@@ -110,12 +111,13 @@ class Place:
         await self.world.settings.save(Settings(sign_in_mode=SignInMode.DELEGATED), None)
         await self.world.connector.refresh_directory()
 
-    def browser(self, account: Account | None = None) -> Browser:
+    def browser(self, account: Account | None = None, *, admin: bool = False) -> Browser:
         """A browser in which this person is signed in to the panel; None = nobody, or whoever has the token."""
         headers = {}
         if account is not None:
             claims = [{"typ": TID, "val": TENANT}, {"typ": OID, "val": account.oid}]
             claims.append({"typ": "preferred_username", "val": account.upn})
+            claims += [{"typ": "roles", "val": ROLE}] if admin else []
             principal = json.dumps({"auth_typ": "aad", "claims": claims})
             headers = {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(principal.encode()).decode()}
         return Browser(self, headers)

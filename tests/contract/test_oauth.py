@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -11,10 +12,12 @@ import pytest
 from control.oauth import ROUTES
 from control.texts import table
 from emulators.corner import Fault
+from sync.consent import read_consent
 from sync.errors import Cause, ReconnectNeeded, RetryLater, StopConnector
+from sync.settings import Settings
 from sync.store.base import Row
 from sync.store.states import LIFE
-from tests.contract.oauth_world import SECRET, TOKEN, Account, Place, page, town
+from tests.contract.oauth_world import SECRET, TOKEN, Account, Browser, Place, page, town
 from tests.unit.control.world import ANNA, BRUNO, CLIENT
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -239,6 +242,67 @@ async def test_a_code_of_another_flow_does_not_fit_its_verifier(place: Place) ->
     before = await bound(place)
     assert (await browser.come_back({**stolen, "state": state})).code == "code_refused"
     assert await bound(place) == before
+
+
+# the organisation's consent
+
+
+async def asked_for_consent(browser: Browser) -> dict[str, str]:
+    answer = await browser.ask("oauth_consent")
+    assert answer.status_code == 302
+    location = urlsplit(answer.headers["Location"])
+    assert location.path.endswith("/v2.0/adminconsent")
+    return dict(parse_qsl(location.query))
+
+
+async def test_an_admin_asks_for_the_consent_of_the_organisation(place: Place) -> None:
+    browser = place.browser(account(place, "bruno"), admin=True)
+    asked = await asked_for_consent(browser)
+    assert (asked["client_id"], asked["scope"]) == (CLIENT, "https://graph.microsoft.com/.default")
+    assert asked["redirect_uri"] == "https://sync.acme.example/api/oauth/consent-callback"
+    given = {"tenant": place.entra.tenant, "state": asked["state"], "admin_consent": "True"}
+    result = page(await browser.ask("oauth_consent_callback", given))
+    assert (result.status, result.code) == (200, "consent_given")
+    noted = await read_consent(place.world.rows)
+    assert noted is not None
+    assert (noted.tenant, noted.how) == (place.entra.tenant, "admin_consent")
+    assert page(await browser.ask("oauth_consent_callback", given)).code in ("state_used", "no_session")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"error": "access_denied", "error_description": "AADSTS65004: x"}, "declined"),
+        ({"tenant": "99999999-2222-4333-8444-555555555555", "admin_consent": "True"}, "other_tenant"),
+    ],
+)
+async def test_a_consent_that_was_not_given_here(place: Place, answer: dict[str, str], code: str) -> None:
+    browser = place.browser(account(place, "bruno"), admin=True)
+    asked = await asked_for_consent(browser)
+    result = page(await browser.ask("oauth_consent_callback", {"state": asked["state"], **answer}))
+    assert (result.status, result.code) == (409, code)
+    assert await read_consent(place.world.rows) is None
+
+
+async def test_the_answer_to_a_consent_connects_nobody_and_nobody_else_asks_for_one(place: Place) -> None:
+    anna = account(place, "anna")
+    assert (await place.browser(anna).ask("oauth_consent")).status_code == 404
+    browser = place.browser(anna, admin=True)
+    asked = await asked_for_consent(browser)
+    result = await browser.come_back({"state": asked["state"], "code": "c"})
+    assert (result.status, result.code) == (400, "state_unknown")
+
+
+async def test_refusals_come_as_problems_where_json_is_spoken(local: Place) -> None:
+    answer = await local.browser().ask("oauth_connect_post", body={"user": "19x999"}, **BEARER)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "no_own_user"
+    for body in ([], {"user": 5}):
+        answer = await local.browser().ask("oauth_connect_post", body=body, **BEARER)
+        assert (answer.status_code, answer.json()["code"]) == (415, "json_needed")
+    await local.world.settings.save(Settings(), None)
+    answer = await local.browser().ask("oauth_connect_post", body={"user": ANNA}, **BEARER)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_delegated")
 
 
 # what Entra refuses
