@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import azure.functions as func
@@ -181,19 +180,18 @@ def _cookie_of(state: str) -> str:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    """Leniently: a foreign cookie that breaks the rules must not hide ours."""
+    parts = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, _, value in parts if name}
 
 
 def _body(req: func.HttpRequest) -> dict[str, str] | None:
     """The JSON object that came along; None = something else."""
     if req.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return None
-    raw = req.get_body()
+    raw = req.get_body().strip() or b"{}"
     try:
-        body: Any = json.loads(raw) if raw.strip() and len(raw) <= MAX_BODY else ({} if not raw.strip() else None)
+        body: Any = json.loads(raw) if len(raw) <= MAX_BODY else None
     except (ValueError, RecursionError):
         return None
     texts = isinstance(body, dict) and all(isinstance(value, str) for value in body.values())

@@ -7,7 +7,7 @@ and then nothing was changed. Tokens are stored encrypted and never leave throug
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -94,9 +94,11 @@ class Connecting:
         """The CRM user that this person is. Raises NotFound."""
         users = await self.connector.users.all()
         tenant = (await self.connector.settings.sign_in()).tenant_id.lower()
-        if who.tenant and "." not in tenant and who.tenant.lower() != tenant:
+        if (
+            "." not in tenant and who.tenant.lower() != tenant
+        ):  # a domain of it says nothing: there the platform vouches
             raise NotFound
-        bound = [user for user in users if user.mailbox and user.mailbox == who.oid.lower()]
+        bound = [user for user in users if user.mailbox and user.mailbox.lower() == who.oid.lower()]
         named = [user for user in users if user.active and not user.mailbox and user.email.lower() in who.names]
         found = bound or (named if len(named) == 1 else [])  # an address that several users share names nobody
         if not found:
@@ -122,7 +124,7 @@ class Connecting:
             asked = await self._taken(CONNECT, who, answer, browser)
         except StateRefused as refused:
             return Outcome(refused.code)
-        return await self._noted(asked, self._connected(asked, answer))
+        return await self._noted(asked, lambda: self._connected(asked, answer))
 
     async def disconnect(self, user: str) -> User:
         """Forget the sign-in of a user's mailbox and disable the user. Nothing is deleted on either side."""
@@ -147,7 +149,7 @@ class Connecting:
             asked = await self._taken(CONSENT, who, answer, browser)
         except StateRefused as refused:
             return Outcome(refused.code)
-        return await self._noted(asked, self._consented(answer))
+        return await self._noted(asked, lambda: self._consented(answer))
 
     # parts
 
@@ -177,11 +179,11 @@ class Connecting:
         person = None if who is None else (who.tenant, who.oid)
         return await self.states.take(answer.get("state", ""), purpose, person, browser, self.connector.now())
 
-    async def _noted(self, asked: Asked, work: Awaitable[str]) -> Outcome:
+    async def _noted(self, asked: Asked, work: Callable[[], Awaitable[str]]) -> Outcome:
         """Do it, and note in the audit who did and how it ended; a failure of a server leaves the note open."""
         audit, now, id_ = self.connector.audit, self.connector.now(), self.connector.new_id()
         noted = await audit.begin(asked.oid, asked.purpose, asked.user, now, id_)
-        outcome = Outcome(await work, asked.user)
+        outcome = Outcome(await work(), asked.user)
         await audit.end(noted, 200 if outcome.good else 409)
         return outcome
 

@@ -115,6 +115,15 @@ async def test_the_cookie_is_for_this_flow_only(place: Place) -> None:
     assert (result.code, len(browser.http.cookies)) == ("connected", 0)
 
 
+async def test_a_foreign_cookie_that_breaks_the_rules_does_not_hide_ours(place: Place) -> None:
+    anna = account(place, "anna")
+    browser = place.browser(anna)
+    answer = await browser.sign_in(await browser.connect(), anna)
+    ((name, value),) = browser.http.cookies.items()
+    result = await browser.ask("oauth_callback", answer, Cookie=f"a,b(=[; ;=x; {name}={value}; z")
+    assert page(result).code == "connected"
+
+
 async def test_two_popups_at_once_do_not_disturb_each_other(place: Place) -> None:
     anna = account(place, "anna")
     browser = place.browser(anna)

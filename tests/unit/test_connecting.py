@@ -272,6 +272,7 @@ async def test_a_person_connects_the_own_user_only(scene: Scene) -> None:
         Person(oid=STRANGER, names=("stranger@acme.example",)),
         Person(names=()),
         Person(tenant="22222222-2222-4333-8444-555555555555"),
+        Person(tenant=""),
     ):
         with pytest.raises(NotFound):
             await scene.connecting.begin(nobody)
