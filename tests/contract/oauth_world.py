@@ -47,10 +47,11 @@ class Account:
 
     oid: str
     upn: str
+    wids: tuple[str, ...] = ()
 
     @property
-    def person(self) -> dict[str, str]:
-        return {"oid": self.oid, "upn": self.upn, "name": self.upn.partition("@")[0]}
+    def person(self) -> dict[str, Any]:
+        return {"oid": self.oid, "upn": self.upn, "name": self.upn.partition("@")[0], "wids": list(self.wids)}
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,6 +21,7 @@ from sync.store.states import LIFE
 from tests.contract.oauth_world import SECRET, TOKEN, Account, Browser, Place, page, town
 from tests.unit.control.world import ANNA, BRUNO, CLIENT
 
+GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -143,7 +145,23 @@ async def test_where_there_is_no_platform_the_panel_asks_with_its_token(local: P
 # other accounts
 
 
-async def test_consent_given_by_somebody_else_in_the_popup_binds_nobody(place: Place) -> None:
+async def test_an_administrators_consent_in_the_popup_is_noted_and_binds_nobody(place: Place) -> None:
+    anna, boss = account(place, "anna"), replace(account(place, "boss"), wids=("x", GLOBAL_ADMIN))
+    result = await place.browser(anna).through(boss)
+    assert (result.status, result.code) == (200, "consent_recorded")
+    assert 'data-good="no"' in result.text, "the popup stays open: it says to sign in as the mailbox"
+    noted = await read_consent(place.world.rows)
+    assert noted is not None
+    assert (noted.by, noted.how) == (boss.oid, "popup")
+    assert await place.tokens.read(boss.oid) is None
+    user = await place.world.users.get(ANNA)
+    assert user is not None
+    assert (user.mailbox, user.enabled) == ("", False)
+    assert place.world.queue.take() == []
+    assert (await place.browser(anna).through(anna)).code == "connected"
+
+
+async def test_another_account_in_the_popup_binds_nobody(place: Place) -> None:
     anna, bruno = account(place, "anna"), account(place, "bruno")
     before = await bound(place)
     result = await place.browser(anna).through(bruno)
