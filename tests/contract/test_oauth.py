@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -99,6 +101,10 @@ async def test_the_page_holds_one_sentence_and_lets_nothing_in(place: Place) -> 
     policy = result.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        inside = result.text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy, "the browser runs exactly what is there"
     assert "frame-ancestors 'none'" in policy
     assert (result.headers["Cache-Control"], result.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     for secret in ("acme.example", anna.oid, "code", ANNA):
