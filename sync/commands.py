@@ -17,6 +17,7 @@ from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
+from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import User, user_change
@@ -202,7 +203,9 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         raise NotNow("user_inactive")
     resource = before.resource if change.resource is None else change.resource
     if paired.id and (enabled or resource):
-        await _not_taken(connector, id_, paired.id)
+        await not_taken(connector, id_, paired.id)
+    if enabled and not before.connected and not (await connector.settings.read()).allows(paired.id):
+        raise NotNow("not_allowed")
     wanted: dict[str, object] = {
         "mailbox": paired.id,
         "addresses": paired.addresses,
@@ -215,7 +218,7 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     if not changes:
         return before
     after = await connector.users.change(id_, **changes)
-    await _connect(connector, before, after)
+    await follow(connector, before, after)
     if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
         await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
     return after
@@ -226,17 +229,29 @@ def _as_resource(user: User) -> tuple[object, ...]:
     return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
-async def _connect(connector: Connector, before: User, after: User) -> None:
+async def part(connector: Connector, id_: str) -> User:
+    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted."""
+    before = await known_user(connector, id_)
+    if not before.enabled:
+        return before
+    after = await connector.users.change(id_, enabled=False)
+    await follow(connector, before, after)
+    return after
+
+
+async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
-    admin_mailbox = (await connector.settings.read()).admin_mailbox
+    settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == admin_mailbox)
+        await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == settings.admin_mailbox)
     await connector.board.touch()
     if after.connected and (before.mailbox, before.connected) != (after.mailbox, True):
         at = connector.now().isoformat(timespec="seconds")
-        fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
+        waits = settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)
+        state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
+        fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
-        if await connector.state() == "running":
+        if not waits and await connector.state() == "running":
             await connector.enqueue([after.mailbox], "connected")
 
 
@@ -251,7 +266,8 @@ async def known_user(connector: Connector, id_: str) -> User:
     return found
 
 
-async def _not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+async def not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+    """Raises NotNow when the mailbox is another connected user's."""
     for other in await connector.users.all():
         if other.id != id_ and other.mailbox == mailbox and other.connected:
             raise NotNow("mailbox_taken", user=other.id)

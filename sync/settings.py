@@ -37,6 +37,15 @@ class Target(StrEnum):
     ADMIN = "admin"
 
 
+class SignInMode(StrEnum):
+    """Who signs in at Microsoft 365 (SPEC 5.1)."""
+
+    APPLICATION = "application"
+    """The application, for everybody whom an admin enables."""
+    DELEGATED = "delegated"
+    """Every user, for the own mailbox."""
+
+
 class DoubleBooking(StrEnum):
     """What a resource without a mailbox answers when it is wanted twice at once (SPEC 5.3)."""
 
@@ -121,6 +130,9 @@ class MailSettings(Model):
         return MailLimits(self.meetings, self.mails, self.day)
 
 
+Address = Annotated[str, Field(min_length=1, max_length=320)]
+
+
 class BrakeSettings(Model):
     """How many deletions go without asking (SPEC 7.1): of one kind in one mailbox's run and day, of one module in a sweep of the CRM."""
 
@@ -137,7 +149,7 @@ class BrakeSettings(Model):
 
 
 class Settings(Model):
-    """All saved settings but the secret. `admin_mailbox` is an object id once saved.
+    """All saved settings but the secret. `admin_mailbox` and the `allow_list` are object ids once saved.
 
     `server_name` '' = as the environment says. `client_secret_expires`: Entra tells nobody who may not read applications; an admin enters it.
     """
@@ -165,6 +177,8 @@ class Settings(Model):
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     verbose_log: bool = False
+    sign_in_mode: SignInMode = SignInMode.APPLICATION
+    allow_list: Annotated[tuple[Address, ...], Field(max_length=1000)] = ()
 
     @model_validator(mode="after")
     def _admin_target_is_whole(self) -> Settings:
@@ -185,6 +199,14 @@ class Settings(Model):
     def folder(self) -> str:
         """The folder's name as the mailbox side takes it: '' = the default folder."""
         return "" if self.use_default_folder else self.folder_name
+
+    @property
+    def delegated(self) -> bool:
+        return self.sign_in_mode is SignInMode.DELEGATED
+
+    def allows(self, mailbox: str) -> bool:
+        """May this mailbox be synchronised? In application mode an allow-list that is not empty is exhaustive."""
+        return self.delegated or not self.allow_list or mailbox in self.allow_list
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""

@@ -28,6 +28,7 @@ class Setup:
     """`active`: configured and switched on. `homes`: crm owner id -> mailbox id, of connected users only.
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
+    `delegated`: every user signs in for the own mailbox, so a consent that is missing may be one person's.
     """
 
     active: bool
@@ -45,6 +46,7 @@ class Setup:
     double_booking: bool = False
     crm_contact_invitees: bool = False
     create_strangers: bool = False
+    delegated: bool = False
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""

@@ -89,6 +89,9 @@ class Worker:
         except RetryLater as later:
             await self._later(lease, later)
         except StopConnector as stop:
+            if setup.delegated and stop.cause is Cause.CONSENT_MISSING:  # this person's token was refused: others go on
+                await self.registry.release(lease, state="error", cause=stop.cause.value)
+                return None
             await self.registry.release(lease, dirty=True)
             await self.board.enter("error", self.now(), stop.cause.value)
         else:

@@ -15,6 +15,9 @@ from starlette.routing import Route
 from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
+from sync.connecting import Connecting
+from sync.store.states import States
+from sync.store.tokens import TokenStore
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import World
 
@@ -29,7 +32,9 @@ class Api:
     def __init__(self, world: World) -> None:
         self.world = world
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
-        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
+        tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
+        connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
+        app = App(environment, world.connector, None, connecting)  # type: ignore[arg-type]
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {
