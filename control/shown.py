@@ -137,7 +137,7 @@ def hold(found: HoldRow, lang: str) -> Json:
     return {
         "id": found.id,
         "mailbox": found.mailbox,
-        "kind": found.kind.value,
+        "kind": found.kind.value if found.kind else "user",
         "side": found.side.value,
         "because": found.because.value,
         "sentence": sentence("reason", found.because.value, lang),

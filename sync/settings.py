@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sync.errors import ConfigMistake
 from sync.model import Family, Kind
-from sync.policy import MAIL_LIMITS, KindPolicy, MailboxDelete, MailLimits, PrivateEvents, Winner
+from sync.policy import MAIL_LIMITS, KindPolicy, MailboxDelete, MailLimits, PrivateEvents, RemovalScope, Winner
 from sync.store.base import Conflict, Insert, Op, Replace, Rows
 from sync.store.secrets import Undecipherable
 
@@ -62,7 +62,8 @@ def _secret(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> str:
+def contact_folder(text: str) -> str:
+    """A contact folder's name, for pydantic: raises ValueError."""
     if not text.strip() or text != text.strip() or any(c < " " for c in text):
         raise ValueError("a folder's name without spaces around it")
     return text
@@ -121,10 +122,12 @@ class Settings(Model):
     contact_target: Target = Target.ASSIGNED_USER
     admin_mailbox: Annotated[str, Field(max_length=320)] = ""
     admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
-    folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
+    folder_name: Annotated[str, Field(max_length=200), AfterValidator(contact_folder)] = "vtenext"
     use_default_folder: bool = False
     private_events: PrivateEvents = PrivateEvents.BUSY
     sync_start: date = date(1970, 1, 1)
+    delete_contacts: bool = False
+    delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     mail_limits: MailSettings = MailSettings()
     reassign_groups: bool = True
@@ -155,6 +158,11 @@ class Settings(Model):
     def folder(self) -> str:
         """The folder's name as the mailbox side takes it: '' = the default folder."""
         return "" if self.use_default_folder else self.folder_name
+
+    @property
+    def removal(self) -> RemovalScope | None:
+        """Which cards of a removed user are deleted in the mailbox; None = none of them."""
+        return self.delete_contacts_scope if self.delete_contacts else None
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""

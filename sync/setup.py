@@ -9,7 +9,18 @@ from mapping.calendar import EventTranslator
 from mapping.model import Translator
 from mapping.people import NOBODY, AddressBook
 from sync.model import Item, Kind
-from sync.policy import MAIL_LIMITS, NO_CALENDAR, CalendarPolicy, Group, KindPolicy, MailLimits, Policy, default_kinds
+from sync.policy import (
+    MAIL_LIMITS,
+    NO_CALENDAR,
+    CalendarPolicy,
+    Group,
+    KindPolicy,
+    MailLimits,
+    Policy,
+    Preferences,
+    RemovalScope,
+    default_kinds,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +28,7 @@ class Setup:
     """`active`: configured and switched on. `homes`: crm owner id -> mailbox id, of connected users only.
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
+    `preferences`: of users, by mailbox id. `removal`: which cards of a removed user are deleted, None = none.
     """
 
     active: bool
@@ -33,6 +45,8 @@ class Setup:
     double_booking: bool = False
     crm_contact_invitees: bool = False
     create_strangers: bool = False
+    preferences: Mapping[str, Preferences] = field(default_factory=dict)
+    removal: RemovalScope | None = None
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
@@ -43,7 +57,7 @@ class Setup:
             self.homes,
             self.admin_mailbox,
             self.kinds,
-            self.calendar,
+            self.preferences.get(mailbox, Preferences()).of(self.calendar),
             groups=self.groups,
             people=self.people,
             mails=self.mails,

@@ -123,8 +123,10 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
 
 
 def _state(row: MailboxRow) -> str:
+    if row.clearing and not row.enabled:
+        return row.state if row.state == "error" else "leaving"
     if not row.enabled:
-        return "disabled"
+        return "removed" if row.state == "removed" else "disabled"
     return "retrying" if row.state == "ok" and row.cause else row.state
 
 

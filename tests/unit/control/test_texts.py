@@ -12,7 +12,7 @@ from sync.errors import Cause
 from sync.model import Flag, Reason
 
 ROOT = Path(__file__).resolve().parents[3]
-STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled")
+STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled", "leaving", "removed")
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,16 @@ def test_mending_commands_exist() -> None:
 def test_refusals_have_sentences() -> None:
     sources = "".join(
         (ROOT / name).read_text(encoding="utf-8")
-        for name in ("sync/commands.py", "control/auth.py", "control/api.py", "control/shown.py")
+        for name in (
+            "sync/commands.py",
+            "sync/leaving_commands.py",
+            "sync/users.py",
+            "control/auth.py",
+            "control/api.py",
+            "control/shown.py",
+        )
     )
-    said = set(re.findall(r'(?:NotNow|_refusal|Denied)\((?:\d+, )?"(\w+)"', sources))
+    said = set(re.findall(r'(?:NotNow\(|_refusal\(|Denied\(|refused = )(?:\d+, )?"(\w+)"', sources))
     assert len(said) > 8, "the search itself must work"
     assert said <= set(table()["error"])
 
