@@ -182,7 +182,7 @@ async def purge(job: Clearing) -> Progress:
 def _permitted(planned: int, population: int, hold: HoldRow | None, job: Clearing) -> bool:
     """May so many be deleted? As many as an admin confirmed, or as the delete brake lets pass anyway."""
     approved = hold is not None and hold.state == "approved" and hold.until > job.at() and planned <= hold.count
-    return approved or planned <= job.row.permitted or not braked(planned, 0, population)
+    return approved or planned <= job.row.permitted or not braked(planned, 0, population, job.setup.deletes)
 
 
 async def _question(job: Clearing) -> HoldRow | None:

@@ -11,8 +11,10 @@ from mapping.people import NOBODY, AddressBook
 from sync.model import Item, Kind
 from sync.policy import (
     MAIL_LIMITS,
+    MAILBOX_LIMITS,
     NO_CALENDAR,
     CalendarPolicy,
+    DeleteLimits,
     Group,
     KindPolicy,
     MailLimits,
@@ -41,6 +43,7 @@ class Setup:
     groups: Mapping[str, Group] = field(default_factory=dict)
     people: AddressBook = NOBODY
     mails: MailLimits = MAIL_LIMITS
+    deletes: DeleteLimits = MAILBOX_LIMITS
     reassign_groups: bool = True
     double_booking: bool = False
     crm_contact_invitees: bool = False
@@ -61,6 +64,7 @@ class Setup:
             groups=self.groups,
             people=self.people,
             mails=self.mails,
+            deletes=self.deletes,
             reassign_groups=self.reassign_groups,
             double_booking=self.double_booking,
             crm_contact_invitees=self.crm_contact_invitees,

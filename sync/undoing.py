@@ -19,12 +19,11 @@ from sync.intents import GRAPH_TIME_LIMIT
 from sync.joining import write_stamp
 from sync.model import Family, Gone, Item, Link, Reason, Side
 from sync.record import again
-from sync.settings import Sealing
 from sync.sides.base import Done, New, Refused, Result
 from sync.store.base import Op
 from sync.store.ledger import Intent, MailboxLedger, drop_intent, drop_link, drop_pending, put_intent, put_link
 from sync.store.remnants import Kept, Remnant, drop_remnant, kept_values, remnants
-from sync.store.secrets import Undecipherable
+from sync.store.secrets import Sealing, Undecipherable
 from sync.tools import Tools
 
 CARD = f"{Side.MAILBOX.value}:"

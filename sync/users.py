@@ -18,12 +18,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from mapping.colours import is_colour
-from sync.brakes import DeleteLimits
-from sync.policy import Preferences, PrivateEvents
-from sync.settings import PARTITION, Model, Sealing, contact_folder, mistake_of
+from sync.policy import DeleteLimits, Preferences, PrivateEvents
+from sync.settings import PARTITION, Model, contact_folder, mistake_of
 from sync.sides.base import CrmUser
 from sync.store.base import Conflict, Insert, Op, Put, Replace, Row, Rows
-from sync.store.secrets import Undecipherable
+from sync.store.secrets import Sealing, Undecipherable
 
 USERS = "users"
 DIRECTORY = "directory"
