@@ -231,9 +231,10 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         return before
     after = await connector.users.change(id_, **changes)
     await _connect(connector, before, after)
-    if after.connected and after.private_events != before.private_events and await connector.state() == "running":
-        rows = await connector.registry.mailboxes()
-        await connector.wake((row for row in rows if row.id == after.mailbox), "preferences", full=True)
+    if after.connected and after.private_events != before.private_events:
+        row = await connector.registry.change_mailbox(after.mailbox, past_too=True, full=True, dirty=True)
+        if await connector.state() == "running":
+            await connector.wake([row], "preferences")
     if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
         await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
     return after
