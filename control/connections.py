@@ -47,7 +47,7 @@ from sync.store.base import Drop, Rows
 from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
-from sync.users import Users, homes_of
+from sync.users import Users, homes_of, parted
 
 log = logging.getLogger("connector")
 
@@ -145,6 +145,7 @@ class Connections:
             create_strangers=settings.create_strangers,
             preferences={user.mailbox: user.preferences for user in users if user.connected},
             removal=settings.removal,
+            parted=parted(users) - {settings.admin_mailbox if admin else ""},
         )
 
     # sync.connector.Outside

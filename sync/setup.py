@@ -31,6 +31,7 @@ class Setup:
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
     `preferences`: of users, by mailbox id. `removal`: which cards of a removed user are deleted, None = none.
+    `parted`: mailboxes of users who are disabled: to a run all that they hold would look as if it had been given away.
     """
 
     active: bool
@@ -50,6 +51,7 @@ class Setup:
     create_strangers: bool = False
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
     removal: RemovalScope | None = None
+    parted: frozenset[str] = frozenset()
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""

@@ -304,6 +304,12 @@ def homes_of(users: Iterable[User]) -> dict[str, str]:
     return {user.id: user.mailbox for user in users if user.connected}
 
 
+def parted(users: Iterable[User]) -> frozenset[str]:
+    """Mailboxes of users who are disabled, and nobody's else."""
+    everybody = list(users)
+    return frozenset(user.mailbox for user in everybody if user.mailbox) - set(homes_of(everybody).values())
+
+
 def _too_many(lost: int, population: int, found: Sequence[CrmUser]) -> bool:
     """An empty directory, or more than max(2, 5 %) of the users gone at once: more likely a mistake than the truth."""
     return lost > 0 and (not found or lost > VANISHING.allowed(population))

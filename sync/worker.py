@@ -82,6 +82,8 @@ class Worker:
                 raise StopMailbox(Cause(lease.row.cause))
             if lease.row.starts > MAX_STARTS:
                 raise StopMailbox(Cause.RUNS_NEVER_END)
+            if mailbox in setup.parted and not lease.row.clearing:
+                raise Fenced  # its user was disabled a moment ago, the row follows
             if lease.row.clearing and not await self._cleared(lease, setup, board.generation):
                 return None
             outcome = await self._slice(lease, setup, board.generation)

@@ -223,6 +223,21 @@ async def test_connected_again_without_undoing_there_are_no_doubles() -> None:
     assert titles(world) == sorted([*OURS, *BORN, *OWN])
 
 
+async def test_an_undoing_leaves_links_alone_that_began_meanwhile() -> None:
+    world = await office()
+    world.removal = None
+    await left_with(world, [*BORN, *OURS, *OWN])
+    await connect(world)
+    await till_quiet(world)
+    before = [link async for link in MailboxLedger(world.rows, BOX, 0, "").links()]
+    assert all(link.base for link in before)
+    await world.registry.change_mailbox(BOX, enabled=False)  # so that no run gives them a base again
+    await undo(world)
+    await world.settle(2)
+    assert (await row_of(world)).clearing == ""
+    assert [link async for link in MailboxLedger(world.rows, BOX, 0, "").links()] == before
+
+
 async def test_only_ours_and_none() -> None:
     world = await office()
     world.removal = RemovalScope.OURS
@@ -313,6 +328,16 @@ async def test_the_journal_holds_the_cards_encrypted_and_the_history_says_why() 
     assert sum(key.startswith("j|") for key in partition) == 6
     gone = [row for key, row in partition.items() if key.startswith("h|") and row.data["because"] == "user_left"]
     assert len(gone) == 6
+
+
+async def test_a_run_between_a_user_who_was_disabled_and_the_mailboxs_row_touches_nothing() -> None:
+    """Its records would look as if they had been given to nobody, and our copies follow their records without a brake."""
+    world = await office()
+    del world.users["19x1"]
+    world.parted = frozenset({BOX})
+    world.full.add(BOX)
+    await world.settle(3)
+    assert titles(world) == sorted([*BORN, *OURS, *OWN])
 
 
 async def purge(world: World) -> None:

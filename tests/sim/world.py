@@ -121,6 +121,7 @@ class World:
         self.signed_out: list[str] = []
         self.preferences: dict[str, Preferences] = {}  # by mailbox
         self.removal: RemovalScope | None = None
+        self.parted: frozenset[str] = frozenset()
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
@@ -173,6 +174,7 @@ class World:
             create_strangers=self.create_strangers,
             preferences=self.preferences,
             removal=self.removal,
+            parted=self.parted,
         )
 
     def book(self) -> AddressBook:
