@@ -266,7 +266,7 @@ async def _connect(connector: Connector, before: User, after: User) -> None:
         at = connector.now().isoformat(timespec="seconds")
         fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
         row = await connector.registry.mailbox(after.mailbox)
-        if row and row.clearing == LEAVE:  # a removal under way, or that could not end, is taken back
+        if row and row.clearing == LEAVE and row.user == after.id:  # a removal that has not ended is taken back
             fresh["clearing"] = UNDO
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
     await connector.board.touch()

@@ -139,7 +139,8 @@ class Worker:
             await self.registry.release(lease, dirty=True)
             return False
         counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
-        after = {"state": "removed"} if row.clearing == LEAVE else {"state": "ok", "full": True, "dirty": True}
+        left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
+        after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
         done = {"clearing": "", "permitted": 0, "cause": "", "attempts": 0, "due_at": "", "counts": counts}
         await self.registry.release(lease, **done, **after)
         return False

@@ -276,6 +276,19 @@ async def test_a_mailbox_that_is_gone_is_a_clean_up_pending_with_its_count_and_i
     assert await gone_for_good(world) == []
 
 
+async def test_somebody_else_in_the_mailbox_begins_with_a_cleared_one() -> None:
+    world = await office()
+    await leave(world)
+    await world.registry.change_mailbox(BOX, user="19x3", enabled=True, full=True, connected_at=world.now().isoformat())
+    world.users["19x3"] = BOX
+    await till_quiet(world)
+    row = await row_of(world)
+    assert (row.state, row.enabled, row.clearing) == ("ok", True, "")
+    assert titles(world) == OWN
+    owners = {r.owner for r in world.crm.records.values() if str(r.fields.get("title")).startswith("own")}
+    assert owners == {"19x3"}
+
+
 async def test_a_deleted_folder_took_its_cards_along() -> None:
     world = await office()
 

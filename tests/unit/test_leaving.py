@@ -293,6 +293,16 @@ async def test_enabling_takes_back_a_removal_that_has_not_ended(world: World) ->
     assert (row.enabled, row.clearing, row.state, row.has_left) == (True, "undo", "ok", False)
 
 
+async def test_a_colleague_who_takes_the_mailbox_over_gets_it_cleared(world: World) -> None:
+    await remove_user(world.connector, ANNA, 0)
+    world.pass_time(1)
+    await commands.change_user(world.connector, "19x7", {"mailbox": ANNAS, "enabled": True})
+    row = await world.mailbox()
+    assert (row.user, row.enabled, row.clearing) == ("19x7", True, "leave")
+    with pytest.raises(NotNow, match="nothing_to_undo"):
+        await undo_removal(world.connector, ANNA)
+
+
 async def test_restore_state_tries_a_pending_clean_up_again(world: World) -> None:
     await remove_user(world.connector, ANNA, 0)
     await world.registry.change_mailbox(ANNAS, state="error", cause="clean_up_pending", dirty=False)
