@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sync.errors import Fenced
-from sync.model import Family, Held, Kind, Link, Reason, Role, Side
+from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end
 
 
@@ -128,6 +128,9 @@ def put_link(link: Link) -> list[Op]:
         "flags": " ".join(sorted(link.flags)),
         "ends": link.ends,
     }
+    if link.sent:
+        sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
+        data["sent"] = json.dumps(sent, separators=(",", ":"))
     return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
 
 
@@ -307,6 +310,7 @@ class MailboxLedger:
             json.loads(_text(data, "streaks") or "{}"),
             frozenset(_text(data, "flags").split()),
             _text(data, "ends"),
+            _sent(_text(data, "sent")),
         )
 
     async def mails(self) -> dict[str, int]:
@@ -394,6 +398,11 @@ class MailboxLedger:
             )
             async for row in rows
         ]
+
+
+def _sent(text: str) -> dict[str, Sent]:
+    parts = {pair: each.split(" ") for pair, each in json.loads(text or "{}").items()}
+    return {pair: Sent(Side(side), Held(crm, mailbox)) for pair, (side, crm, mailbox) in parts.items()}
 
 
 def _side(key: str) -> Side:
