@@ -50,7 +50,7 @@ from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.store.tokens import TokenStore
 from sync.sweep import SweepTools
-from sync.users import Users, homes_of
+from sync.users import Users, homes_of, parted
 
 log = logging.getLogger("connector")
 
@@ -107,13 +107,16 @@ class Connections:
         return (await self._probed()).crm
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
-        name = (await self._settings.read()).folder
+        name = await self._folder_name(mailbox)
         return await open_mailbox(await self.graph(mailbox), mailbox, folder or None, name)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         settings = await self._settings.read()
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(mailbox), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        await self.sign_ins.tokens.drop(mailbox)
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await open_todo(await self.graph(mailbox), mailbox, zone=policy.zone)
@@ -144,6 +147,9 @@ class Connections:
             crm_contact_invitees=settings.crm_contact_invitees,
             create_strangers=settings.create_strangers,
             delegated=settings.delegated,
+            preferences={user.mailbox: user.preferences for user in users if user.connected},
+            removal=settings.removal,
+            parted=parted(users) - {settings.admin_mailbox if admin else ""},
         )
 
     # sync.connector.Outside
@@ -230,6 +236,12 @@ class Connections:
                 self._retired = self._graph[1] if self._graph else None
                 self._graph = (present, self._joined(*present))
             return self._graph[1]
+
+    async def _folder_name(self, mailbox: str) -> str:
+        """How the contact folder is called when it is made: as its user wants, else as the settings say; '' = the default folder."""
+        row = await self._registry.mailbox(mailbox)
+        user = await self._users.get(row.user) if row and row.user else None
+        return (user.folder if user else "") or (await self._settings.read()).folder
 
     def _joined(self, sign_in: SignIn, server: str) -> GraphConnection:
         graph, authority = self._environment.cloud(server)

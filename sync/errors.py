@@ -48,6 +48,7 @@ class Cause(StrEnum):
     RECONNECT = "reconnect"
     NOT_CONNECTED = "not_connected"
     ACCOUNT_DISABLED = "account_disabled"
+    CLEAN_UP_PENDING = "clean_up_pending"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
 

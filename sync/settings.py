@@ -22,6 +22,7 @@ from sync.policy import (
     MailboxDelete,
     MailLimits,
     PrivateEvents,
+    RemovalScope,
     Winner,
 )
 
@@ -79,7 +80,8 @@ def _version(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> str:
+def contact_folder(text: str) -> str:
+    """A contact folder's name, for pydantic: raises ValueError."""
     if not text.strip() or text != text.strip() or any(c < " " for c in text):
         raise ValueError("a folder's name without spaces around it")
     return text
@@ -162,10 +164,12 @@ class Settings(Model):
     contact_target: Target = Target.ASSIGNED_USER
     admin_mailbox: Annotated[str, Field(max_length=320)] = ""
     admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
-    folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
+    folder_name: Annotated[str, Field(max_length=200), AfterValidator(contact_folder)] = "vtenext"
     use_default_folder: bool = False
     private_events: PrivateEvents = PrivateEvents.BUSY
     sync_start: date = date(1970, 1, 1)
+    delete_contacts: bool = False
+    delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     mail_limits: MailSettings = MailSettings()
     delete_brake: BrakeSettings = BrakeSettings()
@@ -207,6 +211,11 @@ class Settings(Model):
     def allows(self, mailbox: str) -> bool:
         """May this mailbox be synchronised? In application mode an allow-list that is not empty is exhaustive."""
         return self.delegated or not self.allow_list or mailbox in self.allow_list
+
+    @property
+    def removal(self) -> RemovalScope | None:
+        """Which cards of a removed user are deleted in the mailbox; None = none of them."""
+        return self.delete_contacts_scope if self.delete_contacts else None
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""

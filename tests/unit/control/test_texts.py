@@ -15,7 +15,7 @@ from sync.model import Flag, Reason
 from sync.sides.graph.entra import DECLINED
 
 ROOT = Path(__file__).resolve().parents[3]
-STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled")
+STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled", "leaving", "removed")
 
 
 @pytest.mark.parametrize(
