@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mapping.calendar import EventTranslator
 from mapping.model import Translator
+from mapping.moving import Remap
 from mapping.people import NOBODY, AddressBook
 from sync.model import Item, Kind
 from sync.policy import MAIL_LIMITS, NO_CALENDAR, CalendarPolicy, Group, KindPolicy, MailLimits, Policy, default_kinds
@@ -33,6 +34,7 @@ class Setup:
     double_booking: bool = False
     crm_contact_invitees: bool = False
     create_strangers: bool = False
+    remaps: Mapping[Kind, Remap] = field(default_factory=dict)  # what earlier mappings left behind
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""

@@ -11,7 +11,8 @@ from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
-from mapping.rules import translator
+from mapping.moving import Remap, moving
+from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
 from sync.events import event_translator
 from sync.model import Kind
@@ -27,6 +28,13 @@ def catalog(module: str) -> dict[str, Field]:
 
 
 ROME = ZoneInfo("Europe/Rome")
+DEFAULTS = {Kind.CONTACT: CONTACTS, Kind.COMPANY: COMPANIES}
+MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
+
+
+def remapped(now: FieldMapping, *earlier: FieldMapping) -> tuple[Translator, Remap]:
+    """A mapping that an admin saved, after these."""
+    return moving(now, now, earlier, catalog(MODULES[Kind(now.kind)]))
 
 
 @cache

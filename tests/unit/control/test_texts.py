@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from control.texts import LANGUAGES, language, mending, sentence, table
+from mapping.advice import Advice
+from mapping.rules import Wrong
 from sync.errors import Cause
 from sync.model import Flag, Reason
 
@@ -22,6 +24,7 @@ STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "
         ("reason", [reason.value for reason in Reason]),
         ("flag", [flag.value for flag in Flag]),
         ("state", STATES),
+        ("mapping", [*(wrong.value for wrong in Wrong), *(each.value for each in Advice)]),
     ],
 )
 def test_exactly_the_words_that_exist_have_sentences(section: str, keys: list[str]) -> None:
@@ -45,7 +48,13 @@ def test_mending_commands_exist() -> None:
 def test_refusals_have_sentences() -> None:
     sources = "".join(
         (ROOT / name).read_text(encoding="utf-8")
-        for name in ("sync/commands.py", "control/auth.py", "control/api.py", "control/shown.py")
+        for name in (
+            "sync/commands.py",
+            "sync/mapping_commands.py",
+            "control/auth.py",
+            "control/api.py",
+            "control/shown.py",
+        )
     )
     said = set(re.findall(r'(?:NotNow|_refusal|Denied)\((?:\d+, )?"(\w+)"', sources))
     assert len(said) > 8, "the search itself must work"
