@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mapping.fields import MAILBOX_CATALOG, Field, compatible
 from mapping.model import Anchor, Direction, FieldPair, Rendered, Translator, Value
-from mapping.rules import FieldMapping, translator
+from mapping.rules import FieldMapping
 from mapping.translate import COMPANY_LINK, BoundPair, CardTranslator
 
 
@@ -81,9 +81,10 @@ def moving(
 ) -> tuple[Translator, Remap]:
     """The translator of `usable` (what this CRM can hold of `saved`), and what is to be known of `earlier` versions, oldest first.
 
-    Of several retired pairs in one field the newest is known; a pair that this CRM could not translate is not. Raises BadMapping, as `translator`.
+    Of several retired pairs in one field the newest is known; a pair that this CRM could not translate is not. `usable` holds only pairs with
+    which nothing is wrong by itself: what else is wrong (vtenext demands a field that no pair brings) stops nobody.
     """
-    present = translator(usable, crm_catalog)
+    present = _with(usable, (), crm_catalog)
     kept = frozenset(pair.id for pair in saved.pairs)
     retired = {pair.id: pair for each in earlier for pair in each.pairs if pair.id not in kept}
     known = [pair for pair in retired.values() if _translatable(pair, crm_catalog)]

@@ -6,15 +6,18 @@ The ports to the outside (servers, queue) are protocols here; control.app fills 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mapping.fields import Field
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
+from sync.model import Kind
+from sync.resync import begin_resync
 from sync.settings import SettingsStore
-from sync.sides.base import CrmGroup, CrmUser, MailboxUser
+from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.store.board import Board, BoardStore
 from sync.store.registry import MailboxRow, Registry
 from sync.sweep import SweepTools
@@ -57,6 +60,18 @@ class Outside(Protocol):
         ...
 
     async def sweep_tools(self) -> SweepTools: ...
+
+    async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
+        """The CRM's mappable fields, of contacts and of companies, as it describes them now (at most an hour old)."""
+        ...
+
+    async def crm_showing(self, columns: Mapping[Kind, Sequence[str]]) -> Crm:
+        """The CRM, its records with these fields: for what is not mapped (yet)."""
+        ...
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        """The people of a mailbox."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,8 @@ class Connector:
 
     async def wake(self, mailboxes: Iterable[MailboxRow], why: str, *, full: bool = False) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
+        if full:
+            await begin_resync(self.registry.rows, self.now(), why)
         ready = [row for row in mailboxes if row.enabled and row.state != "error"]
         for row in ready:
             await self.registry.change_mailbox(row.id, dirty=True, **({"full": True} if full else {}))

@@ -40,6 +40,7 @@ class MailboxRow:
     full: bool = False  # the next run compares everything
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
+    clearing: str = ""  # what is being taken out of it before the next comparison: "purge" = the copies that we made
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from sync.store.ledger import MailboxLedger
 from tests.sim.world import World
 
 ANNA, ANNAS = "19x1", "mailbox-a"
-MOVED = FieldMapping(
-    "contact", tuple(p for p in CONTACTS.pairs if p.crm != "mobile") + (FieldPair("mobile", "homePhones#2"),)
-)
+OTHERS = (pair for pair in CONTACTS.pairs if pair.crm != "mobile")
+MOVED = FieldMapping("contact", (*OTHERS, FieldPair("mobile", "homePhones#2")))
 """The mobile phone lives elsewhere on the card."""
 
 
