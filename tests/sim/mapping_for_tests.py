@@ -11,10 +11,10 @@ from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
-from mapping.moving import Remap, moving
 from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
 from sync.events import event_translator
+from sync.mappings import AtWork, Version, at_work
 from sync.model import Kind
 
 DATA = Path(__file__).parent.parent / "data" / "vtenext"
@@ -32,9 +32,10 @@ DEFAULTS = {Kind.CONTACT: CONTACTS, Kind.COMPANY: COMPANIES}
 MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
 
 
-def remapped(now: FieldMapping, *earlier: FieldMapping) -> tuple[Translator, Remap]:
-    """A mapping that an admin saved, after these."""
-    return moving(now, now, earlier, catalog(MODULES[Kind(now.kind)]))
+def remapped(*mappings: FieldMapping) -> AtWork:
+    """What an admin saved, oldest first, at work on the recorded field lists."""
+    versions = [Version(number, mapping) for number, mapping in enumerate(mappings)]
+    return at_work(versions, catalog(MODULES[Kind(mappings[-1].kind)]))
 
 
 @cache

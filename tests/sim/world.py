@@ -179,8 +179,8 @@ class World:
         """An admin saves another mapping: what `sync.mapping_commands` does."""
         kind = Kind(mapping.kind)
         self.mappings[kind].append(mapping)
-        *earlier, now = self.mappings[kind]
-        self.translators[kind], self.remaps[kind] = remapped(now, *earlier)
+        there = remapped(*self.mappings[kind])
+        self.translators[kind], self.remaps[kind] = there.translator, there.remap
         for mailbox in self.users.values():
             await self.registry.change_mailbox(mailbox, full=True, dirty=True)
         await self.board.touch()
