@@ -14,7 +14,8 @@ from control.queue import RunMessage, RunQueue
 from sync.connector import Connector
 from sync.groups import Groups
 from sync.run import Limits
-from sync.settings import Defaults, SettingsStore
+from sync.settings_store import Defaults, SettingsStore
+from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from sync.store.secrets import KeyVaultSecrets
@@ -81,7 +82,9 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
     return App(
         environment,
-        Connector(registry, board, settings, users, groups, outside, queue, environment.crm_missing, now, new_id),
+        Connector(
+            registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
+        ),
         Worker(registry, board, keys, outside, outside.setup, now, new_id, limits),
     )
 

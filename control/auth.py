@@ -1,4 +1,4 @@
-"""Who may use the control endpoints: admins only (SPEC 7.3).
+"""Who calls: admins may use the control endpoints, everybody else reaches what is their own only (SPEC 7.3).
 
 On Azure App Service signs people in with Entra ID and tells us who it was in X-MS-CLIENT-PRINCIPAL. The platform removes that header
 from what comes in from outside - but only while its sign-in is on; when it is off anybody could forge it, so then nobody gets in.
@@ -11,13 +11,23 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from control.environment import Environment
 
 ROLE = "Connector.Admin"
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
 ID_CLAIMS = frozenset({"oid", "http://schemas.microsoft.com/identity/claims/objectidentifier"})
+TENANT_CLAIMS = frozenset({"tid", "http://schemas.microsoft.com/identity/claims/tenantid"})
+NAME_CLAIMS = frozenset(
+    {
+        "preferred_username",
+        "upn",
+        "email",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,16 @@ class Admin:
     """Somebody who may. `id`: the person's object id, or `token`."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in. `oid`: the object id, or `token`; `tenant`: '' for the token; `names`: principal name and address, small."""
+
+    tenant: str
+    oid: str
+    admin: bool
+    names: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,23 @@ def admin_of(headers: Mapping[str, str], environment: Environment) -> Admin | De
     return Admin("token")
 
 
+def person_of(headers: Mapping[str, str], environment: Environment) -> Person | Denied:
+    """The person who calls, admin or not. Elsewhere than on Azure there is one only: whoever has the token. `headers` by lower-case name."""
+    if environment.on_azure and environment.sign_in_on:
+        return _principal(headers.get("x-ms-client-principal", ""))
+    admin = admin_of(headers, environment)
+    return admin if isinstance(admin, Denied) else Person("", admin.id, True)
+
+
 def _signed_in(header: str) -> Admin | Denied:
+    person = _principal(header)
+    if isinstance(person, Denied):
+        return person
+    return Admin(person.oid) if person.admin else Denied(403, "not_admin")
+
+
+def _principal(header: str) -> Person | Denied:
+    """Who it is by what the platform says. Signed in elsewhere than at Entra, or without an object id: 403."""
     if not header:
         return Denied(401, "sign_in_first")
     try:
@@ -61,7 +97,12 @@ def _signed_in(header: str) -> Admin | Denied:
         role_claims = ROLE_CLAIMS | {str(principal.get("role_typ") or "roles")}
     except (ValueError, KeyError, TypeError, AttributeError):
         return Denied(401, "sign_in_first")
-    if not entra or not any(typ in role_claims and value == ROLE for typ, value in claims):
+    oid = next((value for typ, value in claims if typ in ID_CLAIMS), "")
+    if not entra or not oid:
         return Denied(403, "not_admin")
-    person = next((value for typ, value in claims if typ in ID_CLAIMS), "")
-    return Admin(person) if person else Denied(403, "not_admin")
+    return Person(
+        tenant=next((value for typ, value in claims if typ in TENANT_CLAIMS), ""),
+        oid=oid,
+        admin=any(typ in role_claims and value == ROLE for typ, value in claims),
+        names=tuple(dict.fromkeys(value.lower() for typ, value in claims if typ in NAME_CLAIMS and "@" in value)),
+    )

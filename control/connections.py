@@ -25,7 +25,8 @@ from sync.mappings import MODULES, AtWork, Mappings, Versions, at_work, numbers
 from sync.model import Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
-from sync.settings import DoubleBooking, SettingsStore, SignIn, Target
+from sync.settings import DoubleBooking, Target
+from sync.settings_store import SettingsStore, SignIn
 from sync.setup import Setup
 from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
@@ -89,7 +90,7 @@ class Connections:
         self._known_directory: VtenextDirectory | None = None
         self._known: Known | None = None
         self._probing = asyncio.Lock()
-        self._graph: tuple[SignIn, GraphConnection] | None = None
+        self._graph: tuple[tuple[SignIn, str], GraphConnection] | None = None
         self._retired: GraphConnection | None = None
         self._joining = asyncio.Lock()
 
@@ -130,6 +131,7 @@ class Connections:
             groups=await self._groups.policies(),
             people=address_book(users),
             mails=settings.mail_limits.policy(),
+            deletes=settings.delete_brake.policy(),
             reassign_groups=settings.reassign_groups,
             double_booking=settings.double_booking is DoubleBooking.ACCEPT,
             crm_contact_invitees=settings.crm_contact_invitees,
@@ -144,9 +146,14 @@ class Connections:
             self._known = self._learned(await self._directory().probe(), await self._mappings.all(), self._now())
 
     async def check_mailboxes(self) -> None:
-        answer = await (await self.graph()).read("/users?$top=1&$select=id", where="check")
-        if isinstance(answer, Failure):
-            raise of_the_tenant(answer)
+        await _look(await self.graph())
+
+    async def try_sign_in(self, sign_in: SignIn, server: str) -> None:
+        connection = self._joined(sign_in, server)
+        try:
+            await _look(connection)
+        finally:
+            await connection.close()
 
     async def forget_refusals(self) -> None:
         await self._gate.reset()
@@ -171,6 +178,7 @@ class Connections:
             self._now,
             self._new_id,
             known.probe.prefix("Groups"),
+            (await self._settings.read()).delete_brake.of_sweep(),
         )
 
     async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
@@ -192,24 +200,24 @@ class Connections:
     async def graph(self) -> GraphConnection:
         """The connection for the present sign-in. The one before stays open until the next change: runs may still use it."""
         async with self._joining:
-            sign_in = await self._settings.sign_in()
-            if self._graph is None or self._graph[0] != sign_in:
+            present = (await self._settings.sign_in(), (await self._settings.read()).server_name)
+            if self._graph is None or self._graph[0] != present:
                 if self._retired is not None:
                     await self._retired.close()
                 self._retired = self._graph[1] if self._graph else None
-                self._graph = (sign_in, self._joined(sign_in))
+                self._graph = (present, self._joined(*present))
             return self._graph[1]
 
-    def _joined(self, sign_in: SignIn) -> GraphConnection:
+    def _joined(self, sign_in: SignIn, server: str) -> GraphConnection:
+        graph, authority = self._environment.cloud(server)
         tokens = application_tokens(
             tenant_id=sign_in.tenant_id,
             client_id=sign_in.client_id,
             client_secret=sign_in.client_secret,
             managed_identity=sign_in.managed_identity,
-            authority_host=self._environment.authority_host,
+            authority_host=authority,
         )
-        base_url = self._environment.graph_base_url
-        return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=base_url)
+        return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=graph)
 
     def _directory(self) -> VtenextDirectory:
         if self._known_directory is None:
@@ -255,6 +263,13 @@ class Connections:
         columns = {kind: each.columns for kind, each in mappings.items()}
         crm = VtenextCrm(self._crm_client(), fields=columns, contact_stamp_field=mappings[Kind.CONTACT].stamp_field)
         return Known(at, probe, catalogs, mappings, numbers(versions), crm, translators, zone)
+
+
+async def _look(connection: GraphConnection) -> None:
+    """One cheap call."""
+    answer = await connection.read("/users?$top=1&$select=id", where="check")
+    if isinstance(answer, Failure):
+        raise of_the_tenant(answer)
 
 
 def of_the_tenant(failure: Failure) -> SyncError:

@@ -21,6 +21,12 @@ DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,
 DEFAULT_SCHEDULE = "0 */5 * * * *"
 DEFAULT_GRAPH = "https://graph.microsoft.com/v1.0"
 DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
+CLOUDS: Mapping[str, tuple[str, str]] = {
+    "outlook.office365.com": (DEFAULT_GRAPH, DEFAULT_AUTHORITY),
+    "outlook.office365.us": ("https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us"),
+    "partner.outlook.cn": ("https://microsoftgraph.chinacloudapi.cn/v1.0", "https://login.partner.microsoftonline.cn"),
+}
+"""Server name of the settings -> Graph and authority of that cloud."""
 ON_AZURE = ("WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME")  # set by the platform; not every plan sets the first
 NO_SECRET_ID = "the secret's value, not its id (the id looks like a GUID)"  # noqa: S105 - a sentence
 _KEYS = {"INDEX_KEY": "index_key", "DIGEST_KEYS": "digest_keys", "ENCRYPTION_KEYS": "encryption_keys"}
@@ -76,6 +82,13 @@ class Environment:
     run_limit: timedelta
     crm_sessions: int
     graph_in_flight: int
+
+    def cloud(self, server: str) -> tuple[str, str]:
+        """(Graph, authority) for the server name of the settings; addresses that the environment gives win."""
+        graph, authority = CLOUDS.get(server, (DEFAULT_GRAPH, DEFAULT_AUTHORITY))
+        given = self.graph_base_url != DEFAULT_GRAPH
+        elsewhere = self.authority_host != DEFAULT_AUTHORITY
+        return self.graph_base_url if given else graph, self.authority_host if elsewhere else authority
 
     def keyring(self) -> Keyring:
         return Keyring.from_settings(self.index_key, self.digest_keys, self.encryption_keys)

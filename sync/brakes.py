@@ -9,22 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync.policy import MailLimits
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteLimits:
-    """More than max(`least`, `share` of the population) is too many."""
-
-    least: int
-    share: float
-
-    def allowed(self, population: int) -> int:
-        return max(self.least, int(population * self.share))
-
-
-MAILBOX_LIMITS = DeleteLimits(5, 0.10)
-SWEEP_LIMITS = DeleteLimits(20, 0.02)
+from sync.policy import MAILBOX_LIMITS, DeleteLimits, MailLimits
 
 
 def braked(planned: int, recent: int, population: int, limits: DeleteLimits = MAILBOX_LIMITS) -> bool:

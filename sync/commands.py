@@ -15,7 +15,6 @@ from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
-from sync.settings import Settings, Target, changed
 from sync.sides.base import MailboxUser
 from sync.store.registry import HoldRow
 from sync.sweep import ask_for_answers, mark_approved
@@ -25,22 +24,6 @@ from sync.users import User, user_change
 PERMIT = timedelta(hours=24)
 NEW = "new"
 SHOW_DIRECTORY_AFTER = timedelta(minutes=10)
-
-COMPARED = {
-    "kinds",
-    "contact_target",
-    "admin_mailbox",
-    "folder_name",
-    "use_default_folder",
-    "private_events",
-    "horizon_days",
-    "mail_limits",
-    "reassign_groups",
-    "double_booking",
-    "crm_contact_invitees",
-    "create_strangers",
-}
-"""Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
 
 
 class NotFound(Exception):
@@ -101,7 +84,7 @@ async def kill(connector: Connector, by: str) -> str:
 
 async def restore_state(connector: Connector, by: str) -> Restored:
     """Check both connections, clear every error state, go on. When a check fails the state stays and `checks` say why."""
-    await _configured(connector)
+    await configured(connector)
     board = await connector.board.read()
     await connector.outside.forget_refusals()
     checks = await check_both(connector.outside)
@@ -201,18 +184,18 @@ async def users(connector: Connector) -> Directory:
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:
     """Pair a user with a mailbox (by address or object id; else by the CRM's e-mail), enable or disable, say what resource it is."""
     change = user_change(body)
-    before = await _user(connector, id_)
+    before = await known_user(connector, id_)
     enabled = before.enabled if change.enabled is None else change.enabled
     paired = MailboxUser(before.mailbox, before.addresses)
     address = before.address
     if change.mailbox is not None:
         address = change.mailbox.strip()
-        paired = await _resolved(connector, "mailbox", address) if address else MailboxUser("")
+        paired = await resolved(connector, "mailbox", address) if address else MailboxUser("")
     elif enabled and not paired.id:
         if not before.email:
             raise ConfigMistake("mailbox", "given: the CRM has no e-mail address for this user")
         address = before.email
-        paired = await _resolved(connector, "mailbox", address)
+        paired = await resolved(connector, "mailbox", address)
     if enabled and not paired.id:
         raise ConfigMistake("mailbox", "given, or the user disabled")
     if enabled and not before.active:
@@ -257,7 +240,8 @@ async def _connect(connector: Connector, before: User, after: User) -> None:
             await connector.enqueue([after.mailbox], "connected")
 
 
-async def _user(connector: Connector, id_: str) -> User:
+async def known_user(connector: Connector, id_: str) -> User:
+    """The user, also one whom only the CRM knows so far. Raises NotFound."""
     found = await connector.users.get(id_)
     if found is None and not connector.crm_missing:
         await connector.refresh_directory()
@@ -273,8 +257,9 @@ async def _not_taken(connector: Connector, id_: str, mailbox: str) -> None:
             raise NotNow("mailbox_taken", user=other.id)
 
 
-async def _resolved(connector: Connector, field: str, address: str) -> MailboxUser:
-    await _configured(connector)
+async def resolved(connector: Connector, field: str, address: str) -> MailboxUser:
+    """Whose mailbox it is that a setting or preference names. Raises ConfigMistake, NotNow."""
+    await configured(connector)
     try:
         return await connector.outside.resolve_mailbox(address)
     except StopMailbox as stop:
@@ -283,48 +268,8 @@ async def _resolved(connector: Connector, field: str, address: str) -> MailboxUs
         raise ConfigMistake(field, "the address or object id of a mailbox in this tenant") from None
 
 
-async def _configured(connector: Connector) -> None:
+async def configured(connector: Connector) -> None:
+    """Raises NotNow while settings are missing."""
     missing = await connector.missing()
     if missing:
         raise NotNow("not_configured", missing=", ".join(missing))
-
-
-# settings
-
-
-async def change_settings(connector: Connector, body: Mapping[str, Any]) -> Settings:
-    """Check and save. Runs under way begin anew; every mailbox is compared in full when what decides about items moved."""
-    before = await connector.settings.read()
-    after, secret = changed(before, body)
-    if after.contact_target is Target.ADMIN and (after.admin_mailbox, after.admin_user) != (
-        before.admin_mailbox,
-        before.admin_user,
-    ):
-        after = await _with_admin(connector, after)
-    if after == before and secret is None:
-        return before
-    await connector.settings.save(after, secret)
-    await connector.board.touch()
-    if after.contact_target is Target.ADMIN:
-        row = await connector.registry.mailbox(after.admin_mailbox)
-        user = row.user if row else after.admin_user
-        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
-    if await connector.state() == "running":
-        moved = _decides(after) != _decides(before)
-        await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
-    return after
-
-
-async def _with_admin(connector: Connector, settings: Settings) -> Settings:
-    """The admin's mailbox as its object id, the admin's user as one that exists."""
-    try:
-        await _user(connector, settings.admin_user)
-    except NotFound:
-        raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
-    mailbox = await _resolved(connector, "admin_mailbox", settings.admin_mailbox)
-    return settings.model_copy(update={"admin_mailbox": mailbox.id})
-
-
-def _decides(settings: Settings) -> dict[str, Any]:
-    """The settings that change what is planned for an item."""
-    return settings.model_dump(include=COMPARED)

@@ -16,8 +16,9 @@ from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Kind
 from sync.resync import begin_resync
-from sync.settings import SettingsStore
+from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
+from sync.store.audit import Audit
 from sync.store.board import Board, BoardStore
 from sync.store.registry import MailboxRow, Registry
 from sync.sweep import SweepTools
@@ -43,6 +44,10 @@ class Outside(Protocol):
 
     async def check_mailboxes(self) -> None:
         """Does Microsoft 365 let us in? One cheap call."""
+        ...
+
+    async def try_sign_in(self, sign_in: SignIn, server: str) -> None:
+        """As `check_mailboxes`, with a sign-in (at the cloud that `server` names) that is not saved."""
         ...
 
     async def forget_refusals(self) -> None:
@@ -85,6 +90,7 @@ class Connector:
     groups: Groups
     outside: Outside
     queue: Queue
+    audit: Audit
     crm_missing: tuple[str, ...]
     now: Callable[[], datetime]
     new_id: Callable[[], str]

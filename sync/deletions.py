@@ -108,7 +108,7 @@ class Deletions:
                 rest.append(action)
         recent = self._recent(kind, side)
         population = await self._population(kind) + recent
-        if not braked(len(_things(rest)), recent, population):
+        if not braked(len(_things(rest)), recent, population, self._tools.context.policy.deletes):
             return permitted + rest
         await self._hold(kind, side, rest, list(holds.values()))
         return permitted

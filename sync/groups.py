@@ -13,10 +13,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from sync.policy import Group
-from sync.settings import Model, Sealing, mistake_of
+from sync.settings import Model, mistake_of
 from sync.sides.base import CrmGroup
 from sync.store.base import Conflict, Insert, Op, Replace, Row, Rows
-from sync.store.secrets import Undecipherable
+from sync.store.secrets import Sealing, Undecipherable
 
 GROUPS = "groups"
 _TRIES = 20

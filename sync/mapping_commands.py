@@ -22,7 +22,7 @@ from sync.mapping_preview import PairShown, names_of_companies, pairs_shown
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Side
 from sync.resync import begin_resync, seen
-from sync.store.base import Conflict, LimitExceeded, check_key
+from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
 
 FIXED: Mapping[Kind, tuple[Shown, ...]] = {Kind.EVENT: calendar.SHOWN, Kind.TASK: tasks.SHOWN}
@@ -166,22 +166,23 @@ async def save(
     kind: Kind,
     body: Mapping[str, Any],
     *,
-    version: int,
+    over: int | None,
     strategy: Strategy = Strategy.IN_PLACE,
     confirm: int | None = None,
     by: str,
 ) -> MappingRead:
-    """Put a mapping in force and compare every mailbox in full with it. `version`: what the change was made from; `confirm`: `purge_count`.
+    """Put a mapping in force and compare every mailbox in full with it.
 
-    Raises ConfigMistake, WrongMapping, and NotNow `mapping_moved` (somebody else saved it) or `confirm_purge` (with the `count`).
+    `over`: the version that is changed, None = whichever is there; `confirm`: the total of `purge_count`, when the strategy is `purge`. Raises
+    ConfigMistake, WrongMapping, Stale (somebody else saved it) and NotNow `confirm_purge` with the `count`.
     """
     mapping, catalog = mapping_of(kind, body), await _catalog(connector, kind)
     _usable(mapping, catalog)
     store = Mappings(connector.registry.rows)
     versions = await store.of(kind)
     now = versions[-1]
-    if now.number != version:
-        raise NotNow("mapping_moved", version=str(now.number))
+    if over not in (None, now.number):
+        raise Stale
     if mapping == now.mapping and strategy is Strategy.IN_PLACE:
         return await read(connector, kind)
     purged = await purge_count(connector, kind) if strategy is Strategy.PURGE else PurgeCount(0, {})
@@ -194,7 +195,7 @@ async def save(
     try:
         await store.save(kind, Version(now.number + 1, mapping, at, by, strategy))
     except Conflict:
-        raise NotNow("mapping_moved", version=str(now.number + 1)) from None
+        raise Stale from None
     await store.drop(kind, behind)
     await _apply(connector, purged)
     return await read(connector, kind)

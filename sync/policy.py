@@ -92,6 +92,21 @@ MAIL_LIMITS = MailLimits()
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteLimits:
+    """More than max(`least`, `share` of the population) deletions are too many (SPEC 7.1)."""
+
+    least: int
+    share: float
+
+    def allowed(self, population: int) -> int:
+        return max(self.least, int(population * self.share))
+
+
+MAILBOX_LIMITS = DeleteLimits(5, 0.10)
+SWEEP_LIMITS = DeleteLimits(20, 0.02)
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A group of the CRM, as our settings know it (SPEC 2.6): vtenext shows neither. `organizer` and `members`: crm ids of users.
 
@@ -122,6 +137,7 @@ class Policy:
     calendar: CalendarPolicy = NO_CALENDAR
     people: AddressBook = NOBODY
     mails: MailLimits = MAIL_LIMITS
+    deletes: DeleteLimits = MAILBOX_LIMITS
     groups: Mapping[str, Group] = field(default_factory=dict)
     reassign_groups: bool = True
     double_booking: bool = False

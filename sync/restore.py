@@ -6,7 +6,7 @@ and can record nothing more, as after a crash. No HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.connector import Connector, Outside
@@ -40,15 +40,16 @@ class Cleared:
 
 async def check_both(outside: Outside) -> tuple[Check, ...]:
     """One cheap look at each side, also at the second when the first fails."""
-    checks = []
-    for what, look in (("crm", outside.check_crm), ("mailboxes", outside.check_mailboxes)):
-        try:
-            await look()
-        except (RetryLater, StopConnector, StopMailbox) as error:
-            checks.append(Check(what, error.cause.value))
-        else:
-            checks.append(Check(what, ""))
-    return tuple(checks)
+    return await checked("crm", outside.check_crm), await checked("mailboxes", outside.check_mailboxes)
+
+
+async def checked(what: str, look: Callable[[], Awaitable[None]]) -> Check:
+    """What became of one look."""
+    try:
+        await look()
+    except (RetryLater, StopConnector, StopMailbox) as error:
+        return Check(what, error.cause.value)
+    return Check(what, "")
 
 
 async def clear_errors(connector: Connector) -> Cleared:

@@ -1,31 +1,31 @@
-"""What admins set: the saved settings, checked, kept in the store, and what follows from them for a run.
-
-Saved settings win over the environment's defaults for tenant, client id and secret (SPEC 4.4). The client secret is write-only: it lies in the
-key vault, or encrypted in the store when there is none, and never leaves through here but to the sign-in. No HTTP.
-"""
+"""What admins set: the settings, checked, and what follows from them for a run. Pure data; where they are kept: `settings_store`. No HTTP."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sync.errors import ConfigMistake
 from sync.model import Family, Kind
-from sync.policy import MAIL_LIMITS, KindPolicy, MailboxDelete, MailLimits, PrivateEvents, Winner
-from sync.store.base import Conflict, Insert, Op, Replace, Rows
-from sync.store.secrets import Undecipherable
+from sync.policy import (
+    MAIL_LIMITS,
+    MAILBOX_LIMITS,
+    SWEEP_LIMITS,
+    DeleteLimits,
+    KindPolicy,
+    MailboxDelete,
+    MailLimits,
+    PrivateEvents,
+    Winner,
+)
 
 PARTITION = "control"
-KEY = "settings"
-SECRET_NAME = "client-secret"  # noqa: S105 - a name
-SECRET_PLACE = "control|settings|client-secret"  # noqa: S105 - what the token is bound to
 _GUID = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 
@@ -59,6 +59,14 @@ def _guid(text: str) -> str:
 def _secret(text: str) -> str:
     if _GUID.fullmatch(text):
         raise ValueError("the secret's value, not its id (the id looks like a GUID)")
+    return text
+
+
+def _version(text: str) -> str:
+    if text == "2016":
+        raise ValueError(
+            "Office365: Exchange 2016 on your own servers is reached by EWS, which this version does not speak yet"
+        )
     return text
 
 
@@ -113,10 +121,31 @@ class MailSettings(Model):
         return MailLimits(self.meetings, self.mails, self.day)
 
 
+class BrakeSettings(Model):
+    """How many deletions go without asking (SPEC 7.1): of one kind in one mailbox's run and day, of one module in a sweep of the CRM."""
+
+    items: Count = MAILBOX_LIMITS.least
+    percent: Annotated[int, Field(ge=0, le=100)] = round(MAILBOX_LIMITS.share * 100)
+    sweep_items: Count = SWEEP_LIMITS.least
+    sweep_percent: Annotated[int, Field(ge=0, le=100)] = round(SWEEP_LIMITS.share * 100)
+
+    def policy(self) -> DeleteLimits:
+        return DeleteLimits(self.items, self.percent / 100)
+
+    def of_sweep(self) -> DeleteLimits:
+        return DeleteLimits(self.sweep_items, self.sweep_percent / 100)
+
+
 class Settings(Model):
-    """All saved settings but the secret. `admin_mailbox` is an object id once saved."""
+    """All saved settings but the secret. `admin_mailbox` is an object id once saved.
+
+    `server_name` '' = as the environment says. `client_secret_expires`: Entra tells nobody who may not read applications; an admin enters it.
+    """
 
     active: bool = True
+    server_name: Literal["", "outlook.office365.com", "outlook.office365.us", "partner.outlook.cn"] = ""
+    version: Annotated[Literal["Office365", "2016"], AfterValidator(_version)] = "Office365"
+    client_secret_expires: date | None = None
     kinds: Kinds = Kinds()
     contact_target: Target = Target.ASSIGNED_USER
     admin_mailbox: Annotated[str, Field(max_length=320)] = ""
@@ -127,6 +156,7 @@ class Settings(Model):
     sync_start: date = date(1970, 1, 1)
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     mail_limits: MailSettings = MailSettings()
+    delete_brake: BrakeSettings = BrakeSettings()
     reassign_groups: bool = True
     double_booking: DoubleBooking = DoubleBooking.DECLINE
     crm_contact_invitees: bool = False
@@ -187,8 +217,11 @@ def changed(before: Settings, changes: Mapping[str, Any]) -> tuple[Settings, str
     rest = dict(changes)
     secret: str | None = None
     try:
+        if rest.get("client_secret", "") is None:
+            del rest["client_secret"]
         if "client_secret" in rest:
             secret = _Secret.model_validate({"client_secret": rest.pop("client_secret")}, strict=True).client_secret
+            rest = {"client_secret_expires": None, **rest}  # the date belonged to the one before
         merged = _merged(before.model_dump(mode="json"), rest)
         return Settings.model_validate_json(json.dumps(merged), strict=True), secret
     except ValidationError as error:
@@ -213,100 +246,3 @@ def mistake_of(error: ValidationError) -> ConfigMistake:
     if first["type"] == "extra_forbidden":
         text = "left out: there is no such setting"
     return ConfigMistake(where, text[:1].lower() + text[1:])
-
-
-class Sealing(Protocol):
-    """What is needed of the keyring."""
-
-    def encrypt(self, text: str, aad: str) -> str: ...
-
-    def decrypt(self, token: str, aad: str) -> str: ...
-
-
-class Vault(Protocol):
-    """What is needed of a key vault (sync.store.vault.Secrets)."""
-
-    async def read_secret(self, name: str) -> str | None: ...
-
-    async def write_secret(self, name: str, value: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What the environment says; saved settings win over it."""
-
-    tenant_id: str = ""
-    client_id: str = ""
-    client_secret: str = field(default="", repr=False)
-    managed_identity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """How the application signs in at Entra. `missing`: names of the settings that are not there yet."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    managed_identity: str
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        secret = self.client_secret or self.managed_identity
-        given = {"TENANT_ID": self.tenant_id, "CLIENT_ID": self.client_id, "CLIENT_SECRET": secret}
-        return tuple(name for name, value in given.items() if not value)
-
-
-class SettingsStore:
-    """Reads and saves the settings. `vault` None: the secret is kept in the store, encrypted."""
-
-    def __init__(self, rows: Rows, keys: Sealing, defaults: Defaults, vault: Vault | None = None) -> None:
-        self._rows, self._keys, self._defaults, self._vault = rows, keys, defaults, vault
-
-    async def read(self) -> Settings:
-        row = await self._rows.get(PARTITION, KEY)
-        return Settings.model_validate_json(str(row.data["json"])) if row else Settings()
-
-    async def sign_in(self) -> SignIn:
-        """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
-
-        A saved secret whose key was taken out of ENCRYPTION_KEYS is a missing one: an admin enters it again.
-        """
-        row = await self._rows.get(PARTITION, KEY)
-        settings = Settings.model_validate_json(str(row.data["json"])) if row else Settings()
-        token = str(row.data["secret"]) if row else ""
-        return SignIn(
-            settings.tenant_id or self._defaults.tenant_id,
-            settings.client_id or self._defaults.client_id,
-            await self._saved_secret(token) if token else self._defaults.client_secret,
-            self._defaults.managed_identity,
-        )
-
-    async def save(self, settings: Settings, secret: str | None) -> None:
-        """Store both. The secret first: settings that name a new application must not meet the old one's secret."""
-        token = None if secret is None else await self._keep(secret)
-        for _ in range(20):
-            row = await self._rows.get(PARTITION, KEY)
-            kept = str(row.data["secret"]) if row else ""
-            data = {"json": settings.model_dump_json(), "secret": kept if token is None else token}
-            op: Op = Replace(KEY, data, row.etag) if row else Insert(KEY, data)
-            try:
-                await self._rows.transact(PARTITION, [op])
-            except Conflict:
-                continue
-            return
-        raise Conflict(0, KEY)
-
-    async def _saved_secret(self, token: str) -> str:
-        if token == "vault":  # noqa: S105 - says where it is
-            return (await self._vault.read_secret(SECRET_NAME) if self._vault else None) or ""
-        try:
-            return self._keys.decrypt(token, SECRET_PLACE)
-        except Undecipherable:
-            return ""
-
-    async def _keep(self, secret: str) -> str:
-        if not secret or self._vault is None:
-            return self._keys.encrypt(secret, SECRET_PLACE) if secret else ""
-        await self._vault.write_secret(SECRET_NAME, secret)
-        return "vault"

@@ -10,7 +10,18 @@ from mapping.model import Translator
 from mapping.moving import Remap
 from mapping.people import NOBODY, AddressBook
 from sync.model import Item, Kind
-from sync.policy import MAIL_LIMITS, NO_CALENDAR, CalendarPolicy, Group, KindPolicy, MailLimits, Policy, default_kinds
+from sync.policy import (
+    MAIL_LIMITS,
+    MAILBOX_LIMITS,
+    NO_CALENDAR,
+    CalendarPolicy,
+    DeleteLimits,
+    Group,
+    KindPolicy,
+    MailLimits,
+    Policy,
+    default_kinds,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Setup:
     groups: Mapping[str, Group] = field(default_factory=dict)
     people: AddressBook = NOBODY
     mails: MailLimits = MAIL_LIMITS
+    deletes: DeleteLimits = MAILBOX_LIMITS
     reassign_groups: bool = True
     double_booking: bool = False
     crm_contact_invitees: bool = False
@@ -49,6 +61,7 @@ class Setup:
             groups=self.groups,
             people=self.people,
             mails=self.mails,
+            deletes=self.deletes,
             reassign_groups=self.reassign_groups,
             double_booking=self.double_booking,
             crm_contact_invitees=self.crm_contact_invitees,

@@ -39,7 +39,7 @@ class MailboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole. `missing`: settings that are needed before anything can run."""
+    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends."""
 
     state: str
     cause: str
@@ -52,6 +52,7 @@ class Status:
     sweep: Mapping[str, int]
     directory_read_at: str
     directory_missing: int
+    secret_days_left: int | None
     holds: int
     mailboxes: tuple[MailboxStatus, ...]
 
@@ -67,6 +68,7 @@ async def status(connector: Connector, schedule: str) -> Status:
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
         mailboxes += await asyncio.gather(*(_mailbox(connector, row, holds[row.id]) for row in part))
+    expires = (await connector.settings.read()).client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
         state=state,
@@ -80,6 +82,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         sweep=await last_sweep(connector),
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
+        secret_days_left=(expires - connector.now().date()).days if expires else None,
         holds=holds.total(),
         mailboxes=tuple(mailboxes),
     )

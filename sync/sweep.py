@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mapping.model import Translator
-from sync.brakes import SWEEP_LIMITS, braked
+from sync.brakes import braked
 from sync.event_names import series_of
 from sync.groups import note_met
 from sync.merge import Digests
 from sync.model import Family, Item, Kind, Reason, Role, Side
+from sync.policy import SWEEP_LIMITS, DeleteLimits
 from sync.settle import record_digest
 from sync.sides.base import Crm
 from sync.store.base import Drop, Put, Rows
@@ -39,6 +40,7 @@ class SweepTools:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     group_prefix: str = ""
+    brake: DeleteLimits = SWEEP_LIMITS
 
 
 @dataclass(slots=True)
@@ -165,7 +167,7 @@ async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: S
     swept.gone += len(held)
     await tools.registry.saw(dict.fromkeys(held, ""))  # restored from the recycle bin it must not look like an echo
     population = await tools.crm.count(kind) + len(held)
-    if braked(len(held), 0, population, SWEEP_LIMITS) and braked(
+    if braked(len(held), 0, population, tools.brake) and braked(
         await _things(held, holders, kind, tools), 0, population, SWEEP_LIMITS
     ):
         swept.held += len(held)

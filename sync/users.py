@@ -16,11 +16,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from mapping.colours import is_colour
-from sync.brakes import DeleteLimits
-from sync.settings import PARTITION, Model, Sealing, mistake_of
+from sync.policy import DeleteLimits
+from sync.settings import PARTITION, Model, mistake_of
 from sync.sides.base import CrmUser
 from sync.store.base import Conflict, Insert, Op, Put, Replace, Row, Rows
-from sync.store.secrets import Undecipherable
+from sync.store.secrets import Sealing, Undecipherable
 
 USERS = "users"
 DIRECTORY = "directory"

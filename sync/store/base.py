@@ -67,6 +67,10 @@ class Conflict(Exception):
         self.index, self.key = index, key
 
 
+class Stale(Exception):
+    """What a person wants to change is not as that person saw it: somebody else changed it meanwhile."""
+
+
 class StoreUnreachable(Exception):
     """The storage account could not be reached or refused us; whether a write happened is unknown."""
 

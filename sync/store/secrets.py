@@ -46,6 +46,14 @@ class Undecipherable(Exception):
         self.key_id, self.held = key_id, held
 
 
+class Sealing(Protocol):
+    """What is needed of the keyring."""
+
+    def encrypt(self, text: str, aad: str) -> str: ...
+
+    def decrypt(self, token: str, aad: str) -> str: ...
+
+
 class Keyring:
     """All keys of the engine. Implements `sync.merge.Digests`. Safe to share between tasks and threads."""
 

@@ -16,7 +16,8 @@ from mapping.contacts import CONTACTS
 from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Kind
-from sync.settings import Defaults, Settings, SettingsStore
+from sync.settings import Settings
+from sync.settings_store import Defaults, SettingsStore
 from sync.sides.base import MailboxUser
 from sync.store.memory import MemoryRows
 from sync.users import Users
@@ -153,4 +154,4 @@ def _without_entra(office: Office, url: str):  # type: ignore[no-untyped-def]
     time = Time()
     throttle = Throttle(clock=time.clock, sleep=time.sleep)
     new_id = office.connections._new_id
-    return lambda sign_in: connect(Badge(), throttle, new_id=new_id, sleep=time.sleep, base_url=f"{url}/v1.0")
+    return lambda sign_in, server: connect(Badge(), throttle, new_id=new_id, sleep=time.sleep, base_url=f"{url}/v1.0")

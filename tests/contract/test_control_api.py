@@ -4,59 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import azure.functions as func
 import pytest
 
-from control import shown
-from control.api import ROUTES, blueprint
-from control.app import App
-from control.environment import read_environment
+from control.api import ENDPOINTS
+from control.endpoints.groups import GroupShown
+from control.endpoints.users import UserShown
 from control.texts import table
 from sync.errors import Cause, RetryLater, StopConnector
-from sync.groups import GroupRow
 from sync.model import Kind, Reason, Side
 from sync.settings import MailSettings, Settings
 from sync.store.base import StoreUnreachable
 from sync.store.registry import HoldRow
-from sync.users import User
-from tests.unit.control.test_environment import CRM, NEEDED
+from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import ANNA, ANNAS, World
-
-TOKEN = "an-admin-token-of-36-characters-long"
-HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
-
-
-class Api:
-    """The functions by name, over a world in memory."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
-        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
-        functions = func.FunctionApp()
-        functions.register_functions(blueprint(environment, lambda: app, world.new_id))
-        self.functions: dict[str, Function] = {
-            each.get_function_name(): each.get_user_function() for each in functions.get_functions()
-        }
-
-    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
-        """Status and JSON of one call by an admin."""
-        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
-        return answer.status_code, json.loads(answer.get_body())
-
-    async def raw(
-        self, name: str, headers: dict[str, str], body: bytes = b"", lang: str = "en", route: Any = None
-    ) -> func.HttpResponse:
-        method = next(method for found, method, *_ in ROUTES if found == name)
-        request = func.HttpRequest(
-            method, "/api/x", headers=headers, params={"lang": lang}, route_params=route or {}, body=body
-        )
-        return await self.functions[name](request)
 
 
 @pytest.fixture
@@ -64,23 +26,23 @@ def api() -> Api:
     return Api(World())
 
 
-@pytest.mark.parametrize("name", [name for name, *_ in ROUTES])
+@pytest.mark.parametrize("name", [each.name for each in ENDPOINTS])
 async def test_every_endpoint_is_guarded(api: Api, name: str) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"X-MS-CLIENT-PRINCIPAL": "e30="}):
         answer = await api.raw(name, {**headers, "Content-Type": "application/json"}, b"{}")
         assert answer.status_code == 401
-        assert json.loads(answer.get_body())["error"] == "sign_in_first"
+        assert json.loads(answer.get_body())["code"] == "sign_in_first"
     assert not api.world.rows.everything()
 
 
-@pytest.mark.parametrize("name", [name for name, method, *_ in ROUTES if method != "GET"])
+@pytest.mark.parametrize("name", [each.name for each in ENDPOINTS if each.changes])
 async def test_what_changes_something_comes_as_json(api: Api, name: str) -> None:
     for kind in ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = await api.raw(name, {**HEADERS, "Content-Type": kind}, b"{}", route={"id": ANNA})
         assert answer.status_code == 415
     for body in (b"[]", b"{", b'"x"', b"[" * 100_000):
         answer = await api.raw(name, HEADERS, body, route={"id": ANNA})
-        assert (answer.status_code, json.loads(answer.get_body())["error"]) == (400, "bad_json")
+        assert (answer.status_code, json.loads(answer.get_body())["code"]) == (400, "bad_json")
     assert not api.world.rows.everything()
 
 
@@ -95,8 +57,8 @@ async def test_an_admins_day(api: Api) -> None:
     status, killed = await api.ask("control_kill", {})
     assert (status, killed["state"], killed["mend"]["command"]) == (200, "killed", "restore-state")
     status, refused = await api.ask("control_run", lang="it")
-    assert (status, refused["error"], refused["state"]) == (409, "not_running", "killed")
-    assert refused["sentence"] == table()["error"]["not_running"]["it"]
+    assert (status, refused["code"], refused["state"]) == (409, "not_running", "killed")
+    assert refused["title"] == table()["error"]["not_running"]["it"]
     status, restored = await api.ask("control_restore_state")
     assert (status, restored["ok"], [check["ok"] for check in restored["checks"]]) == (200, True, [True, True])
     assert (await api.ask("control_restore_attempts"))[1]["state"] == "running"
@@ -122,7 +84,7 @@ async def test_restoring_with_a_broken_connection_says_which_and_why(api: Api) -
     await api.ask("control_kill")
     api.world.servers.graph_fails = StopConnector(Cause.SECRET_EXPIRED)
     status, answer = await api.ask("control_restore_state")
-    assert (status, answer["error"], answer["state"], answer["ok"]) == (409, "check_failed", "killed", False)
+    assert (status, answer["code"], answer["state"], answer["ok"]) == (409, "check_failed", "killed", False)
     assert answer["checks"][1] == {
         "what": "mailboxes",
         "ok": False,
@@ -145,7 +107,7 @@ async def test_settings_are_saved_and_the_secret_is_never_shown(api: Api) -> Non
     assert after["kinds"]["contact"] == before["kinds"]["contact"]
     assert "new~secret" not in json.dumps(after)
     status, wrong = await api.ask("settings_put", {"kinds": {"contact": {"winner": "s3cr3t-value"}}})
-    assert (status, wrong["error"], wrong["field"]) == (400, "bad_value", "kinds.contact.winner")
+    assert (status, wrong["code"], wrong["field"]) == (400, "bad_value", "kinds.contact.winner")
     assert "'latest'" in wrong["reason"]
     assert "s3cr3t" not in json.dumps(wrong)
 
@@ -158,10 +120,10 @@ async def test_groups_and_resources(api: Api) -> None:
     status, group = await api.ask("group_put", {"members": [ANNA], "organizer": ANNA}, id="22x3")
     expected = {"id": "22x3", "name": "Vendite", "members": [ANNA], "organizer": ANNA, "set": True, "exists": True}
     assert (status, group) == (200, expected)
-    assert await api.ask("groups") == (200, {"groups": [expected], "cause": "", "why": ""})
+    assert await api.ask("groups") == (200, {"groups": [expected], "next": "", "cause": "", "why": ""})
     assert await api.ask("group", id="22x3") == (200, expected)
     status, refused = await api.ask("group_put", {"organizer": "19x99"}, id="22x3")
-    assert (status, refused["error"], refused["field"]) == (400, "bad_value", "organizer")
+    assert (status, refused["code"], refused["field"]) == (400, "bad_value", "organizer")
     status, car = await api.ask("user_put", {"resource": True, "colour": "#00ff00"}, id="19x7")
     assert (status, car["resource"], car["colour"], car["enabled"]) == (200, True, "#00FF00", False)
     status, refused = await api.ask("user_put", {"colour": "green"}, id="19x7")
@@ -221,7 +183,7 @@ async def test_failures_get_an_id_and_no_text_of_the_exception(
     api.world.servers.resolve_mailbox = fails  # type: ignore[method-assign]
     answered, body = await api.ask("user_put", {"enabled": True}, id=ANNA)
     assert (answered, body.get("cause")) == (status, cause)
-    assert body["sentence"]
+    assert body["title"]
     assert body["id"] in caplog.text
     for place in (json.dumps(body), caplog.text):
         assert "anna" not in place
@@ -232,7 +194,7 @@ async def test_failures_get_an_id_and_no_text_of_the_exception(
 @pytest.mark.parametrize("name", ["user", "user_put", "group", "group_put", "hold", "hold_approve", "hold_reject"])
 async def test_an_id_that_nothing_has_is_not_found(api: Api, name: str, id_: str) -> None:
     status, body = await api.ask(name, {} if name.endswith(("put", "approve", "reject")) else None, id=id_)
-    assert (status, body["error"]) == (404, "not_found")
+    assert (status, body["code"]) == (404, "not_found")
 
 
 async def test_answers_are_not_kept_by_anybody(api: Api) -> None:
@@ -243,12 +205,11 @@ async def test_answers_are_not_kept_by_anybody(api: Api) -> None:
 def test_every_setting_and_every_field_of_users_and_groups_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "control-api.md").read_text(encoding="utf-8")
     names = {*Settings.model_fields, *MailSettings.model_fields} - {"kinds"} | {f"kinds.{kind}" for kind in Kind}
-    shown_user, shown_group = shown.user(User("", "", "", True), None, "en"), shown.group(GroupRow(""))
-    for name in (*names, *shown_user, *shown_group):
+    for name in (*names, *UserShown.model_fields, *GroupShown.model_fields):
         assert f"`{name}`" in text, name
 
 
 def test_every_endpoint_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "control-api.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`(GET|PUT|POST) /api/([^`]+)`", text))
-    assert documented == {(method, route) for _, method, route, _ in ROUTES}
+    assert documented == {(each.method, each.route) for each in ENDPOINTS}

@@ -13,10 +13,11 @@ import pytest
 from emulators.corner import Fault
 from emulators.graph import GraphEmulator
 from emulators.vtenext import VtenextEmulator
-from sync import commands, group_commands
+from sync import commands, group_commands, settings_commands
 from sync.connector import Connector
 from sync.model import Kind
 from sync.settings import Settings
+from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from sync.sweep import sweep
@@ -57,6 +58,7 @@ class Company:
             office.groups,
             self.outside,
             Sent(),
+            Audit(office.rows),
             (),
             self.now,
             self.new_id,
@@ -112,7 +114,9 @@ async def test_what_admins_set_is_what_the_engine_runs_with(company: Company) ->
     await commands.change_user(connector, company.car, {"resource": True})
     await group_commands.change_group(connector, company.sales, {"members": [company.anna], "organizer": company.bruno})
     body = {"mail_limits": {"meetings": 1, "mails": 2, "day": 3}, "double_booking": "accept", "create_strangers": True}
-    await commands.change_settings(connector, body | {"crm_contact_invitees": True, "crm_invitation_mail_off": True})
+    await settings_commands.change_settings(
+        connector, body | {"crm_contact_invitees": True, "crm_invitation_mail_off": True}
+    )
     policy = (await company.outside.setup()).policy(company.boxes[0], company.anna)
     assert policy.homes == {company.anna: company.boxes[0], company.bruno: company.boxes[1]}
     assert (policy.people.rooms, policy.people.things) == ({company.room}, {company.car})

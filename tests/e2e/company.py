@@ -60,6 +60,7 @@ USERS = (
 GONE = User("paolo.uscito", "Paolo", "Uscito", "paolo.uscito@officinaconti.example")
 ROOM = User("sala.galvani", "Sala", "Galvani", "sala.galvani@officinaconti.example")
 CAR = User("auto.panda", "Panda", "blu", "panda@officinaconti.example")
+PEOPLE = (*USERS, GONE, ROOM, CAR)
 COLOURS = {"#2858A5": "preset22", "#C11A25": "preset15"}
 """Of room and car, as an admin says them, and what Outlook calls them: they are two of its own."""
 GROUP = {"groupname": "Assistenza clienti", "description": "Chi risponde al telefono"}

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.e2e import privacy
+from tests.e2e.company import PEOPLE
 from tests.e2e.connector import Connector, NotSettled, wait_for
 from tests.e2e.firm import KINDS, Firm
 from tests.e2e.hands import Admin, CalendarPage, CrmScreen, Outlook, Refused
@@ -67,6 +69,7 @@ class Demo:
         problems = Report(self.firm, self.connector, self.firm.office.view(), self.scenes, writes).print()
         if problems:
             raise Wrong(problems[0])
+        self._nothing_in_clear()
 
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
@@ -82,6 +85,7 @@ class Demo:
             f"{len(view.records)} events in the CRM, {events} in the calendars ({len(view.masters)} of them series)"
         )
         self._say(f"{len(view.tasks)} tasks in the CRM, {len(view.todo)} in To Do")
+        self.connector.say("settings", verbose_log=True)
         firm.meetings.introduce(self.connector)
         self._say("a room, a company car, the members of a group and the limits of mails are set")
         for owner, mailbox in zip(office.owners, office.mailboxes, strict=True):
@@ -116,6 +120,22 @@ class Demo:
             self._say(f"{when}: {kind} equal on both sides: {verdict.equal} of {verdict.total}")
         if calendars.revealed():
             raise Wrong(f"{when}: the CRM shows private text: {calendars.revealed()}")
+
+    def _nothing_in_clear(self) -> None:
+        """What people wrote is in no table, blob, queue or log of the connector."""
+        office = self.firm.office
+        boxes = [office.outlook.mailbox(mailbox) for mailbox in office.mailboxes]
+        events = [event for mailbox in office.mailboxes for event in office.look(mailbox)]
+        texts = privacy.texts_of(office.crm.everything(), boxes, events, [vars(user) for user in PEOPLE])
+        logs = sorted(self.stack.logs.glob("host*.log"))
+        places = list(privacy.kept(self.stack.settings["STORAGE"], logs))
+        if clear := privacy.in_clear(texts, places):
+            raise Wrong(f"{len(clear)} times in clear: {clear[0]}")
+        if len(texts) < 1000 or len(places) < 1000:
+            raise Wrong(f"{len(texts)} texts were looked for in {len(places)} places: that is too few to say anything")
+        self._say(
+            f"{len(texts)} names, addresses and texts looked for in {len(places)} rows, messages and lines of log: none is there"
+        )
 
     def _evening(self) -> None:
         saved = save_series(self.firm.calendars)

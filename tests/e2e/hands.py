@@ -201,7 +201,9 @@ class Admin:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """One call of the API; Refused when it answers an error."""
-        answer = self._http.request(method, path, json={} if body is None and method != "GET" else body)
+        headers = {"if-match": "*"} if method == "PUT" else {}
+        body = {} if body is None and method != "GET" else body
+        answer = self._http.request(method, path, json=body, headers=headers)
         if answer.is_error:
             raise Refused(answer.status_code, _json(answer))
         return answer.json()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.brakes import MAILBOX_LIMITS, SWEEP_LIMITS, DeleteLimits, braked
+from sync.brakes import braked
+from sync.policy import MAILBOX_LIMITS, SWEEP_LIMITS, DeleteLimits
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync import commands
+from sync import commands, settings_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector
 from sync.events import event_translator
 from sync.model import Kind, Link, Reason, Role, Side
 from sync.policy import Winner
 from sync.run import Outcome
-from sync.settings import Defaults
+from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
 from sync.sides.memory import MemoryCrm
 from sync.status import next_run, status
@@ -67,7 +67,7 @@ async def test_enabling_pairs_by_the_address_of_the_directory() -> None:
 
 
 async def test_no_name_or_address_is_stored_in_clear(world: World) -> None:
-    await commands.change_settings(world.connector, {"client_secret": "top~secret"})
+    await settings_commands.change_settings(world.connector, {"client_secret": "top~secret"})
     stored = repr(world.rows.everything())
     for personal in ("Rossi", "Anna", "acme.example", "top~secret"):
         assert personal not in stored
@@ -144,8 +144,10 @@ async def test_the_directory_is_shown_as_it_was_when_the_crm_does_not_answer(wor
 
 
 async def test_settings_change_only_what_is_named_and_compare_everything_again(world: World) -> None:
-    await commands.change_settings(world.connector, {"kinds": {"contact": {"winner": "latest"}}})
-    settings = await commands.change_settings(world.connector, {"kinds": {"contact": {"delete_in_crm": True}}})
+    await settings_commands.change_settings(world.connector, {"kinds": {"contact": {"winner": "latest"}}})
+    settings = (
+        await settings_commands.change_settings(world.connector, {"kinds": {"contact": {"delete_in_crm": True}}})
+    ).settings
     policy = settings.policies()[Kind.CONTACT]
     assert (policy.winner, policy.delete_in_crm, policy.to_crm) == (Winner.LATEST, True, True)
     assert (await world.mailbox()).full
@@ -154,38 +156,40 @@ async def test_settings_change_only_what_is_named_and_compare_everything_again(w
 
 async def test_saved_sign_in_wins_and_the_secret_can_only_be_replaced(world: World) -> None:
     other = TENANT.replace("1", "9")
-    await commands.change_settings(world.connector, {"tenant_id": other, "client_secret": "new~one"})
+    await settings_commands.change_settings(world.connector, {"tenant_id": other, "client_secret": "new~one"})
     sign_in = await world.settings.sign_in()
     assert (sign_in.tenant_id, sign_in.client_id, sign_in.client_secret) == (other, CLIENT, "new~one")
-    await commands.change_settings(world.connector, {"client_secret": ""})
+    await settings_commands.change_settings(world.connector, {"client_secret": ""})
     assert (await world.settings.sign_in()).client_secret == CONFIGURED.client_secret
 
 
 async def test_a_secret_that_no_key_opens_any_more_is_missing(world: World) -> None:
-    await commands.change_settings(world.connector, {"client_secret": "new~one"})
+    await settings_commands.change_settings(world.connector, {"client_secret": "new~one"})
     other = Keyring(b"i" * 32, [("a", b"d" * 32)], [("b", b"f" * 32)])
     store = type(world.settings)(world.rows, other, CONFIGURED)
     assert (await store.sign_in()).missing == ("CLIENT_SECRET",)
 
 
 async def test_the_default_folder_takes_nothing_to_the_crm_unless_asked(world: World) -> None:
-    settings = await commands.change_settings(world.connector, {"use_default_folder": True})
+    settings = (await settings_commands.change_settings(world.connector, {"use_default_folder": True})).settings
     assert (settings.folder, settings.policies()[Kind.CONTACT].to_crm) == ("", False)
-    settings = await commands.change_settings(world.connector, {"kinds": {"contact": {"to_crm": True}}})
+    settings = (
+        await settings_commands.change_settings(world.connector, {"kinds": {"contact": {"to_crm": True}}})
+    ).settings
     assert settings.policies()[Kind.CONTACT].to_crm
     assert not settings.policies()[Kind.COMPANY].to_crm
 
 
 async def test_one_mailbox_for_all(world: World) -> None:
     with pytest.raises(ConfigMistake, match="contact_target"):
-        await commands.change_settings(world.connector, {"contact_target": "admin"})
+        await settings_commands.change_settings(world.connector, {"contact_target": "admin"})
     target = {"contact_target": "admin", "admin_user": "19x99", "admin_mailbox": "office@acme.example"}
     with pytest.raises(ConfigMistake, match="admin_user"):
-        await commands.change_settings(world.connector, target)
+        await settings_commands.change_settings(world.connector, target)
     with pytest.raises(ConfigMistake, match="admin_mailbox"):
-        await commands.change_settings(world.connector, target | {"admin_user": "19x7"})
+        await settings_commands.change_settings(world.connector, target | {"admin_user": "19x7"})
     world.servers.mailboxes["office@acme.example"] = "office-id"
-    settings = await commands.change_settings(world.connector, target | {"admin_user": "19x7"})
+    settings = (await settings_commands.change_settings(world.connector, target | {"admin_user": "19x7"})).settings
     assert settings.admin_mailbox == "office-id"
     assert (await world.mailbox("office-id")).user == "19x7"
     assert "office-id" in world.queue.take()
@@ -208,7 +212,7 @@ async def test_bad_settings_are_refused_by_name_and_nothing_moves(
 ) -> None:
     before = await world.board.read()
     with pytest.raises(ConfigMistake) as wrong:
-        await commands.change_settings(world.connector, {"verbose_log": True, **body})
+        await settings_commands.change_settings(world.connector, {"verbose_log": True, **body})
     assert wrong.value.field == field
     assert await world.board.read() == before
     assert not (await world.settings.read()).verbose_log
@@ -226,7 +230,7 @@ async def test_not_configured_or_not_active_is_paused() -> None:
     with pytest.raises(NotNow, match="not_configured"):
         await commands.restore_state(world.connector, "me")
     active = World()
-    await commands.change_settings(active.connector, {"active": False})
+    await settings_commands.change_settings(active.connector, {"active": False})
     assert await active.connector.state() == "paused"
 
 

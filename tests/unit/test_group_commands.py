@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from sync import commands, group_commands
+from sync import commands, group_commands, settings_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater
 from sync.groups import Groups, note_met
 from sync.model import Kind
 from sync.policy import Group
-from sync.settings import Defaults
+from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
 from sync.store.secrets import Keyring
 from sync.tick import tick
@@ -243,13 +243,13 @@ async def test_what_a_removed_key_closed_is_empty_until_it_is_read_again(world: 
     ],
 )
 async def test_settings_of_meetings_compare_every_mailbox(world: World, body: dict[str, Any]) -> None:
-    await commands.change_settings(world.connector, body)
+    await settings_commands.change_settings(world.connector, body)
     assert await compared(world) == {ANNAS, BRUNOS}
 
 
 async def test_limits_of_mails_are_changed_one_by_one(world: World) -> None:
-    await commands.change_settings(world.connector, {"mail_limits": {"day": 0}})
-    settings = await commands.change_settings(world.connector, {"mail_limits": {"meetings": 3}})
+    await settings_commands.change_settings(world.connector, {"mail_limits": {"day": 0}})
+    settings = (await settings_commands.change_settings(world.connector, {"mail_limits": {"meetings": 3}})).settings
     limits = settings.mail_limits.policy()
     assert (limits.meetings, limits.mails, limits.day) == (3, 200, 0)
 
@@ -266,14 +266,14 @@ async def test_limits_of_mails_are_changed_one_by_one(world: World) -> None:
 )
 async def test_bad_settings_of_meetings(world: World, body: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigMistake) as wrong:
-        await commands.change_settings(world.connector, body)
+        await settings_commands.change_settings(world.connector, body)
     assert wrong.value.field == field
 
 
 async def test_contacts_as_invitees_need_the_admins_word_for_as_long_as_they_are_on(world: World) -> None:
     with pytest.raises(ConfigMistake, match="vtenext mails every contact"):
-        await commands.change_settings(world.connector, {"crm_contact_invitees": True})
+        await settings_commands.change_settings(world.connector, {"crm_contact_invitees": True})
     both = {"crm_contact_invitees": True, "crm_invitation_mail_off": True}
-    assert (await commands.change_settings(world.connector, both)).crm_contact_invitees
+    assert (await settings_commands.change_settings(world.connector, both)).settings.crm_contact_invitees
     with pytest.raises(ConfigMistake, match="crm_invitation_mail_off"):
-        await commands.change_settings(world.connector, {"crm_invitation_mail_off": False})
+        await settings_commands.change_settings(world.connector, {"crm_invitation_mail_off": False})

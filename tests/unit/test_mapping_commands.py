@@ -19,8 +19,8 @@ from sync.mapping_commands import WrongMapping
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, at_work, left_behind
 from sync.model import Kind, Link, Role, Side
 from sync.resync import Seen, resync, summary
-from sync.settings import Defaults
-from sync.store.base import Conflict
+from sync.settings_store import Defaults
+from sync.store.base import Conflict, Stale
 from sync.store.ledger import Checkpoint, MailboxLedger, put_link
 from sync.store.registry import MailboxRow
 from tests.sim.mapping_for_tests import catalog
@@ -128,7 +128,7 @@ async def test_a_mapping_is_checked_and_nothing_changes(world: World) -> None:
 )
 async def test_what_cannot_be_read_is_refused_by_its_place(world: World, sent: Body, field: str) -> None:
     with pytest.raises(ConfigMistake) as wrong:
-        await mapping_commands.save(world.connector, Kind.CONTACT, sent, version=0, by="me")
+        await mapping_commands.save(world.connector, Kind.CONTACT, sent, over=0, by="me")
     assert wrong.value.field == field
 
 
@@ -143,7 +143,7 @@ async def test_without_a_crm_there_is_nothing_to_map() -> None:
 
 async def test_a_saved_mapping_is_in_force_and_every_mailbox_compared(world: World) -> None:
     before = (await world.board.read()).generation
-    shown = await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, version=0, by="boss")
+    shown = await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="boss")
     assert (shown.version, shown.by, shown.at) == (1, "boss", "2026-03-02T08:00:00+00:00")
     assert FieldPair("mobile", "homePhones#2") in shown.mapping.pairs
     assert (await world.board.read()).generation > before
@@ -158,7 +158,7 @@ async def test_a_saved_mapping_is_in_force_and_every_mailbox_compared(world: Wor
 async def test_what_cannot_be_used_changes_nothing(world: World) -> None:
     board = await world.board.read()
     with pytest.raises(WrongMapping) as wrong:
-        await mapping_commands.save(world.connector, Kind.CONTACT, body(("email", "birthday")), version=0, by="me")
+        await mapping_commands.save(world.connector, Kind.CONTACT, body(("email", "birthday")), over=0, by="me")
     assert wrong.value.problems[0].wrong is Wrong.DIFFERENT_TYPES
     assert (await Mappings(world.rows).of(Kind.CONTACT))[-1].number == 0
     assert (await world.board.read(), world.queue.take()) == (board, [])
@@ -166,15 +166,14 @@ async def test_what_cannot_be_used_changes_nothing(world: World) -> None:
 
 async def test_the_same_mapping_wakes_nobody(world: World) -> None:
     board = await world.board.read()
-    shown = await mapping_commands.save(world.connector, Kind.CONTACT, body(), version=0, by="me")
+    shown = await mapping_commands.save(world.connector, Kind.CONTACT, body(), over=0, by="me")
     assert (shown.version, await world.board.read(), world.queue.take()) == (0, board, [])
 
 
 async def test_two_admins_at_once(world: World) -> None:
-    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, version=0, by="me")
-    with pytest.raises(NotNow, match="mapping_moved") as moved:
-        await mapping_commands.save(world.connector, Kind.CONTACT, body(("fax", None)), version=0, by="you")
-    assert moved.value.data == {"version": "1"}
+    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
+    with pytest.raises(Stale):
+        await mapping_commands.save(world.connector, Kind.CONTACT, body(("fax", None)), over=0, by="you")
     store = Mappings(world.rows)
     taken = Version(2, CONTACTS, "2026-03-02T08:00:00+00:00", "other")
     await store.save(Kind.CONTACT, taken)
@@ -185,7 +184,7 @@ async def test_two_admins_at_once(world: World) -> None:
 async def test_mailboxes_that_cannot_run_now_are_compared_later(world: World) -> None:
     await world.registry.change_mailbox(BRUNOS, state="error", cause="mailbox_full")
     await commands.kill(world.connector, "boss")
-    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, version=0, by="me")
+    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
     assert world.queue.take() == []
     assert all(row.full for row in await world.registry.mailboxes())
     assert (await resync(world.registry)).since == "2026-03-02T08:00:00+00:00"
@@ -197,7 +196,7 @@ async def test_mailboxes_that_cannot_run_now_are_compared_later(world: World) ->
 async def test_earlier_versions_are_kept_until_every_mailbox_left_them_behind(world: World) -> None:
     async def saved(number: int, sent: Body) -> list[int]:
         world.pass_time(10)
-        await mapping_commands.save(world.connector, Kind.CONTACT, sent, version=number, by="me")
+        await mapping_commands.save(world.connector, Kind.CONTACT, sent, over=number, by="me")
         return [version.number for version in await Mappings(world.rows).of(Kind.CONTACT)]
 
     assert await saved(0, MOVED) == [0, 1]
@@ -259,19 +258,19 @@ async def test_purge_counts_what_we_made_asks_and_marks_the_mailboxes(world: Wor
     for confirm in (None, 2):
         with pytest.raises(NotNow, match="confirm_purge") as asked:
             await mapping_commands.save(
-                world.connector, Kind.CONTACT, MOVED, version=0, strategy=Strategy.PURGE, confirm=confirm, by="me"
+                world.connector, Kind.CONTACT, MOVED, over=0, strategy=Strategy.PURGE, confirm=confirm, by="me"
             )
         assert asked.value.data == {"count": "1"}
     assert (await Mappings(world.rows).of(Kind.CONTACT))[-1].number == 0
     await mapping_commands.save(
-        world.connector, Kind.CONTACT, MOVED, version=0, strategy=Strategy.PURGE, confirm=1, by="me"
+        world.connector, Kind.CONTACT, MOVED, over=0, strategy=Strategy.PURGE, confirm=1, by="me"
     )
     assert ((await world.mailbox(ANNAS)).clearing, (await world.mailbox(BRUNOS)).clearing) == ("purge", "")
     assert (await Mappings(world.rows).of(Kind.CONTACT))[-1].strategy is Strategy.PURGE
 
 
 async def test_a_purge_where_nothing_is_ours_asks_nothing(world: World) -> None:
-    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, version=0, strategy=Strategy.PURGE, by="me")
+    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, strategy=Strategy.PURGE, by="me")
     assert (await world.mailbox(ANNAS)).clearing == ""
 
 
@@ -379,7 +378,7 @@ async def test_progress_of_a_resynchronisation(world: World) -> None:
     assert (await resync(world.registry)).since == ""
     await link(world, "4x1", "c1")
     await link(world, "4x2", "c2")
-    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, version=0, by="me")
+    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
     found = await resync(world.registry)
     assert (found.since, found.why) == ("2026-03-02T08:00:00+00:00", "mapping")
     assert (found.mailboxes, found.done, found.waiting) == (2, 0, (ANNAS, BRUNOS))

@@ -7,12 +7,14 @@ import json
 
 import pytest
 
-from control.auth import Admin, Denied, admin_of
+from control.auth import Admin, Denied, Person, admin_of, person_of
 from control.environment import Environment, read_environment
 from tests.unit.control.test_environment import NEEDED
 
 TOKEN = "t0ken-" + "x" * 30
 OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+TID = "http://schemas.microsoft.com/identity/claims/tenantid"
+MAIL = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
 
 
 def local(token: str = TOKEN) -> Environment:
@@ -82,3 +84,39 @@ def test_signed_in_is_not_enough(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("text", ["", "%%%", "bm90IGpzb24=", "W10=", "eyJjbGFpbXMiOiBbMV19"])
 def test_a_broken_header(text: str) -> None:
     assert admin_of({"x-ms-client-principal": text}, azure()) == Denied(401, "sign_in_first")
+
+
+ANNA = ((TID, "tenant-1"), (OID, "person-1"), ("preferred_username", "Anna@Acme.example"), ("name", "Anna Rossi"))
+
+
+def test_an_ordinary_person_is_somebody_but_no_admin() -> None:
+    person = person_of(principal(*ANNA, (MAIL, "anna@acme.example"), (MAIL, "a.rossi@acme.example")), azure())
+    assert person == Person("tenant-1", "person-1", False, ("anna@acme.example", "a.rossi@acme.example"))
+    assert "acme" not in repr(person)
+    assert admin_of(principal(*ANNA), azure()) == Denied(403, "not_admin")
+
+
+def test_an_admin_is_a_person_too() -> None:
+    assert person_of(principal(*ADMIN, ("tid", "tenant-1")), azure()) == Person("tenant-1", "person-1", True)
+
+
+def test_elsewhere_the_token_is_the_only_person() -> None:
+    assert person_of({"authorization": f"Bearer {TOKEN}"}, local()) == Person("", "token", True)
+    assert person_of({}, local()) == Denied(401, "sign_in_first")
+    assert person_of(principal(*ANNA), local()) == Denied(401, "sign_in_first")
+    assert person_of({"authorization": "Bearer "}, local("")) == Denied(403, "no_admin_token")
+
+
+@pytest.mark.parametrize("sign_in", ["False", ""])
+def test_a_header_that_anybody_could_forge_is_nobody(sign_in: str) -> None:
+    assert person_of(principal(*ANNA), azure(sign_in)) == Denied(403, "sign_in_off")
+
+
+@pytest.mark.parametrize("text", ["", "%%%", "W10="])
+def test_a_broken_header_is_nobody(text: str) -> None:
+    assert person_of({"x-ms-client-principal": text}, azure()) == Denied(401, "sign_in_first")
+
+
+@pytest.mark.parametrize("headers", [principal(("tid", "t")), principal(*ANNA, auth_typ="facebook")])
+def test_somebody_without_an_object_id_of_entra_is_nobody(headers: dict[str, str]) -> None:
+    assert person_of(headers, azure()) == Denied(403, "not_admin")

@@ -12,9 +12,10 @@ from sync.connector import Connector
 from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Kind
-from sync.settings import Defaults, SettingsStore
+from sync.settings_store import Defaults, SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.memory import MemoryCrm, MemoryMailbox
+from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.memory import MemoryRows
 from sync.store.registry import MailboxRow, Registry
@@ -52,6 +53,9 @@ class Servers:
 
     async def check_mailboxes(self) -> None:
         self._answer("check mailboxes", self.graph_fails)
+
+    async def try_sign_in(self, sign_in: SignIn, server: str) -> None:
+        self._answer(f"try {sign_in.client_id} {server}".rstrip(), self.graph_fails)
 
     async def forget_refusals(self) -> None:
         self.asked.append("forget refusals")
@@ -140,6 +144,7 @@ class World:
             self.groups,
             self.servers,
             self.queue,
+            Audit(self.rows),
             crm_missing,
             self.now,
             self.new_id,

@@ -1,0 +1,106 @@
+"""What waits for an admin, and the answers (SPEC 4.6)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from control.endpoint import Call, Endpoint, Nothing, Paging, Shown, page
+from control.texts import sentence
+from sync import commands
+from sync.commands import NEW
+from sync.model import Reason
+from sync.settings import Model
+from sync.store.registry import HoldRow
+
+
+class HoldShown(Shown):
+    """One hold, with what can be answered."""
+
+    id: str
+    mailbox: str
+    kind: str
+    side: str
+    because: str
+    sentence: str
+    since: str
+    state: str
+    until: str
+    count: int
+    items: tuple[str, ...]
+    candidates: tuple[str, ...]
+    choices: tuple[str, ...]
+    choice: str
+
+
+class HoldsShown(Shown):
+    """A page of the holds, those that nobody answered and those that were."""
+
+    holds: tuple[HoldShown, ...]
+    next: str
+
+
+class HoldsAsked(Paging):
+    """Which holds; '' = all."""
+
+    state: Literal["", "open", "approved", "rejected"] = ""
+    mailbox: Annotated[str, Field(max_length=100)] = ""
+
+
+class Approval(Model):
+    """`choice`: which candidate, or `new`, where there are several."""
+
+    choice: Annotated[str, Field(max_length=400)] = ""
+
+
+async def holds(call: Call) -> HoldsShown:
+    asked = call.asked(HoldsAsked)
+    found = [
+        each
+        for each in await call.app.connector.registry.holds()
+        if asked.state in ("", each.state) and asked.mailbox in ("", each.mailbox)
+    ]
+    part, after = page(found, lambda hold: hold.id, asked)
+    return HoldsShown(holds=tuple(shown(each, call.lang) for each in part), next=after)
+
+
+async def hold(call: Call) -> HoldShown:
+    return shown(await commands.hold(call.app.connector, call.id), call.lang)
+
+
+async def approve(call: Call) -> HoldShown:
+    return shown(await commands.approve(call.app.connector, call.id, call.read(Approval).choice), call.lang)
+
+
+async def reject(call: Call) -> HoldShown:
+    call.read(Nothing)
+    return shown(await commands.reject(call.app.connector, call.id), call.lang)
+
+
+def shown(found: HoldRow, lang: str) -> HoldShown:
+    several = found.because is Reason.SEVERAL_CANDIDATES
+    return HoldShown(
+        id=found.id,
+        mailbox=found.mailbox,
+        kind=found.kind.value,
+        side=found.side.value,
+        because=found.because.value,
+        sentence=sentence("reason", found.because.value, lang),
+        since=found.since,
+        state=found.state,
+        until=found.until,
+        count=found.count,
+        items=tuple(found.items),
+        candidates=tuple(found.candidates),
+        choices=(*found.candidates, NEW) if several else (),
+        choice=found.choice,
+    )
+
+
+ENDPOINTS = (
+    Endpoint("holds", "GET", "holds", holds, "What waits for an admin, and what was answered", HoldsShown, query=HoldsAsked),
+    Endpoint("hold", "GET", "holds/{id}", hold, "One hold", HoldShown),
+    Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval),
+    Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing),
+)  # fmt: skip

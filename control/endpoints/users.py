@@ -1,0 +1,96 @@
+"""The users of the CRM, their mailboxes and preferences (SPEC 5)."""
+
+from __future__ import annotations
+
+from control.endpoint import Call, Endpoint, Paging, Shown, page
+from control.endpoints.status import why
+from sync import commands
+from sync.commands import NotFound
+from sync.store.registry import MailboxRow
+from sync.users import User, UserChange
+
+
+class UserShown(Shown):
+    """One user. `suggested`: the address that enabling pairs with when none is given."""
+
+    id: str
+    name: str
+    email: str
+    active: bool
+    mailbox: str
+    address: str
+    suggested: str
+    enabled: bool
+    resource: bool
+    colour: str
+    state: str
+    cause: str
+    why: str
+
+
+class UsersShown(Shown):
+    """A page of the directory as it was at `read_at`; `cause`: why the CRM could not be asked just now."""
+
+    users: tuple[UserShown, ...]
+    next: str
+    read_at: str
+    cause: str
+    why: str
+
+
+async def users(call: Call) -> UsersShown:
+    paging = call.asked(Paging)
+    directory = await commands.users(call.app.connector)
+    rows = {row.id: row for row in await call.app.connector.registry.mailboxes()}
+    found, after = page(directory.users, lambda user: user.id, paging)
+    return UsersShown(
+        users=tuple(shown(each, rows.get(each.mailbox), call.lang) for each in found),
+        next=after,
+        read_at=directory.read_at,
+        cause=directory.cause,
+        why=why(directory.cause, call.lang),
+    )
+
+
+async def user(call: Call) -> UserShown:
+    found = await call.app.connector.users.get(call.id)
+    if found is None:
+        raise NotFound
+    return await _shown(found, call)
+
+
+async def put_user(call: Call) -> UserShown:
+    return await _shown(await commands.change_user(call.app.connector, call.id, call.body), call)
+
+
+async def _shown(found: User, call: Call) -> UserShown:
+    return shown(found, await call.app.connector.registry.mailbox(found.mailbox or "-"), call.lang)
+
+
+def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
+    running = found.connected and row is not None
+    cause = row.cause if running and row else ""
+    return UserShown(
+        id=found.id,
+        name=found.name,
+        email=found.email,
+        active=found.active,
+        mailbox=found.mailbox,
+        address=found.address,
+        suggested="" if found.mailbox else found.email,
+        enabled=found.enabled,
+        resource=found.resource,
+        colour=found.colour,
+        state=row.state if running and row else "disabled",
+        cause=cause,
+        why=why(cause, lang),
+    )
+
+
+ENDPOINTS = (
+    Endpoint("users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=Paging),
+    Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
+    Endpoint(
+        "user_put", "PUT", "users/{id}", put_user, "Pair, enable, disable; preferences", UserShown, body=UserChange
+    ),
+)

@@ -1,0 +1,137 @@
+"""Endpoints as HTTP functions: who calls, what came along, what goes back. Decides nothing else.
+
+Whatever changes something must come as application/json, which a foreign page cannot send without being asked first; it is noted in
+the audit, with how it ended. No answer and no log line carries the text of an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+from pydantic import BaseModel
+
+from control.auth import Denied, Person, person_of
+from control.endpoint import Call, Endpoint, Guard, Reply
+from control.environment import Environment
+from control.problems import MEDIA_TYPE, Problem, problem, problem_of
+from control.texts import language
+from sync.commands import NotFound
+from sync.store.base import LimitExceeded, check_key
+
+if TYPE_CHECKING:
+    from control.app import App
+
+MAX_BODY = 64 * 1024
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+def blueprint(
+    endpoints: Sequence[Endpoint], environment: Environment, app: Callable[[], App], new_id: Callable[[], str]
+) -> func.Blueprint:
+    """The HTTP functions. `app` gives the one that is built at the first call; `new_id` makes ids for support."""
+    functions = func.Blueprint()  # type: ignore[no-untyped-call]
+    for endpoint in endpoints:
+        function = _function(endpoint, environment, app, new_id)
+        routed = functions.route(route=endpoint.route, methods=[endpoint.method], auth_level=func.AuthLevel.ANONYMOUS)(
+            function
+        )
+        functions.function_name(endpoint.name)(routed)
+    return functions
+
+
+def _function(
+    endpoint: Endpoint, environment: Environment, app: Callable[[], App], new_id: Callable[[], str]
+) -> Function:
+    async def function(req: func.HttpRequest) -> func.HttpResponse:
+        lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""))
+        try:
+            person = _allowed(endpoint, req, environment)
+            if isinstance(person, Denied):
+                return _respond(problem(person.code, lang, person.status))
+            call = _call(endpoint, req, person, app, lang)
+            if isinstance(call, Problem):
+                return _respond(call)
+            return await _carried_out(endpoint, call, new_id)
+        except Exception as error:
+            return _respond(problem_of(error, endpoint.name, lang, new_id))
+
+    function.__name__ = endpoint.name
+    return function
+
+
+def _allowed(endpoint: Endpoint, req: func.HttpRequest, environment: Environment) -> Person | Denied:
+    person = person_of({key.lower(): value for key, value in req.headers.items()}, environment)
+    if isinstance(person, Person) and endpoint.guard is Guard.ADMIN and not person.admin:
+        return Denied(403, "not_admin")
+    return person
+
+
+def _call(
+    endpoint: Endpoint, req: func.HttpRequest, person: Person, app: Callable[[], App], lang: str
+) -> Call | Problem:
+    """The request as data, or what is wrong with it. Raises NotFound for an id that no row of the store can have."""
+    body = _body(req) if endpoint.changes else {}
+    if isinstance(body, str):
+        return problem(body, lang, 415 if body == "json_needed" else 400)
+    match = req.headers.get("if-match", "").strip()
+    if endpoint.versioned and not match:
+        return problem("if_match_needed", lang, 428)
+    params = {name: value for name, value in req.params.items() if name != "lang"}
+    if params and endpoint.query is None:
+        return problem("bad_value", lang, 400, field=sorted(params)[0], reason="left out")
+    return Call(app(), person, lang, _id(req), body, params, match.removeprefix("W/").strip('"'))
+
+
+def _id(req: func.HttpRequest) -> str:
+    id_ = str(req.route_params.get("id", ""))
+    try:
+        if id_:
+            check_key(id_)
+    except LimitExceeded:
+        raise NotFound from None
+    return id_
+
+
+def _body(req: func.HttpRequest) -> Mapping[str, Any] | str:
+    """The JSON object that came along, {} when nothing did; or the key of the refusal."""
+    if req.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return "json_needed"
+    raw = req.get_body()
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(raw) if len(raw) <= MAX_BODY else None
+    except (ValueError, RecursionError):
+        return "bad_json"
+    return body if isinstance(body, dict) else "bad_json"
+
+
+async def _carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> func.HttpResponse:
+    """Call the handler; commands are noted before, and after with how they ended."""
+    if not (endpoint.changes or endpoint.noted):
+        return _respond(await endpoint.handler(call), endpoint)
+    audit, now = call.app.connector.audit, call.app.connector.now
+    noted = await audit.begin(call.by, endpoint.name, call.id, now(), new_id())
+    try:
+        response = _respond(await endpoint.handler(call), endpoint)
+    except Exception as error:
+        response = _respond(problem_of(error, endpoint.name, call.lang, new_id))
+    await audit.end(noted, response.status_code)
+    return response
+
+
+def _respond(answer: BaseModel | Reply, endpoint: Endpoint | None = None) -> func.HttpResponse:
+    reply = answer if isinstance(answer, Reply) else Reply(answer, endpoint.status if endpoint else 200)
+    headers, status, media = dict(HEADERS), reply.status, "application/json"
+    if reply.etag:
+        headers["ETag"] = f'"{reply.etag}"'
+    if isinstance(reply.body, Problem):
+        status, media = reply.body.status, MEDIA_TYPE
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+    text = json.dumps(reply.body.model_dump(mode="json"), ensure_ascii=False)
+    return func.HttpResponse(text, status_code=status, headers=headers, mimetype=media)

@@ -1,0 +1,87 @@
+"""What an admin can order about the settings: change them over the version that was seen, try a sign-in before it is saved. No HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sync.commands import NotFound, known_user, resolved
+from sync.connector import Connector
+from sync.errors import ConfigMistake
+from sync.restore import Check, checked
+from sync.settings import Settings, Target, changed
+from sync.settings_store import Saved
+
+COMPARED = {
+    "kinds",
+    "contact_target",
+    "admin_mailbox",
+    "folder_name",
+    "use_default_folder",
+    "private_events",
+    "horizon_days",
+    "mail_limits",
+    "delete_brake",
+    "reassign_groups",
+    "double_booking",
+    "crm_contact_invitees",
+    "create_strangers",
+}
+"""Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
+
+
+async def change_settings(
+    connector: Connector, body: Mapping[str, Any], by: str = "", over: int | None = None
+) -> Saved:
+    """Check and save. Runs under way begin anew; every mailbox is compared in full when what decides about items moved.
+
+    `over`: the version that is changed, None = whichever is there. Raises Stale when it is not the present one, ConfigMistake.
+    """
+    saved = await connector.settings.saved()
+    before = saved.settings
+    after, secret = changed(before, body)
+    if after.contact_target is Target.ADMIN and (after.admin_mailbox, after.admin_user) != (
+        before.admin_mailbox,
+        before.admin_user,
+    ):
+        after = await _with_admin(connector, after)
+    if after == before and secret is None and over in (None, saved.version):
+        return saved
+    at = connector.now().isoformat(timespec="seconds")
+    saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
+    await connector.board.touch()
+    if after.contact_target is Target.ADMIN:
+        row = await connector.registry.mailbox(after.admin_mailbox)
+        user = row.user if row else after.admin_user
+        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
+    if await connector.state() == "running":
+        moved = _decides(after) != _decides(before)
+        await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
+    return saved
+
+
+async def try_settings(connector: Connector, body: Mapping[str, Any]) -> tuple[Check, ...]:
+    """One cheap look at each side as if these settings had been saved; nothing is. Raises ConfigMistake."""
+    after, secret = changed(await connector.settings.read(), body)
+    sign_in = await connector.settings.sign_in(after, secret)
+    if sign_in.missing:
+        raise ConfigMistake(sign_in.missing[0].lower(), "given: without it nobody can sign in at Microsoft 365")
+    return (
+        await checked("crm", connector.outside.check_crm),
+        await checked("mailboxes", lambda: connector.outside.try_sign_in(sign_in, after.server_name)),
+    )
+
+
+async def _with_admin(connector: Connector, settings: Settings) -> Settings:
+    """The admin's mailbox as its object id, the admin's user as one that exists."""
+    try:
+        await known_user(connector, settings.admin_user)
+    except NotFound:
+        raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
+    mailbox = await resolved(connector, "admin_mailbox", settings.admin_mailbox)
+    return settings.model_copy(update={"admin_mailbox": mailbox.id})
+
+
+def _decides(settings: Settings) -> dict[str, Any]:
+    """The settings that change what is planned for an item."""
+    return settings.model_dump(include=COMPARED)

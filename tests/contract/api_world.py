@@ -1,0 +1,86 @@
+"""The control API in process: its functions by name, and as an ASGI application, over a world in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import azure.functions as func
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from control.api import ENDPOINTS, blueprint
+from control.app import App
+from control.environment import read_environment
+from tests.unit.control.test_environment import CRM, NEEDED
+from tests.unit.control.world import World
+
+TOKEN = "an-admin-token-of-36-characters-long"
+HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+class Api:
+    """The functions by name, over a world in memory."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
+        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
+        functions = func.FunctionApp()
+        functions.register_functions(blueprint(environment, lambda: app, world.new_id))
+        self.functions: dict[str, Function] = {
+            each.get_function_name(): each.get_user_function() for each in functions.get_functions()
+        }
+
+    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
+        """Status and JSON of one call by an admin."""
+        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
+        return answer.status_code, json.loads(answer.get_body())
+
+    async def raw(
+        self,
+        name: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        lang: str = "en",
+        route: Any = None,
+        params: dict[str, str] | None = None,
+    ) -> func.HttpResponse:
+        endpoint = next(each for each in ENDPOINTS if each.name == name)
+        headers = {"If-Match": "*", **headers} if endpoint.versioned else headers
+        request = func.HttpRequest(
+            endpoint.method,
+            "/api/x",
+            headers=headers,
+            params={"lang": lang, **(params or {})},
+            route_params=route or {},
+            body=body,
+        )
+        return await self.functions[name](request)
+
+    def asgi(self) -> Starlette:
+        """The same behind routes, as the Functions host would have them."""
+        routes: dict[str, dict[str, str]] = {}
+        # the host prefers a route without parameters, Starlette the first
+        for each in sorted(ENDPOINTS, key=lambda each: "{" in each.route):
+            routes.setdefault(f"/api/{each.route}", {})[each.method] = each.name
+        return Starlette(routes=[Route(path, self._behind(names), methods=[*names]) for path, names in routes.items()])
+
+    def _behind(self, names: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            asked = func.HttpRequest(
+                request.method,
+                str(request.url),
+                headers=dict(request.headers),
+                params=dict(request.query_params),
+                route_params=dict(request.path_params),
+                body=await request.body(),
+            )
+            answer = await self.functions[names.get(request.method, names.get("GET", ""))](asked)
+            return Response(answer.get_body(), answer.status_code, dict(answer.headers), answer.mimetype)
+
+        return endpoint
