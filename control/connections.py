@@ -41,7 +41,7 @@ from sync.sides.graph import (
 )
 from sync.sides.graph import resolve_user as resolve
 from sync.sides.vtenext import Probe, StoreLoginGate, VtenextClient, VtenextCrm, VtenextDirectory
-from sync.store.base import Rows
+from sync.store.base import Drop, Rows
 from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
@@ -50,6 +50,8 @@ from sync.users import Users, homes_of
 log = logging.getLogger("connector")
 
 PROBE_AGAIN = timedelta(hours=1)
+SIGN_INS = "tokens"
+"""Partition of the users' own sign-ins, a row per mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Connections:
         self._environment, self._keys = environment, keys
         self._settings, self._users, self._groups = settings, users, groups
         self._now, self._new_id = now, new_id
-        self._registry, self._mappings = Registry(rows), Mappings(rows)
+        self._rows, self._registry, self._mappings = rows, Registry(rows), Mappings(rows)
         self._gate = StoreLoginGate(rows, now)
         self._throttle = Throttle(clock=time.monotonic, sleep=asyncio.sleep, cap=environment.graph_in_flight)
         self._client: VtenextClient | None = None
@@ -100,13 +102,15 @@ class Connections:
         return (await self._probed()).crm
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
-        name = (await self._settings.read()).folder
-        return await open_mailbox(await self.graph(), mailbox, folder or None, name)
+        return await open_mailbox(await self.graph(), mailbox, folder or None, await self._folder_name(mailbox))
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         settings = await self._settings.read()
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        await self._rows.transact(SIGN_INS, [Drop(mailbox)])
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await open_todo(await self.graph(), mailbox, zone=policy.zone)
@@ -137,6 +141,8 @@ class Connections:
             crm_contact_invitees=settings.crm_contact_invitees,
             create_strangers=settings.create_strangers,
             remaps={kind: each.remap for kind, each in known.mappings.items()},
+            preferences={user.mailbox: user.preferences for user in users if user.connected},
+            removal=settings.removal,
         )
 
     # sync.connector.Outside
@@ -207,6 +213,12 @@ class Connections:
                 self._retired = self._graph[1] if self._graph else None
                 self._graph = (present, self._joined(*present))
             return self._graph[1]
+
+    async def _folder_name(self, mailbox: str) -> str:
+        """How the contact folder is called when it is made: as its user wants, else as the settings say; '' = the default folder."""
+        row = await self._registry.mailbox(mailbox)
+        user = await self._users.get(row.user) if row and row.user else None
+        return (user.folder if user else "") or (await self._settings.read()).folder
 
     def _joined(self, sign_in: SignIn, server: str) -> GraphConnection:
         graph, authority = self._environment.cloud(server)

@@ -46,6 +46,7 @@ class Cause(StrEnum):
     MAILBOX_FULL = "mailbox_full"
     FOLDER_DELETED = "folder_deleted"
     RECONNECT = "reconnect"
+    CLEAN_UP_PENDING = "clean_up_pending"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
 

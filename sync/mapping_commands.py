@@ -15,19 +15,19 @@ from mapping.advice import Warned, advice
 from mapping.calendar import Shown
 from mapping.fields import MAILBOX_CATALOG, Field
 from mapping.rules import BadMapping, FieldMapping, Problem, Unmapped, translator, unmapped
+from sync.clearing_tools import PURGE, is_ours
 from sync.commands import NotFound, NotNow
 from sync.connector import Connector
 from sync.errors import ConfigMistake
 from sync.mapping_preview import PairShown, names_of_companies, pairs_shown
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
-from sync.model import Item, Kind, Link, Side
+from sync.model import Item, Kind, Link, Role
 from sync.resync import begin_resync, seen
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
 
 FIXED: Mapping[Kind, tuple[Shown, ...]] = {Kind.EVENT: calendar.SHOWN, Kind.TASK: tasks.SHOWN}
 """The mappings that nobody edits, as they are shown (SPEC 2.1)."""
-PURGE = "purge"
 _RECORD = re.compile(r"\d{1,9}x\d{1,12}")
 
 
@@ -146,19 +146,17 @@ async def preview(
     return Preview(record if row else "", mailbox if card else "", item if card else "", shown)
 
 
-async def purge_count(connector: Connector, kind: Kind) -> PurgeCount:
-    """How many cards `purge` would delete: those that we created. What began in a mailbox, or was matched, is never among them."""
+async def purge_count(connector: Connector) -> PurgeCount:
+    """How many cards `purge` would delete (`sync.clearing`): home copies that we made, of contacts and companies. What began in a mailbox, or was
+    joined with a record, is never among them."""
     counted: dict[str, int] = {}
     for row in await connector.registry.mailboxes():
+        if not row.enabled or row.clearing not in ("", PURGE):  # what goes with its user is not made again
+            continue
         ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
-        number = len([link async for link in ledger.links() if link.kind is kind and is_our_copy(link)])
+        number = len([link async for link in ledger.links() if is_ours(link) and link.role is Role.HOME])
         counted.update({row.id: number} if number else {})
     return PurgeCount(sum(counted.values()), counted)
-
-
-def is_our_copy(link: Link) -> bool:
-    """Did we create the card of this link?"""
-    return link.origin is Side.CRM and not link.matched
 
 
 async def save(
@@ -185,7 +183,7 @@ async def save(
         raise Stale
     if mapping == now.mapping and strategy is Strategy.IN_PLACE:
         return await read(connector, kind)
-    purged = await purge_count(connector, kind) if strategy is Strategy.PURGE else PurgeCount(0, {})
+    purged = await purge_count(connector) if strategy is Strategy.PURGE else PurgeCount(0, {})
     if purged.total and confirm != purged.total:
         raise NotNow("confirm_purge", count=str(purged.total))
     behind = left_behind(
@@ -210,8 +208,8 @@ async def _apply(connector: Connector, purged: PurgeCount) -> None:
     await connector.board.touch()
     rows = await connector.registry.mailboxes()
     for row in rows:
-        clearing = PURGE if row.id in purged.mailboxes else row.clearing
-        await connector.registry.change_mailbox(row.id, full=True, dirty=True, clearing=clearing)
+        purge = {"clearing": PURGE, "permitted": purged.mailboxes[row.id]} if row.id in purged.mailboxes else {}
+        await connector.registry.change_mailbox(row.id, full=True, dirty=True, **purge)
     if await connector.state() == "running":
         await connector.wake(rows, "mapping", full=True)
     else:

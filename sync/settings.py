@@ -22,6 +22,7 @@ from sync.policy import (
     MailboxDelete,
     MailLimits,
     PrivateEvents,
+    RemovalScope,
     Winner,
 )
 
@@ -70,7 +71,8 @@ def _version(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> str:
+def contact_folder(text: str) -> str:
+    """A contact folder's name, for pydantic: raises ValueError."""
     if not text.strip() or text != text.strip() or any(c < " " for c in text):
         raise ValueError("a folder's name without spaces around it")
     return text
@@ -150,10 +152,12 @@ class Settings(Model):
     contact_target: Target = Target.ASSIGNED_USER
     admin_mailbox: Annotated[str, Field(max_length=320)] = ""
     admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
-    folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
+    folder_name: Annotated[str, Field(max_length=200), AfterValidator(contact_folder)] = "vtenext"
     use_default_folder: bool = False
     private_events: PrivateEvents = PrivateEvents.BUSY
     sync_start: date = date(1970, 1, 1)
+    delete_contacts: bool = False
+    delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     mail_limits: MailSettings = MailSettings()
     delete_brake: BrakeSettings = BrakeSettings()
@@ -185,6 +189,11 @@ class Settings(Model):
     def folder(self) -> str:
         """The folder's name as the mailbox side takes it: '' = the default folder."""
         return "" if self.use_default_folder else self.folder_name
+
+    @property
+    def removal(self) -> RemovalScope | None:
+        """Which cards of a removed user are deleted in the mailbox; None = none of them."""
+        return self.delete_contacts_scope if self.delete_contacts else None
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""

@@ -20,6 +20,8 @@ from sync.policy import (
     KindPolicy,
     MailLimits,
     Policy,
+    Preferences,
+    RemovalScope,
     default_kinds,
 )
 
@@ -29,6 +31,7 @@ class Setup:
     """`active`: configured and switched on. `homes`: crm owner id -> mailbox id, of connected users only.
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
+    `preferences`: of users, by mailbox id. `removal`: which cards of a removed user are deleted, None = none.
     """
 
     active: bool
@@ -47,6 +50,8 @@ class Setup:
     crm_contact_invitees: bool = False
     create_strangers: bool = False
     remaps: Mapping[Kind, Remap] = field(default_factory=dict)  # what earlier mappings left behind
+    preferences: Mapping[str, Preferences] = field(default_factory=dict)
+    removal: RemovalScope | None = None
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
@@ -57,7 +62,7 @@ class Setup:
             self.homes,
             self.admin_mailbox,
             self.kinds,
-            self.calendar,
+            self.preferences.get(mailbox, Preferences()).of(self.calendar),
             groups=self.groups,
             people=self.people,
             mails=self.mails,

@@ -111,7 +111,7 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
-        state=_state(row),
+        state=state_of(row),
         cause=row.cause,
         attempts=row.attempts,
         due_at=row.due_at,
@@ -125,9 +125,12 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
     )
 
 
-def _state(row: MailboxRow) -> str:
+def state_of(row: MailboxRow) -> str:
+    """ok | error | retrying | disabled | leaving | removed."""
+    if row.clearing and not row.enabled:
+        return row.state if row.state == "error" else "leaving"
     if not row.enabled:
-        return "disabled"
+        return "removed" if row.state == "removed" else "disabled"
     return "retrying" if row.state == "ok" and row.cause else row.state
 
 

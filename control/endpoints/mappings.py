@@ -199,7 +199,7 @@ async def preview_mapping(call: Call) -> PreviewShown:
 
 
 async def purge_count(call: Call) -> PurgeShown:
-    found = await mapping_commands.purge_count(call.app.connector, kind_of(call.id))
+    found = await mapping_commands.purge_count(call.app.connector)
     return PurgeShown(total=found.total, mailboxes=found.mailboxes)
 
 
@@ -302,6 +302,6 @@ ENDPOINTS = (
         "mapping_preview", "POST", "mappings/{id}/preview", preview_mapping, "A real item there and back; kept nowhere", PreviewShown,
         body=MappingTried,
     ),
-    Endpoint("mapping_purge", "GET", "mappings/{id}/purge", purge_count, "How many copies `purge` would delete and make again", PurgeShown),
+    Endpoint("mapping_purge", "GET", "mapping-purge", purge_count, "How many copies `purge` would delete and make again", PurgeShown),
     Endpoint("resync", "GET", "resync", progress, "How far a re-synchronisation has come", ResyncShown),
 )  # fmt: skip

@@ -8,7 +8,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
     t|side|id  tombstone: unlinked on purpose                          h|... j|... history and journal
     b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
-    q          mails charged, by hour
+    q          mails charged, by hour               x|... what a removal left: see sync.store.remnants
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.
 """
@@ -328,9 +328,10 @@ class MailboxLedger:
         )
 
     async def purge_journal(self, before: str) -> None:
-        """Forget journal values older than `before` (ISO UTC): they can be restored for 30 days (SPEC 4.6)."""
-        old = [Drop(row.key) async for row in self._rows.query(self.partition, "j|", f"j|{before}")]
-        await self.commit(old)
+        """Forget journal values and what removals left that is older than `before` (ISO UTC): restorable for 30 days (SPEC 4.6)."""
+        for letter in ("j|", "x|"):
+            old = [Drop(row.key) async for row in self._rows.query(self.partition, letter, letter + before)]
+            await self.commit(old)
 
     async def forget_values(self, crm_id: str) -> None:
         """Remove what the journal holds of a record: it turned private (SPEC 2.10)."""

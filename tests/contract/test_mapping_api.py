@@ -82,7 +82,7 @@ async def test_what_is_no_mapping_is_refused_by_its_place(api: Api, body: dict[s
 
 
 async def test_only_people_are_mapped_by_admins(api: Api) -> None:
-    for name, body in (("mapping", None), ("mapping_purge", None), ("mapping_check", {"pairs": []})):
+    for name, body in (("mapping", None), ("mapping_check", {"pairs": []})):
         assert (await api.ask(name, body, id="event"))[0] == 404
     _, fixed = await api.ask("fixed_mappings")
     assert [row["label_it"] for row in fixed["event"]][:3] == ["Data inizio", "Data fine", "Soggetto"]

@@ -19,7 +19,7 @@ from mapping.people import AddressBook
 from mapping.rules import FieldMapping
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Kind
-from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, default_kinds
+from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, Preferences, RemovalScope, default_kinds
 from sync.run import Limits
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
@@ -122,6 +122,9 @@ class World:
         self.room_tags: dict[str, str] = {}  # crm id -> category
         self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
         self.groups: dict[str, Group] = {}
+        self.signed_out: list[str] = []
+        self.preferences: dict[str, Preferences] = {}  # by mailbox
+        self.removal: RemovalScope | None = None
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
@@ -173,6 +176,8 @@ class World:
             crm_contact_invitees=self.crm_contact_invitees,
             create_strangers=self.create_strangers,
             remaps=dict(self.remaps),
+            preferences=self.preferences,
+            removal=self.removal,
         )
 
     async def remap(self, mapping: FieldMapping) -> None:
@@ -307,3 +312,6 @@ class _Sides:
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.todo_side(mailbox)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        self.world.signed_out.append(mailbox)

@@ -14,7 +14,7 @@ from sync.errors import Cause
 from sync.model import Flag, Reason
 
 ROOT = Path(__file__).resolve().parents[3]
-STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled")
+STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled", "leaving", "removed")
 
 
 @pytest.mark.parametrize(
