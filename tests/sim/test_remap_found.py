@@ -8,9 +8,10 @@ from datetime import timedelta
 from mapping.contacts import CONTACTS
 from mapping.model import FieldPair
 from mapping.rules import FieldMapping
-from sync.model import Kind, Side
+from sync.model import Kind, Link, Side
 from sync.setup import Setup
 from sync.store.ledger import MailboxLedger
+from sync.store.remnants import put_remnant, remnants
 from tests.sim.world import World
 
 ANNA, ANNAS = "19x1", "mailbox-a"
@@ -82,3 +83,13 @@ async def test_bases_of_removed_pairs_end_everywhere_and_the_next_run_is_quiet()
     assert {link.origin for link in links} == {Side.CRM}
     assert all("mobile~mobilePhone" not in link.base and "mobile~homePhones#2" in link.base for link in links)
     assert await world.settle(1) == 0
+
+
+async def test_an_undone_removal_still_knows_that_both_were_there_before() -> None:
+    """Else a pair that the mapping loses later would empty the CRM's record, which is nobody's copy."""
+    world = World({ANNA: ANNAS})
+    ledger = await MailboxLedger.open(world.rows, ANNAS, 0)
+    links = [Link(ANNAS, Kind.CONTACT, f"4x{n}", f"c{n}", Side.MAILBOX, matched=bool(n)) for n in (0, 1)]
+    await ledger.commit([put_remnant(link, "2026-01-01", deleted=False) for link in links])
+    kept = await remnants(world.rows, ledger.partition, ANNAS, "2026-01-01")
+    assert [remnant.link.matched for remnant in kept] == [False, True]

@@ -136,6 +136,50 @@ async def test_nothing_is_missing_while_a_mapping_is_changed_in_place() -> None:
     assert reader.looks > CONTACTS_IN_TEST / 20, "it looked between the batches"
 
 
+async def test_a_purge_leaves_what_was_born_in_the_mailbox_where_it_is() -> None:
+    """Our copies go and come back by the new mapping; a person's card is there all the time, with everything it held."""
+    world = WholeWorld(family=Family.PEOPLE, users=1)
+    reader = await people(world, 40)
+    reader.begin()
+    side = world.mailboxes[reader.mailbox]
+    ledger = MailboxLedger(world.rows, reader.mailbox, 0, "")
+    links = [link async for link in ledger.links()]
+    born = {link.item_id: dict(side.cards[link.item_id].fields) for link in links if link.origin is Side.MAILBOX}
+    copies = {link.item_id for link in links} - born.keys()
+    assert (len(born), len(copies)) == (20, 20)
+    lacking: list[str] = []
+
+    def look() -> None:
+        reader.looks += 1
+        cards = {id_: card for id_, card in side.cards.items() if card.place == "folder"}
+        lacking.extend(born.keys() - cards.keys())
+        lacking.extend(
+            f"{id_} {name}"
+            for id_, fields in born.items()
+            if id_ in cards
+            for name, value in fields.items()
+            if value and cards[id_].fields[name] != value
+        )
+        if reader.records() != reader.texts:
+            lacking.append("the CRM")
+
+    world.watch = look
+    await world.remap(REMAP)
+    await world.registry.change_mailbox(reader.mailbox, clearing="purge", permitted=20)
+    await world.settle(4)
+    world.watch = lambda: None
+    assert (lacking, reader.looks > 10) == ([], True)
+    assert await world.settle(1) == 0
+    row = await world.registry.mailbox(reader.mailbox)
+    assert row is not None
+    assert (row.clearing, row.full) == ("", False)
+    cards = {id_: card.fields for id_, card in side.cards.items() if card.place == "folder"}
+    assert (len(cards), copies & cards.keys()) == (40, set()), "our copies are new ones"
+    made = [fields for id_, fields in cards.items() if id_ not in born]
+    assert all(card["profession"] and card["homePhones"] for card in cards.values())
+    assert not any(card["jobTitle"] or card["mobilePhone"] for card in made)
+
+
 async def test_the_reader_sees_what_is_missing() -> None:
     world = WholeWorld(family=Family.PEOPLE, users=1)
     reader = await people(world, 4)
