@@ -182,13 +182,17 @@ class World:
 
     async def remap(self, mapping: FieldMapping) -> None:
         """An admin saves another mapping: what `sync.mapping_commands` does."""
+        self.put_mapping(mapping)
+        for mailbox in self.users.values():
+            await self.registry.change_mailbox(mailbox, full=True, dirty=True)
+        await self.board.touch()
+
+    def put_mapping(self, mapping: FieldMapping) -> None:
+        """It is in force; nobody was told to compare anything."""
         kind = Kind(mapping.kind)
         self.mappings[kind].append(mapping)
         there = remapped(*self.mappings[kind])
         self.translators[kind], self.remaps[kind] = there.translator, there.remap
-        for mailbox in self.users.values():
-            await self.registry.change_mailbox(mailbox, full=True, dirty=True)
-        await self.board.touch()
 
     def book(self) -> AddressBook:
         """Everybody who was ever a user, connected or not."""
