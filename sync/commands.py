@@ -231,11 +231,11 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         return before
     after = await connector.users.change(id_, **changes)
     await _connect(connector, before, after)
-    if after.connected and after.private_events != before.private_events and await connector.state() == "running":
+    if after.connected and after.private_events != before.private_events:
         rows = await connector.registry.mailboxes()
-        await connector.wake((row for row in rows if row.id == after.mailbox), "preferences", full=True)
-    if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
-        await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
+        await connector.compare([row for row in rows if row.id == after.mailbox], "preferences")
+    if _as_resource(after) != _as_resource(before):
+        await connector.compare_all("resource")
     return after
 
 

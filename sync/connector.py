@@ -147,14 +147,24 @@ class Connector:
             await asyncio.gather(*(self.queue.send(name, why) for name in names[start : start + AT_ONCE]))
         return len(names)
 
-    async def wake(self, mailboxes: Iterable[MailboxRow], why: str, *, full: bool = False) -> int:
+    async def wake(self, mailboxes: Iterable[MailboxRow], why: str) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
-        if full:
-            await begin_resync(self.registry.rows, self.now(), why)
         ready = [row for row in mailboxes if row.works and row.state != "error"]
         for row in ready:
-            await self.registry.change_mailbox(row.id, dirty=True, **({"full": True} if full else {}))
+            await self.registry.change_mailbox(row.id, dirty=True)
         return await self.enqueue((row.id for row in ready), why)
+
+    async def compare(self, mailboxes: Sequence[MailboxRow], why: str) -> None:
+        """Have these mailboxes compared in full: now, and those that cannot run now as soon as they can."""
+        for row in mailboxes:
+            await self.registry.change_mailbox(row.id, full=True)
+        if await self.state() == "running":
+            await self.wake(mailboxes, why)
+
+    async def compare_all(self, why: str) -> None:
+        """What decides about items moved."""
+        await begin_resync(self.registry.rows, self.now(), why)
+        await self.compare(await self.registry.mailboxes(), why)
 
     async def note(self, error: RetryLater | StopConnector | StopMailbox) -> None:
         """A failure outside any mailbox: an attempt, a pause that the server asked for, or an error that waits for a person."""

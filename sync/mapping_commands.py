@@ -22,7 +22,7 @@ from sync.errors import ConfigMistake
 from sync.mapping_preview import PairShown, names_of_companies, pairs_shown
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Role
-from sync.resync import begin_resync, seen
+from sync.resync import seen
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
 
@@ -186,9 +186,7 @@ async def save(
     purged = await purge_count(connector) if strategy is Strategy.PURGE else PurgeCount(0, {})
     if purged.total and confirm != purged.total:
         raise NotNow("confirm_purge", count=str(purged.total))
-    behind = left_behind(
-        versions, [_compared(one.row.full, one.points[0].full_at) for one in await seen(connector.registry)]
-    )
+    behind = left_behind(versions, await _compared(connector))
     at = connector.now().isoformat(timespec="seconds")
     try:
         await store.save(kind, Version(now.number + 1, mapping, at, by, strategy))
@@ -199,21 +197,22 @@ async def save(
     return await read(connector, kind)
 
 
-def _compared(full: bool, full_at: str) -> str:
-    return "" if full else full_at
+async def _compared(connector: Connector) -> list[str]:
+    """When each mailbox was compared in full last, '' = it is to be; mailboxes that are off and hold no links remember nothing."""
+    found = []
+    for each in await seen(connector.registry):
+        ledger = MailboxLedger(connector.registry.rows, each.row.id, 0, "")
+        if each.row.enabled or [link async for link in ledger.links()]:
+            found.append("" if each.row.full else each.points[0].full_at)
+    return found
 
 
 async def _apply(connector: Connector, purged: PurgeCount) -> None:
-    """Runs under way stop; then every mailbox, also one that cannot run now, is to be compared: whatever began before sees the stop."""
+    """Runs under way stop; then every mailbox is to be compared: whatever began before sees the stop."""
     await connector.board.touch()
-    rows = await connector.registry.mailboxes()
-    for row in rows:
-        purge = {"clearing": PURGE, "permitted": purged.mailboxes[row.id]} if row.id in purged.mailboxes else {}
-        await connector.registry.change_mailbox(row.id, full=True, dirty=True, **purge)
-    if await connector.state() == "running":
-        await connector.wake(rows, "mapping", full=True)
-    else:
-        await begin_resync(connector.registry.rows, connector.now(), "mapping")
+    for mailbox, number in purged.mailboxes.items():
+        await connector.registry.change_mailbox(mailbox, clearing=PURGE, permitted=number)
+    await connector.compare_all("mapping")
 
 
 def _usable(mapping: FieldMapping, catalog: Mapping[str, Field]) -> None:

@@ -22,6 +22,8 @@ from sync.model import Kind
 from sync.store.base import Drop, Insert, Op, Rows
 
 PARTITION = "mappings"
+MOST_KEPT = 30
+"""Versions. What only an older one knew is not emptied any more."""
 DEFAULTS: Mapping[Kind, FieldMapping] = {Kind.CONTACT: CONTACTS, Kind.COMPANY: COMPANIES}
 MODULES: Mapping[Kind, str] = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
 
@@ -96,7 +98,12 @@ def left_behind(versions: Sequence[Version], compared: Collection[str]) -> list[
     `compared`: when each mailbox was compared in full last, '' = never, or it is about to be.
     """
     since = min(compared, default="")
-    return [version.number for version, following in pairwise(versions) if since and following.at < since]
+    pairs = pairwise(versions)
+    return [
+        version.number
+        for place, (version, following) in enumerate(pairs)
+        if (since and following.at < since) or place < len(versions) - MOST_KEPT
+    ]
 
 
 @dataclass(frozen=True, slots=True)

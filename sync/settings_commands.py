@@ -54,9 +54,10 @@ async def change_settings(
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
         await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
-    if await connector.state() == "running":
-        moved = _decides(after) != _decides(before)
-        await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
+    if _decides(after) != _decides(before):
+        await connector.compare_all("settings")
+    elif await connector.state() == "running":
+        await connector.wake(await connector.registry.mailboxes(), "settings")
     return saved
 
 

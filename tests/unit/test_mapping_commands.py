@@ -19,6 +19,7 @@ from sync.mapping_commands import WrongMapping
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, at_work, left_behind
 from sync.model import Kind, Link, Role, Side
 from sync.resync import Seen, resync, summary
+from sync.settings_commands import change_settings
 from sync.settings_store import Defaults
 from sync.store.base import Conflict, Stale
 from sync.store.ledger import Checkpoint, MailboxLedger, put_link
@@ -190,10 +191,24 @@ async def test_mailboxes_that_cannot_run_now_are_compared_later(world: World) ->
     assert (await resync(world.registry)).since == "2026-03-02T08:00:00+00:00"
 
 
+async def test_settings_and_groups_that_move_while_nothing_runs_are_compared_later_too(world: World) -> None:
+    """Or an admin who stops, changes and starts again would wait for the night."""
+    await world.registry.change_mailbox(BRUNOS, state="error", cause="mailbox_full")
+    await change_settings(world.connector, {"active": False})
+    assert not any(row.full for row in await world.registry.mailboxes())
+    await change_settings(world.connector, {"reassign_groups": False})
+    assert all(row.full for row in await world.registry.mailboxes())
+    assert (await resync(world.registry)).why == "settings"
+    assert world.queue.take() == []
+
+
 # versions
 
 
 async def test_earlier_versions_are_kept_until_every_mailbox_left_them_behind(world: World) -> None:
+    """Mailboxes that are off and hold nothing remember nothing."""
+    await world.registry.change_mailbox("0000000c-0000-4000-8000-000000000000", user="19x7", enabled=False)
+
     async def saved(number: int, sent: Body) -> list[int]:
         world.pass_time(10)
         await mapping_commands.save(world.connector, Kind.CONTACT, sent, over=number, by="me")
@@ -215,6 +230,8 @@ def test_a_mailbox_that_is_about_to_be_compared_left_nothing_behind() -> None:
     assert left_behind(versions, ["2026-01-05"]) == [0, 1]
     assert left_behind(versions, ["2026-01-05", ""]) == []
     assert left_behind(versions, []) == []
+    many = [Version(number, CONTACTS, "2026-01-02") for number in range(40, 75)]
+    assert left_behind(many, [""]) == [40, 41, 42, 43, 44], "thirty are enough"
 
 
 def test_a_field_that_the_crm_lost_is_left_out_and_named() -> None:
