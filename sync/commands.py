@@ -232,8 +232,8 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     after = await connector.users.change(id_, **changes)
     await _connect(connector, before, after)
     if after.connected and after.private_events != before.private_events:
-        rows = await connector.registry.mailboxes()
-        await connector.compare([row for row in rows if row.id == after.mailbox], "preferences")
+        row = await connector.registry.change_mailbox(after.mailbox, past_too=True)
+        await connector.compare([row], "preferences")
     if _as_resource(after) != _as_resource(before):
         await connector.compare_all("resource")
     return after

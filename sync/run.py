@@ -152,6 +152,7 @@ async def _linked(work: Work, tools: Tools) -> Links:
     else:
         links = await read_links(tools.ledger, work, calendar.looked_back(tools))
         await calendar.claim_occurrences(work, links, tools)
+        await calendar.claim_older(work, links, tools)
         drop_echoes(work, links)
         await calendar.join_events(work, links, tools)
     if any(crm_id not in links.by_crm for crm_id in work.records):

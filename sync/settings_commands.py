@@ -54,6 +54,9 @@ async def change_settings(
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
         await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
+    if after.private_events is not before.private_events:
+        for row in await connector.registry.mailboxes():
+            await connector.registry.change_mailbox(row.id, past_too=True)
     if _decides(after) != _decides(before):
         await connector.compare_all("settings")
     elif await connector.state() == "running":

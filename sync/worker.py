@@ -191,7 +191,7 @@ class Worker:
         policy = setup.policy(row.id, row.user)
         context = Context(policy, setup.translators_of(policy), self.keys, tombstones, remaps=setup.remaps)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
-        tools.connected_at, tools.generation = row.connected_at, generation
+        tools.connected_at, tools.past_too, tools.generation = row.connected_at, row.past_too, generation
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
 
@@ -216,7 +216,7 @@ class Worker:
         counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
         await self.board.reached()
         moved = (await self.board.read()).generation != generation  # settings changed at the last moment: compare anew
-        done = {"full": False} if lease.row.full and not outcome.unfinished and not moved else {}
+        done = {"full": False, "past_too": False} if lease.row.full and not outcome.unfinished and not moved else {}
         await self.registry.release(
             lease,
             **done,

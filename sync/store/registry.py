@@ -38,6 +38,7 @@ class MailboxRow:
     attempts: int = 0  # consecutive failed ones
     last_run: str = ""
     full: bool = False  # the next run compares everything
+    past_too: bool = False  # also what is over for long: the rule for private events changed
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from sync.clearing_tools import LEAVE, PURGE, UNDO
+from sync.errors import Cause, StopMailbox
 from sync.model import Family, Kind, Reason, Side
 from sync.policy import KindPolicy, RemovalScope
+from sync.sides.base import Mailbox
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
 from sync.store.remnants import remnants
@@ -235,6 +238,81 @@ async def left_with(world: World, expected: list[str]) -> None:
     await till_quiet(world)
     assert titles(world) == sorted(expected)
     assert (await row_of(world)).state == "removed"
+
+
+async def test_a_mailbox_that_is_gone_is_a_clean_up_pending_with_its_count_and_is_tried_again() -> None:
+    world = await office()
+    there = world.mailboxes[BOX]
+    world.calendars[BOX].add({"subject": "s", "when": "2026-12-01T09:00Z/2026-12-01T10:00Z"})
+
+    async def unknown(mailbox: str, folder: str) -> Mailbox:
+        raise StopMailbox(Cause.MAILBOX_UNKNOWN)
+
+    opened = world.side
+    world.side = unknown  # type: ignore[method-assign]
+    await leave(world)
+    await world.settle(3)
+    row = await row_of(world)
+    assert (row.state, row.cause, row.counts, row.clearing) == ("error", "clean_up_pending", "clean_up=6", LEAVE)
+    assert len([card for card in there.cards.values() if card.place == "folder"]) == 8
+    world.side = opened  # type: ignore[method-assign]
+    await world.registry.change_mailbox(BOX, state="ok", cause="")  # Restore state
+    await world.settle(2)
+    assert await gone_for_good(world) == []
+
+
+async def test_a_deleted_folder_took_its_cards_along() -> None:
+    world = await office()
+
+    async def deleted(mailbox: str, folder: str) -> Mailbox:
+        raise StopMailbox(Cause.FOLDER_DELETED)
+
+    world.side = deleted  # type: ignore[method-assign]
+    await leave(world)
+    await world.settle(2)
+    row = await row_of(world)
+    assert (row.state, row.clearing) == ("removed", "")
+
+
+async def test_a_kill_stops_a_removal_and_it_goes_on_afterwards() -> None:
+    world = await office(ours=20)
+    world.limits = replace(world.limits, slice=timedelta(0))  # a batch of three per slice
+    await leave(world)
+    worker = world.worker()
+    outcomes = [await worker.run(BOX) for _ in range(3)]
+    assert outcomes == [None] * 3
+    there = len(titles(world))
+    assert len(OWN) < there < 24
+    await world.board.enter("killed", world.now())
+    assert await worker.run(BOX) is None
+    assert len(titles(world)) == there
+    await world.board.enter("running", world.now())
+    for _ in range(12):
+        await worker.run(BOX)
+    assert (titles(world), (await row_of(world)).state) == (OWN, "removed")
+
+
+async def test_a_card_that_is_edited_meanwhile_is_deleted_all_the_same_and_one_that_was_taken_out_stays() -> None:
+    world = await office()
+    cards = {str(c.fields["jobTitle"]): c.id for c in world.mailboxes[BOX].cards.values()}
+    world.mailboxes[BOX].edit(cards["ours0"], department="new")
+    world.mailboxes[BOX].move(cards["ours1"], "elsewhere")
+    await leave(world)
+    await till_quiet(world)
+    assert titles(world) == OWN
+    assert world.mailboxes[BOX].cards[cards["ours1"]].place == "elsewhere"
+
+
+async def test_the_journal_holds_the_cards_encrypted_and_the_history_says_why() -> None:
+    world = await office()
+    await leave(world)
+    await till_quiet(world)
+    everything = repr(world.rows.everything())
+    assert "Rossi" not in everything
+    partition = world.rows._partitions["mailbox-a|people"]
+    assert sum(key.startswith("j|") for key in partition) == 6
+    gone = [row for key, row in partition.items() if key.startswith("h|") and row.data["because"] == "user_left"]
+    assert len(gone) == 6
 
 
 async def purge(world: World) -> None:

@@ -88,7 +88,10 @@ async def test_a_mailbox_keeps_the_folder_it_has(world: World) -> None:
 async def test_private_events_compare_that_mailbox_in_full(world: World) -> None:
     await commands.change_user(world.connector, ANNA, {"private_events": "full"})
     assert ((await world.mailbox()).full, (await world.mailbox(BRUNOS)).full) == (True, False)
+    assert (await world.mailbox()).past_too
     assert world.queue.take() == [ANNAS]
+    await change_settings(world.connector, {"private_events": "none"})
+    assert (await world.mailbox(BRUNOS)).past_too
 
 
 @pytest.mark.parametrize(
