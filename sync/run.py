@@ -54,7 +54,7 @@ from sync.record import unlink_ops, waiting
 from sync.recurring import create_series
 from sync.settle import oscillates
 from sync.store.base import Op
-from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
+from sync.store.ledger import Checkpoint, Pending, drop_pending, put_link, put_pending
 from sync.store.registry import Mark
 from sync.tools import Tools
 
@@ -334,4 +334,6 @@ def _nothing(pair: Pair, tools: Tools) -> list[Op]:
     for side, present in ((Side.CRM, pair.crm), (Side.MAILBOX, pair.mailbox)):
         if present and tools.pending.pop((side, present.id), None):
             ops.append(drop_pending(side, present.id))
+    if pair.link and pair.link.sent:
+        ops += put_link(replace(pair.link, sent={}))
     return ops

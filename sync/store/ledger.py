@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sync.errors import Fenced
-from sync.model import Family, Held, Kind, Link, Reason, Role, Side
+from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end
 
 
@@ -130,6 +130,9 @@ def put_link(link: Link) -> list[Op]:
         "ends": link.ends,
         "matched": link.matched,
     }
+    if link.sent:
+        sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
+        data["sent"] = json.dumps(sent, separators=(",", ":"))
     return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
 
 
@@ -291,9 +294,8 @@ class MailboxLedger:
             json.loads(_text(data, "streaks") or "{}"),
             frozenset(_text(data, "flags").split()),
             _text(data, "ends"),
-            bool(
-                data.get("matched", _text(data, "origin") == Side.MAILBOX)
-            ),  # of an older version: in doubt nobody's copy
+            _sent(_text(data, "sent")),
+            bool(data.get("matched", _text(data, "origin") == Side.MAILBOX)),  # an older version did not say
         )
 
     async def mails(self) -> dict[str, int]:
@@ -381,6 +383,11 @@ class MailboxLedger:
             )
             async for row in rows
         ]
+
+
+def _sent(text: str) -> dict[str, Sent]:
+    parts = {pair: each.split(" ") for pair, each in json.loads(text or "{}").items()}
+    return {pair: Sent(Side(side), Held(crm, mailbox)) for pair, (side, crm, mailbox) in parts.items()}
 
 
 def _side(key: str) -> Side:

@@ -126,11 +126,13 @@ class Demo:
         office = self.firm.office
         boxes = [office.outlook.mailbox(mailbox) for mailbox in office.mailboxes]
         events = [event for mailbox in office.mailboxes for event in office.look(mailbox)]
-        texts = privacy.texts_of(office.crm.everything(), boxes, events, [vars(user) for user in PEOPLE])
+        texts = privacy.texts_of(office.crm.everything(), boxes, events, [user.as_vtenext() for user in PEOPLE])
         logs = sorted(self.stack.logs.glob("host*.log"))
         places = list(privacy.kept(self.stack.settings["STORAGE"], logs))
         if clear := privacy.in_clear(texts, places):
             raise Wrong(f"{len(clear)} times in clear: {clear[0]}")
+        if not privacy.in_clear(office.mailboxes, places):
+            raise Wrong("not even the mailboxes' ids were found: the search does not see what is stored")
         if len(texts) < 1000 or len(places) < 1000:
             raise Wrong(f"{len(texts)} texts were looked for in {len(places)} places: that is too few to say anything")
         self._say(
