@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from control.environment import GUID, Environment
 from control.sign_ins import SignIns
-from mapping.companies import COMPANIES
-from mapping.contacts import CONTACTS
-from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
+from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
-from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
 from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox, SyncError, classify
 from sync.events import event_translator
 from sync.groups import Groups
+from sync.mappings import MODULES, AtWork, Mappings, Versions, at_work, numbers
 from sync.model import Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
@@ -55,21 +53,20 @@ from sync.users import Users, homes_of, parted
 log = logging.getLogger("connector")
 
 PROBE_AGAIN = timedelta(hours=1)
-MAPPINGS: Mapping[Kind, tuple[str, FieldMapping]] = {
-    Kind.CONTACT: ("Contacts", CONTACTS),
-    Kind.COMPANY: ("Accounts", COMPANIES),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a probe of the CRM told, and what follows from it."""
+    """What a probe of the CRM told, and what follows from it for the mappings that are saved."""
 
     at: datetime
+    probe: Probe
+    catalogs: Mapping[Kind, Mapping[str, Field]]
+    mappings: Mapping[Kind, AtWork]
+    versions: Mapping[Kind, tuple[int, ...]]
     crm: VtenextCrm
     translators: Mapping[Kind, Translator]
     zone: ZoneInfo
-    group_prefix: str
 
 
 class Connections:
@@ -89,7 +86,7 @@ class Connections:
         self._environment, self._keys = environment, keys
         self._settings, self._users, self._groups = settings, users, groups
         self._now, self._new_id = now, new_id
-        self._registry = Registry(rows)
+        self._registry, self._mappings = Registry(rows), Mappings(rows)
         self._gate = StoreLoginGate(rows, now)
         self._throttle = Throttle(clock=time.monotonic, sleep=asyncio.sleep, cap=environment.graph_in_flight)
         self._client: VtenextClient | None = None
@@ -147,6 +144,7 @@ class Connections:
             crm_contact_invitees=settings.crm_contact_invitees,
             create_strangers=settings.create_strangers,
             delegated=settings.delegated,
+            remaps={kind: each.remap for kind, each in known.mappings.items()},
             preferences={user.mailbox: user.preferences for user in users if user.connected},
             removal=settings.removal,
             parted=parted(users) - {settings.admin_mailbox if admin else ""},
@@ -156,7 +154,7 @@ class Connections:
 
     async def check_crm(self) -> None:
         async with self._probing:
-            self._known = self._learned(await self._directory().probe())
+            self._known = self._learned(await self._directory().probe(), await self._mappings.all(), self._now())
 
     async def check_mailboxes(self) -> None:
         """Application mode: read a user. Delegated: the application may read nobody, but it can prove who it is."""
@@ -205,9 +203,15 @@ class Connections:
             setup.homes_of_item,
             self._now,
             self._new_id,
-            known.group_prefix,
+            known.probe.prefix("Groups"),
             (await self._settings.read()).delete_brake.of_sweep(),
         )
+
+    async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
+        return (await self._probed()).catalogs
+
+    async def crm_showing(self, columns: Mapping[Kind, Sequence[str]]) -> VtenextCrm:
+        return VtenextCrm(self._crm_client(), fields=columns)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -279,28 +283,28 @@ class Connections:
         return self._client
 
     async def _probed(self) -> Known:
+        """The CRM as it was probed within the hour, with the mappings as they are saved now."""
+        versions = await self._mappings.all()
         async with self._probing:
             if self._known is None or self._now() - self._known.at >= PROBE_AGAIN:
-                self._known = self._learned(await self._directory().probe())
+                self._known = self._learned(await self._directory().probe(), versions, self._now())
+            elif self._known.versions != numbers(versions):
+                self._known = self._learned(self._known.probe, versions, self._known.at)
             return self._known
 
-    def _learned(self, probe: Probe) -> Known:
-        """Mapping and columns that this CRM can hold. A pair of the defaults that it has no field for is left out."""
-        translators: dict[Kind, Translator] = {}
-        columns: dict[Kind, list[str]] = {}
-        for kind, (module, wanted) in MAPPINGS.items():
-            catalog = crm_catalog(probe.modules[module], default_lengths(module))
-            unusable = {problem.pair for problem in wanted.validate(catalog)}
-            pairs = tuple(pair for pair in wanted.pairs if pair.id not in unusable)
-            if len(pairs) != len(wanted.pairs):
-                log.warning("mapping of %s: left out %s", kind.value, " ".join(sorted(unusable)))
-            translators[kind] = translator(FieldMapping(wanted.kind, pairs), catalog)
-            columns[kind] = [name for name in dict.fromkeys(pair.crm for pair in pairs) if name != COMPANY_NAME]
+    def _learned(self, probe: Probe, versions: Versions, at: datetime) -> Known:
+        """Mappings and columns that this CRM can hold; what it has no field for is left out."""
+        catalogs = {kind: crm_catalog(probe.modules[name], default_lengths(name)) for kind, name in MODULES.items()}
+        mappings = {kind: at_work(versions[kind], catalog) for kind, catalog in catalogs.items()}
+        for kind, each in mappings.items():
+            if each.problems:
+                log.warning("mapping of %s: left out %s", kind.value, " ".join(sorted({p.pair for p in each.problems})))
         zone = ZoneInfo(probe.zone)
-        translators[Kind.EVENT] = event_translator(zone)
-        translators[Kind.TASK] = TaskTranslator()
-        crm = VtenextCrm(self._crm_client(), fields=columns)
-        return Known(self._now(), crm, translators, zone, probe.prefix("Groups"))
+        translators = {kind: each.translator for kind, each in mappings.items()}
+        translators |= {Kind.EVENT: event_translator(zone), Kind.TASK: TaskTranslator()}
+        columns = {kind: each.columns for kind, each in mappings.items()}
+        crm = VtenextCrm(self._crm_client(), fields=columns, contact_stamp_field=mappings[Kind.CONTACT].stamp_field)
+        return Known(at, probe, catalogs, mappings, numbers(versions), crm, translators, zone)
 
 
 async def _look(connection: GraphConnection) -> None:

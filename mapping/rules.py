@@ -14,9 +14,16 @@ from typing import TypeVar
 
 from mapping.fields import COMPANY_NAME, MAILBOX_CATALOG, Field, compatible
 from mapping.model import Direction, FieldPair, FieldType, Mode, Translator
-from mapping.translate import COMPANY_LINK, BoundPair, CardTranslator
+from mapping.names import COMPANY
+from mapping.translate import COMPANY_LINK, LAST_NAME, BoundPair, CardTranslator
 
 KINDS = ("contact", "company")
+MOST_PAIRS = 150
+"""More than either side has fields for; the whole fits one property of the store."""
+NAMES: Mapping[str, FieldPair] = {"contact": LAST_NAME, "company": FieldPair("accountname", COMPANY)}
+"""The pair by which a card is known to be of a kind (mapping/names): it cannot be missing, nor go to the CRM only."""
+TOKEN = 36
+"""Characters of the token that a stamp field carries."""
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -39,47 +46,21 @@ class Wrong(StrEnum):
     MAILBOX_DERIVED = "mailbox_derived"
     NEVER_LISTED = "never_listed"
     WRITTEN_TWICE = "written_twice"
+    PAIR_TWICE = "pair_twice"
     MANDATORY_MISSING = "mandatory_missing"
     COMPANY_FIXED = "company_fixed"
-
-
-_SENTENCES: Mapping[str, Mapping[Wrong, str]] = {
-    "en": {
-        Wrong.UNKNOWN_CRM_FIELD: "vtenext has no field {0} that can be mapped.",
-        Wrong.UNKNOWN_MAILBOX_FIELD: "Exchange contacts have no field {0}.",
-        Wrong.DIFFERENT_TYPES: "{0} is of type {1}, {2} is of type {3}: fields of different type cannot be paired.",
-        Wrong.CRM_READ_ONLY: "{0} cannot be changed in vtenext: choose the direction to the mailbox.",
-        Wrong.MAILBOX_DERIVED: "{0} is filled by the connector: choose the direction to the CRM.",
-        Wrong.NEVER_LISTED: "Exchange never shows {0} to programs: choose the direction to the mailbox.",
-        Wrong.WRITTEN_TWICE: "{0} would be written by two pairs.",
-        Wrong.MANDATORY_MISSING: "vtenext demands {0}: a pair must bring it to the CRM.",
-        Wrong.COMPANY_FIXED: "The company of a contact is always paired with {0}.",
-    },
-    "it": {
-        Wrong.UNKNOWN_CRM_FIELD: "vtenext non ha un campo {0} mappabile.",
-        Wrong.UNKNOWN_MAILBOX_FIELD: "I contatti di Exchange non hanno un campo {0}.",
-        Wrong.DIFFERENT_TYPES: "{0} è di tipo {1}, {2} è di tipo {3}: non si possono abbinare campi di tipo differente.",
-        Wrong.CRM_READ_ONLY: "{0} non è modificabile in vtenext: scegliere la direzione verso la casella.",
-        Wrong.MAILBOX_DERIVED: "{0} viene compilato dal connettore: scegliere la direzione verso il CRM.",
-        Wrong.NEVER_LISTED: "Exchange non mostra mai {0} ai programmi: scegliere la direzione verso la casella.",
-        Wrong.WRITTEN_TWICE: "{0} verrebbe scritto da due abbinamenti.",
-        Wrong.MANDATORY_MISSING: "vtenext richiede {0}: un abbinamento deve portarlo nel CRM.",
-        Wrong.COMPANY_FIXED: "L'azienda di un contatto è sempre abbinata a {0}.",
-    },
-}
+    NAME_FIXED = "name_fixed"
+    STAMP_FIELD = "stamp_field"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a mapping. `pair`: its id, '' = the mapping as a whole; `names`: fields and types it speaks of."""
+    """One thing that is wrong with a mapping. `pair`: its id, '' = the mapping as a whole; `names`: fields and types it speaks of, in the order
+    of its sentence (control/texts)."""
 
     wrong: Wrong
     pair: str
     names: tuple[str, ...]
-
-    def sentence(self, language: str = "en") -> str:
-        """For people, in `en` or `it`."""
-        return _SENTENCES[language][self.wrong].format(*self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +73,11 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """The field pairs of one kind."""
+    """The field pairs of one kind. `stamp_field`: a custom field of contacts that carries our token, '' = none (DESIGN 4)."""
 
     kind: str
     pairs: tuple[FieldPair, ...]
+    stamp_field: str = ""
 
     @property
     def version(self) -> str:
@@ -109,37 +91,60 @@ class FieldMapping:
             {"crm": p.crm, "mailbox": p.mailbox, "direction": p.direction.value, "mode": p.mode.value}
             for p in self.pairs
         ]
-        return {"kind": self.kind, "pairs": pairs}
+        return {"kind": self.kind, "pairs": pairs, **({"stamp_field": self.stamp_field} if self.stamp_field else {})}
 
     @classmethod
     def from_json(cls, data: object) -> FieldMapping:
         """The mapping that a parsed JSON document says; direction and mode may be left out. Raises BadMapping."""
         if not isinstance(data, Mapping):
             raise BadMapping("mapping", "an object with kind and pairs")
-        kind, entries = data.get("kind"), data.get("pairs")
+        kind, entries, stamp = data.get("kind"), data.get("pairs"), data.get("stamp_field", "")
+        unknown = sorted(str(key) for key in data if key not in ("kind", "pairs", "stamp_field"))
+        if unknown:
+            raise BadMapping(unknown[0], "kind, pairs or stamp_field")
         if kind not in KINDS:
             raise BadMapping("kind", " | ".join(KINDS))
-        if not isinstance(entries, Sequence) or isinstance(entries, str):
-            raise BadMapping("pairs", "a list")
-        return cls(str(kind), tuple(_pair(f"pairs[{i}]", entry) for i, entry in enumerate(entries)))
+        if not isinstance(entries, Sequence) or isinstance(entries, str) or len(entries) > MOST_PAIRS:
+            raise BadMapping("pairs", f"a list of at most {MOST_PAIRS} pairs")
+        if not isinstance(stamp, str):
+            raise BadMapping("stamp_field", "the name of a custom field, or ''")
+        return cls(str(kind), tuple(_pair(f"pairs[{i}]", entry) for i, entry in enumerate(entries)), stamp)
 
     def validate(self, crm_catalog: Mapping[str, Field]) -> list[Problem]:
         """Everything that is wrong with it for this CRM, in the order of the pairs; [] = usable."""
         problems = [problem for pair in self.pairs for problem in _check(self.kind, pair, crm_catalog)]
+        ids = [pair.id for pair in self.pairs]
+        twice = {pair for pair in ids if ids.count(pair) > 1}
+        problems += [Problem(Wrong.PAIR_TWICE, pair, tuple(pair.split("~"))) for pair in sorted(twice)]
         for side, towards in (("crm", Direction.TO_CRM), ("mailbox", Direction.TO_MAILBOX)):
             seen: set[str] = set()
             for pair in self.pairs:
                 name = pair.crm if side == "crm" else pair.mailbox
                 if pair.direction not in (Direction.BOTH, towards):
                     continue
-                if name in seen:
+                if name in seen and pair.id not in twice:
                     problems.append(Problem(Wrong.WRITTEN_TWICE, pair.id, (name,)))
                 seen.add(name)
             if side == "crm":
                 needed = (f for f in crm_catalog.values() if f.mandatory and f.type is not FieldType.OWNER)
                 missing = (field.name for field in needed if field.name not in seen)
                 problems += [Problem(Wrong.MANDATORY_MISSING, "", (name,)) for name in missing]
-        return problems
+        fixed = NAMES[self.kind]
+        named = any(pair.id == fixed.id and pair.direction is not Direction.TO_CRM for pair in self.pairs)
+        if not named and all(problem.wrong is not Wrong.MANDATORY_MISSING for problem in problems):
+            problems.append(Problem(Wrong.NAME_FIXED, fixed.id, (fixed.crm, fixed.mailbox)))
+        return problems + self._stamp(crm_catalog)
+
+    def _stamp(self, crm_catalog: Mapping[str, Field]) -> list[Problem]:
+        """The one field for our token: a custom text field of contacts that nobody else fills."""
+        if not self.stamp_field:
+            return []
+        field = crm_catalog.get(self.stamp_field)
+        custom = self.kind == "contact" and self.stamp_field.startswith("cf_")
+        mapped = any(pair.crm == self.stamp_field for pair in self.pairs)
+        fits = field is not None and field.type is FieldType.TEXT and field.writable
+        roomy = field is not None and (field.max_length or TOKEN) >= TOKEN
+        return [] if custom and not mapped and fits and roomy else [Problem(Wrong.STAMP_FIELD, "", (self.stamp_field,))]
 
 
 def _pair(where: str, entry: object) -> FieldPair:
@@ -202,6 +207,7 @@ def translator(mapping: FieldMapping, crm_catalog: Mapping[str, Field]) -> Trans
     """The mapping at work. Raises BadMapping, naming the pair, when `validate` finds something wrong."""
     problems = mapping.validate(crm_catalog)
     if problems:
-        raise BadMapping(problems[0].pair or mapping.kind, problems[0].sentence())
+        first = problems[0]
+        raise BadMapping(first.pair or mapping.kind, " ".join((f"no {first.wrong.value}:", *first.names)))
     bound = (BoundPair(pair, crm_catalog[pair.crm], MAILBOX_CATALOG[pair.mailbox]) for pair in mapping.pairs)
     return CardTranslator(mapping.kind, bound)

@@ -235,11 +235,10 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     after = await connector.users.change(id_, **changes)
     await follow(connector, before, after)
     if after.connected and after.private_events != before.private_events:
-        row = await connector.registry.change_mailbox(after.mailbox, past_too=True, full=True, dirty=True)
-        if await connector.state() == "running":
-            await connector.wake([row], "preferences")
-    if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
-        await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
+        row = await connector.registry.change_mailbox(after.mailbox, past_too=True)
+        await connector.compare([row], "preferences")
+    if _as_resource(after) != _as_resource(before):
+        await connector.compare_all("resource")
     return after
 
 

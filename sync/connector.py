@@ -6,17 +6,20 @@ The ports to the outside (servers, queue) are protocols here; control.app fills 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mapping.fields import Field
 from sync import vanishing
 from sync.clearing_tools import LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
+from sync.model import Kind
+from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
-from sync.sides.base import CrmGroup, CrmUser, MailboxUser
+from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.store.audit import Audit
 from sync.store.board import Board, BoardStore
 from sync.store.registry import MailboxRow, Registry
@@ -64,6 +67,18 @@ class Outside(Protocol):
         ...
 
     async def sweep_tools(self) -> SweepTools: ...
+
+    async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
+        """The CRM's mappable fields, of contacts and of companies, as it describes them now (at most an hour old)."""
+        ...
+
+    async def crm_showing(self, columns: Mapping[Kind, Sequence[str]]) -> Crm:
+        """The CRM, its records with these fields: for what is not mapped (yet)."""
+        ...
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        """The people of a mailbox."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +147,24 @@ class Connector:
             await asyncio.gather(*(self.queue.send(name, why) for name in names[start : start + AT_ONCE]))
         return len(names)
 
-    async def wake(self, mailboxes: Iterable[MailboxRow], why: str, *, full: bool = False) -> int:
+    async def wake(self, mailboxes: Iterable[MailboxRow], why: str) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
         ready = [row for row in mailboxes if row.works and row.state != "error"]
         for row in ready:
-            await self.registry.change_mailbox(row.id, dirty=True, **({"full": True} if full else {}))
+            await self.registry.change_mailbox(row.id, dirty=True)
         return await self.enqueue((row.id for row in ready), why)
+
+    async def compare(self, mailboxes: Sequence[MailboxRow], why: str) -> None:
+        """Have these mailboxes compared in full: now, and those that cannot run now as soon as they can."""
+        for row in mailboxes:
+            await self.registry.change_mailbox(row.id, full=True)
+        if await self.state() == "running":
+            await self.wake(mailboxes, why)
+
+    async def compare_all(self, why: str) -> None:
+        """What decides about items moved."""
+        await begin_resync(self.registry.rows, self.now(), why)
+        await self.compare(await self.registry.mailboxes(), why)
 
     async def note(self, error: RetryLater | StopConnector | StopMailbox) -> None:
         """A failure outside any mailbox: an attempt, a pause that the server asked for, or an error that waits for a person."""

@@ -68,8 +68,7 @@ async def change_group(connector: Connector, id_: str, body: Mapping[str, Any]) 
     after = await connector.groups.change(id_, members=members, organizer=organizer, since=since, **crm)
     if after.policy != before.policy:
         await connector.board.touch()
-        if await connector.state() == "running":
-            await connector.wake(await connector.registry.mailboxes(), "group", full=True)
+        await connector.compare_all("group")
     return after
 
 

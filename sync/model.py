@@ -157,6 +157,7 @@ class Link:
     flags: frozenset[str] = frozenset()  # what was already said about it, so that it is said once
     ends: str = ""  # events: ISO UTC, when it is over as far as both sides were known
     sent: Mapping[str, Sent] = field(default_factory=dict)  # field pair id -> a write whose end is not known
+    matched: bool = False  # both items were there before they were linked: neither is our copy
 
     def id_on(self, side: Side) -> str:
         return self.crm_id if side is Side.CRM else self.item_id
@@ -216,6 +217,7 @@ class Update:
     flags: frozenset[Flag] = frozenset()
     role: Role = Role.HOME
     dropped: frozenset[Flag] = frozenset()  # said before, true no more
+    ended: frozenset[str] = frozenset()  # field pairs that the mapping has no more: their bases end
 
 
 @dataclass(frozen=True, slots=True)

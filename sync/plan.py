@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 from mapping import kind_of_card
 from mapping.model import Translator
+from mapping.moving import Remap
 from sync.merge import Digests, Merge, Sealed, creation_values, edited, merge
 from sync.model import (
     Action,
@@ -42,6 +43,7 @@ from sync.model import (
     Wait,
 )
 from sync.policy import KindPolicy, MailboxDelete, Policy
+from sync.remap import Ended, ended
 
 
 def link_key(mailbox: str, crm_id: str) -> str:
@@ -57,7 +59,8 @@ class Context:
     `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
     `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
     `led_elsewhere`: those that another has; `kept`: mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold
-    copies too. `invited`: crm ids of contacts who take part in coming events of this mailbox and whom its user's folders do not know.
+    copies too. `invited`: crm ids of contacts who take part in coming events of this mailbox and whom its user's folders do not know. `remaps`: what
+    earlier mappings left behind, of the kinds whose mapping may change.
     """
 
     policy: Policy
@@ -74,6 +77,7 @@ class Context:
     kept: Collection[str] = ()
     shared: Collection[str] = ()
     invited: Collection[str] = ()
+    remaps: Mapping[Kind, Remap] = field(default_factory=dict)
 
     def sealed(self, link: Link) -> Sealed:
         version = self.translators[link.kind].version
@@ -150,18 +154,21 @@ def _both_there(pair: Pair, crm: Item, mailbox: Item, link: Link, context: Conte
     if link.role is Role.HOME and not home:
         return _reassigned(pair, crm, mailbox, link, context)
     role = context.role_of(crm)
-    result = _merge(crm, mailbox, context.sealed(link), link.kind, role, context)
-    if not (result.writes or result.agreed or role is not link.role):
+    sealed, policy = context.sealed(link), context.policy.kinds[link.kind]
+    result = _merge(crm, mailbox, sealed, link.kind, role, context)
+    over = ended(link, crm, mailbox, sealed, context.remaps.get(link.kind), policy)
+    if not (result.writes or result.agreed or role is not link.role or over.pairs):
         return None
     return Update(
         pair,
-        result.to_crm,
-        result.to_mailbox,
+        {**result.to_crm, **over.clears(Side.CRM)},
+        {**result.to_mailbox, **over.clears(Side.MAILBOX)},
         result.agreed,
-        _because(result),
-        result.lost,
+        _because(result, over),
+        (*result.lost, *over.emptied),
         role=role,
         dropped=frozenset({Flag.GUEST_COPY}) if role is not Role.GUEST else frozenset(),
+        ended=over.pairs,
     )
 
 
@@ -169,7 +176,9 @@ def _merge(crm: Item, mailbox: Item, sealed: Sealed, kind: Kind, role: Role, con
     return merge(crm, mailbox, sealed, context.translators[kind], context.policy.kinds[kind], role)
 
 
-def _because(result: Merge) -> Reason:
+def _because(result: Merge, over: Ended) -> Reason:
+    if over.emptied or (over.pairs and result.writes):
+        return Reason.REMAPPED
     if not result.writes:
         return Reason.SAME
     if len(result.edited) == 2:

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     """Edited in the mailbox since both sides last agreed."""
     BOTH_EDITED = "both_edited"
     """Edited on both sides: merged by field; the same field goes to the configured winner."""
+    REMAPPED = "remapped"
+    """An admin changed the mapping of fields: both sides are brought in line with it."""
     SAME = "same"
     """Both sides say the same already: only the base is renewed."""
     MATCHED = "matched"

@@ -120,7 +120,10 @@ def new_link(crm: Item, card: Item, action: Create, tools: Tools) -> Link:
     retyped = action.because is Reason.BECAME_CONTACT
     origin = old.origin if old and not retyped else action.source.side
     role = old.role if old and not retyped and action.role is Role.HOME else action.role
-    return Link(tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=action.flags)
+    matched = old.matched if old and not retyped else False
+    return Link(
+        tools.context.policy.mailbox, action.kind, crm.id, card.id, origin, role, flags=action.flags, matched=matched
+    )
 
 
 def _base_of_new(link: Link, crm: Item, card: Item, rendered: Rendered, side: Side, tools: Tools) -> Link:
@@ -178,7 +181,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     if not isinstance(crm, Item) or not isinstance(card, Item):
         raise TypeError("an update needs both items")
     origin = Side.CRM if action.because is Reason.STAMP else Side.MAILBOX
-    before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin)
+    matched = action.because is not Reason.STAMP
+    before = linked or Link(tools.context.policy.mailbox, crm.kind, crm.id, card.id, origin, matched=matched)
     after = _brought_together(job, action, before, crm, card, tools)
     link, flags = after.link, action.flags | frozenset(Flag(f) for r in job.rendered.values() for f in r.flags)
     left = [_as_left(job, item) for item in (crm, card)]
@@ -191,6 +195,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
         link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
     ops: dict[str, Op] = {}
     if after.failed is None:
+        if action.ended:
+            link = replace(link, base={pair: held for pair, held in link.base.items() if pair not in action.ended})
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
         ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, tools)})

@@ -108,7 +108,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     work, marks = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
     keys = keys_of(work, links)
-    if work.full and point.compared:
+    if work.full and point.compared and point.under == tools.generation:
         touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
         keys = not_compared(keys, point.compared, touched, work)
     deletions = Deletions(tools, point, links if work.full else None)
@@ -121,8 +121,10 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     unfinished = planned < len(keys)
     if unfinished:
         await deletions.postpone()
-        compared = next((key.crm_id for key in reversed(keys[:planned]) if key.link), point.compared)
-        await tools.ledger.save_checkpoint(replace(point, compared=compared if work.full else ""))
+        before = point.compared if point.under == tools.generation else ""
+        compared = next((key.crm_id for key in reversed(keys[:planned]) if key.link), before)
+        after = replace(point, compared=compared if work.full else "", under=tools.generation)
+        await tools.ledger.save_checkpoint(after)
     else:
         point = await deletions.execute(limits.batch)
         full_at = tools.at() if work.full else point.full_at

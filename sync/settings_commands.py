@@ -68,10 +68,11 @@ async def change_settings(
         await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
     if after.private_events is not before.private_events:
         for row in await connector.registry.mailboxes():
-            await connector.registry.change_mailbox(row.id, past_too=True, full=True, dirty=True)
-    if await connector.state() == "running":
-        moved = _decides(after) != _decides(before)
-        await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
+            await connector.registry.change_mailbox(row.id, past_too=True)
+    if _decides(after) != _decides(before):
+        await connector.compare_all("settings")
+    elif await connector.state() == "running":
+        await connector.wake(await connector.registry.mailboxes(), "settings")
     return saved
 
 

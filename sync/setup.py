@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mapping.calendar import EventTranslator
 from mapping.model import Translator
+from mapping.moving import Remap
 from mapping.people import NOBODY, AddressBook
 from sync.model import Item, Kind
 from sync.policy import (
@@ -51,6 +52,7 @@ class Setup:
     crm_contact_invitees: bool = False
     create_strangers: bool = False
     delegated: bool = False
+    remaps: Mapping[Kind, Remap] = field(default_factory=dict)  # what earlier mappings left behind
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
     removal: RemovalScope | None = None
     parted: frozenset[str] = frozenset()

@@ -68,8 +68,8 @@ class Worker:
 
     async def run(self, mailbox: str) -> Outcome | None:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
+        board = await self.board.read()  # before the setup: what moves after this is seen by the guard
         setup = await self.setup()
-        board = await self.board.read()
         if not setup.active or board.state != "running":
             return None
         lease = await self.registry.take_lease(mailbox, self.new_id(), self.now())
@@ -160,7 +160,7 @@ class Worker:
         unfinished, cause = False, ""
         for family in families:
             try:
-                outcome = await self._family(family, lease.row, setup, crm, guard, limits)
+                outcome = await self._family(family, lease.row, setup, crm, guard, generation, limits)
             except StopConnector as stop:
                 if family is not Family.TASKS or stop.cause is not Cause.CONSENT_MISSING:
                     raise
@@ -180,6 +180,7 @@ class Worker:
         setup: Setup,
         crm: Crm,
         guard: Callable[[], Awaitable[None]],
+        generation: int,
         limits: Limits,
     ) -> Outcome:
         ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence, family)
@@ -194,9 +195,9 @@ class Worker:
             await ledger.save_checkpoint(replace(point, folder=side.folder_id, cursor=""))
         tombstones = {stone.id: stone.because for stone in await ledger.tombstones()}
         policy = setup.policy(row.id, row.user)
-        context = Context(policy, setup.translators_of(policy), self.keys, tombstones)
+        context = Context(policy, setup.translators_of(policy), self.keys, tombstones, remaps=setup.remaps)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
-        tools.connected_at, tools.past_too = row.connected_at, row.past_too
+        tools.connected_at, tools.past_too, tools.generation = row.connected_at, row.past_too, generation
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
 

@@ -94,6 +94,7 @@ class Checkpoint:
     compared: str = ""  # crm id up to which a comparison in full that needs several slices has come
     connected: str = ""  # calendar: when the baseline was taken, ISO UTC
     imported: bool = False  # calendar: the first synchronisation, which only imports, has ended
+    under: int = 0  # generation of the board for which `compared` counts: settings or mapping that moved begin anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def put_link(link: Link) -> list[Op]:
         "streaks": json.dumps(dict(link.streaks)),
         "flags": " ".join(sorted(link.flags)),
         "ends": link.ends,
+        "matched": link.matched,
     }
     if link.sent:
         sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
@@ -248,31 +250,13 @@ class MailboxLedger:
         row = await self._rows.get(self.partition, "k")
         if row is None:
             return Checkpoint()
+        kept = {name: value for name, value in row.data.items() if name in Checkpoint.__dataclass_fields__}
         deletes = json.loads(_text(row.data, "deletes") or "{}")
-        data = row.data
-        return Checkpoint(
-            _text(data, "cursor"),
-            _text(data, "folder"),
-            int(data["run"]),
-            _text(data, "full_at"),
-            deletes,
-            _text(data, "compared"),
-            _text(data, "connected"),
-            bool(data.get("imported", False)),
-        )
+        return Checkpoint(**{**kept, "deletes": deletes})
 
     async def save_checkpoint(self, point: Checkpoint) -> None:
-        data: Data = {
-            "cursor": point.cursor,
-            "folder": point.folder,
-            "run": point.run,
-            "full_at": point.full_at,
-            "deletes": json.dumps(dict(point.deletes)),
-            "compared": point.compared,
-            "connected": point.connected,
-            "imported": point.imported,
-        }
-        await self.commit([Put("k", data)])
+        data: dict[str, str | int | bool] = {name: getattr(point, name) for name in Checkpoint.__dataclass_fields__}
+        await self.commit([Put("k", {**data, "deletes": json.dumps(dict(point.deletes))})])
 
     async def link_by_crm(self, crm_id: str) -> Link | None:
         row = await self._rows.get(self.partition, f"c|{crm_id}")
@@ -311,6 +295,7 @@ class MailboxLedger:
             frozenset(_text(data, "flags").split()),
             _text(data, "ends"),
             _sent(_text(data, "sent")),
+            bool(data.get("matched", _text(data, "origin") == Side.MAILBOX)),  # an older version did not say
         )
 
     async def mails(self) -> dict[str, int]:

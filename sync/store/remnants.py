@@ -37,6 +37,7 @@ def put_remnant(link: Link, left_at: str, *, deleted: bool) -> Op:
         "role": link.role.value,
         "flags": " ".join(sorted(link.flags)),
         "deleted": deleted,
+        "matched": link.matched,
     }
     return Put(f"x|{left_at}|{link.crm_id}", data)
 
@@ -57,7 +58,8 @@ async def remnants(rows: Rows, partition: str, mailbox: str, left_at: str) -> li
 def _link(mailbox: str, crm_id: str, data: Mapping[str, str | int | bool]) -> Link:
     text = {name: str(value) for name, value in data.items()}
     origin, role, flags = Side(text["origin"]), Role(text["role"]), frozenset(text["flags"].split())
-    return Link(mailbox, Kind(text["kind"]), crm_id, text["item"], origin, role, flags=flags)
+    matched = bool(data.get("matched", origin is Side.MAILBOX))  # of an older version: in doubt nobody's copy
+    return Link(mailbox, Kind(text["kind"]), crm_id, text["item"], origin, role, flags=flags, matched=matched)
 
 
 async def kept_values(rows: Rows, partition: str, since: str, because: Reason) -> dict[str, Kept]:

@@ -13,12 +13,15 @@ from control.environment import read_environment
 from emulators.graph import GraphEmulator
 from emulators.vtenext import VtenextEmulator, access_key
 from mapping.contacts import CONTACTS
+from mapping.model import FieldPair
+from mapping.rules import FieldMapping
 from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
-from sync.model import Kind
+from sync.mappings import Mappings, Version
+from sync.model import Item, Kind
 from sync.settings import Settings
 from sync.settings_store import Defaults, SettingsStore
-from sync.sides.base import MailboxUser
+from sync.sides.base import Done, MailboxUser, New
 from sync.store.memory import MemoryRows
 from sync.users import Users
 from tests.contract.graph_world import served
@@ -67,6 +70,40 @@ async def test_a_probe_gives_mapping_and_columns(crm: tuple[VtenextEmulator, str
     assert setup.translators[Kind.CONTACT].pairs == CONTACTS.pairs
     assert await (await office.connections.crm()).count(Kind.COMPANY) == 0
     assert USER in {user.extra["user_name"] for user in await office.connections.crm_users()}
+    await office.connections.aclose()
+
+
+async def test_a_mapping_that_was_saved_is_used_at_once_and_records_carry_our_mark(
+    crm: tuple[VtenextEmulator, str],
+) -> None:
+    emulator, url = crm
+    office = Office(url)
+    plain = await office.connections.setup()
+    assert plain.remaps[Kind.CONTACT].from_crm == frozenset()
+    moved = tuple(pair for pair in CONTACTS.pairs if pair.crm != "mobile")
+    gone = FieldPair("cf_gone", "initials")
+    saved = FieldMapping("contact", (*moved, gone), "cf_m365_id")
+    await Mappings(office.rows).save(Kind.CONTACT, Version(1, saved, "2026-01-01T00:00:00+00:00", "me"))
+    setup = await office.connections.setup()
+    assert tuple(setup.translators[Kind.CONTACT].pairs) == moved, "and what this CRM has not is left out"
+    assert setup.remaps[Kind.CONTACT].from_crm == {"mobile~mobilePhone"}
+    side = await office.connections.crm()
+    owner = next(user.id for user in await office.connections.crm_users() if user.active)
+    fields = {"lastname": "Rossi", "mobile": "+39 1"}
+    (made,) = await side.apply([New(Kind.CONTACT, fields, "our-mark", owner)])
+    assert isinstance(made, Done)
+    assert made.item is not None
+    (row,) = emulator.backdoor.dump()["Contacts"]
+    assert row["cf_m365_id"] == "our-mark"
+    found = (await side.get(Kind.CONTACT, [made.item.id]))[made.item.id]
+    assert isinstance(found, Item)
+    assert (found.stamp, found.fields["mobile"]) == ("our-mark", "+39 1"), "a removed pair's field is still read"
+    (lost,) = await side.created_since(Kind.CONTACT, "2020-01-01T00:00:00+00:00")
+    assert lost.stamp == "our-mark"
+    shown = await office.connections.crm_showing({Kind.CONTACT: ["leadsource"]})
+    found = (await shown.get(Kind.CONTACT, [made.item.id]))[made.item.id]
+    assert isinstance(found, Item)
+    assert "leadsource" in found.fields
     await office.connections.aclose()
 
 

@@ -11,9 +11,10 @@ from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import Field, crm_catalog, default_lengths
 from mapping.model import Translator
-from mapping.rules import translator
+from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
 from sync.events import event_translator
+from sync.mappings import AtWork, Version, at_work
 from sync.model import Kind
 
 DATA = Path(__file__).parent.parent / "data" / "vtenext"
@@ -27,6 +28,14 @@ def catalog(module: str) -> dict[str, Field]:
 
 
 ROME = ZoneInfo("Europe/Rome")
+DEFAULTS = {Kind.CONTACT: CONTACTS, Kind.COMPANY: COMPANIES}
+MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
+
+
+def remapped(*mappings: FieldMapping) -> AtWork:
+    """What an admin saved, oldest first, at work on the recorded field lists."""
+    versions = [Version(number, mapping) for number, mapping in enumerate(mappings)]
+    return at_work(versions, catalog(MODULES[Kind(mappings[-1].kind)]))
 
 
 @cache

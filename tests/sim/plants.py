@@ -12,6 +12,7 @@ import sync.invitations
 import sync.joining
 import sync.mails
 import sync.meetings
+import sync.plan
 import sync.record
 import sync.recurring
 import sync.run
@@ -23,6 +24,7 @@ from mapping.translate import CardTranslator
 from sync.brakes import Budget
 from sync.model import Delete, Reason, Side
 from sync.plan import Context
+from sync.remap import Ended
 from sync.store.bookings import Bookings
 from sync.store.ledger import drop_intent, drop_pending
 from sync.store.meetings import Meetings
@@ -60,6 +62,10 @@ async def _resolve_nothing(intents, work, limit, tools):  # type: ignore[no-unty
     for intent in intents:
         await tools.ledger.commit([drop_intent(intent.side, intent.id)])
     return set()
+
+
+def _end_nothing(link, crm, mailbox, sealed, remap, policy):  # type: ignore[no-untyped-def]
+    return Ended()
 
 
 async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-untyped-def]
@@ -156,6 +162,7 @@ PLANTS: Mapping[str, list[Plant]] = {
     "believe a stamp against the ledger": [(sync.joining, "learn", _trust_every_stamp)],
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
     "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
+    "remember removed pairs": [(sync.plan, "ended", _end_nothing)],
 }
 
 CALENDAR_PLANTS: Mapping[str, list[Plant]] = {

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from mapping.contacts import CONTACTS
+from mapping.model import FieldPair
+from mapping.rules import FieldMapping
 from sync.model import Kind
 from sync.policy import KindPolicy, MailboxDelete
 from tests.sim.properties import violations
@@ -183,6 +186,18 @@ def deletes_left(world: World, story: Story) -> None:
     mailbox_deletes(world, story)
 
 
+def mapping_moves(world: World, story: Story) -> None:
+    others = (pair for pair in CONTACTS.pairs if pair.crm != "phone")
+    world.put_mapping(FieldMapping("contact", (*others, FieldPair("phone", "homePhones#2"))))
+    world.full = set(world.mailboxes)
+
+
+def mapping_moves_and_everybody_edits(world: World, story: Story) -> None:
+    crm_edits(world, story)
+    mailbox_edits(world, story)
+    mapping_moves(world, story)
+
+
 SCENARIOS: list[Act] = [
     crm_creates,
     mailbox_creates,
@@ -210,6 +225,8 @@ SCENARIOS: list[Act] = [
     cursor_lost,
     deletes_travel,
     deletes_left,
+    mapping_moves,
+    mapping_moves_and_everybody_edits,
 ]
 
 

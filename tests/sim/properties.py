@@ -43,6 +43,7 @@ async def violations(story: Story, last_writes: int) -> list[str]:
     found += _complete(world, books)
     found += _doubled(story, books)
     found += await _lost(story, books)
+    found += _remembered(world, books)
     found += _clear_text(world)
     return found
 
@@ -67,6 +68,17 @@ def _equal(world: World, books: Mapping[str, Books]) -> list[str]:
                     if pair in _company_pairs(translator) and value:
                         continue  # SPEC 1.8: no account of that name, or several: left and flagged
                     found.append(f"{mailbox}: {link.crm_id} {pair} differs: {crm_values.get(pair)!r} {value!r}")
+    return found
+
+
+def _remembered(world: World, books: Mapping[str, Books]) -> list[str]:
+    """No link remembers what a pair held that the mapping has no more."""
+    found: list[str] = []
+    for mailbox, book in books.items():
+        for link in book.by_crm.values():
+            remap = world.remaps.get(link.kind)
+            if remap and (Side.CRM, link.crm_id) not in book.pending and link.base.keys() - remap.kept:
+                found.append(f"{mailbox}: {link.crm_id} remembers {sorted(link.base.keys() - remap.kept)}")
     return found
 
 

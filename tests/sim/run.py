@@ -30,6 +30,8 @@ from tests.sim.world import World, accident
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 ROUNDS = 2
+REMAPS = 0.1
+"""How often an admin changes the mapping while people act."""
 
 
 async def play(seed: int, world: World | None = None) -> list[str]:
@@ -37,6 +39,7 @@ async def play(seed: int, world: World | None = None) -> list[str]:
     dice = random.Random(seed)
     world = world or World(USERS)
     story = Story(world, dice)
+    admin = random.Random(f"admin {seed}")  # of their own: the stories of seeds without a remap stay what they were
     await world.connect()
     story.act(dice.randrange(0, 12))
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
@@ -44,6 +47,8 @@ async def play(seed: int, world: World | None = None) -> list[str]:
         await world.settle(3)
         story.settled()
         story.act(dice.randrange(1, 10))
+        if admin.random() < REMAPS:
+            await story.remaps(admin)
         if dice.random() < 0.1:
             _forget_cursors(world)
         await world.attempt(accident(dice, 90))

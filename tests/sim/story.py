@@ -10,7 +10,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mapping.model import Value
+from mapping.contacts import CONTACTS
+from mapping.model import FieldPair, Value
+from mapping.rules import FieldMapping
 from sync.model import Kind
 from sync.sides.memory import Card, MemoryMailbox, Record
 from tests.sim.world import World
@@ -52,6 +54,8 @@ class Story:
     written: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)  # serials that somebody deleted or moved out since the last settle
     removed: set[str] = field(default_factory=set)  # serials that somebody ever deleted or moved
+    department: str = "department"  # where the card holds it, by the present mapping; '' = it is not mapped
+    remapped: bool = False  # since the last settle: nobody knows then which side's department is the newer one
 
     def pick(self, values: list[str]) -> str:
         return self.random.choice(values)
@@ -131,6 +135,7 @@ class Story:
         mailbox, card = found
         kind = self.world._kind_of(card.fields)
         crm_name, (name, pool) = self.random.choice(list(_fields(kind).items()))
+        name = self.department or name if crm_name == "department" else name
         text = self.pick([v for v in pool if v] if crm_name in {"lastname", "accountname", "firstname"} else pool)
         value: Value = ((text,) if text else ()) if name in {"emailAddresses", "businessPhones"} else text
         if card.fields.get(name, () if isinstance(value, tuple) else "") != value:
@@ -164,10 +169,25 @@ class Story:
         found = [(m, c) for m in self.world.mailboxes.values() for c in m.cards.values() if c.place == "folder"]
         return self.random.choice(found) if found else None
 
+    # an admin
+
+    async def remaps(self, dice: random.Random) -> None:
+        """The department of contacts moves to another field of the card, or is mapped no more, or again."""
+        self.department = dice.choice(
+            [name for name in ("department", "officeLocation", "") if name != self.department]
+        )
+        self.remapped = True
+        self.written = {key: state for key, state in self.written.items() if key[1] != "department"}
+        others = (pair for pair in CONTACTS.pairs if pair.crm != "department")
+        moved = (FieldPair("department", self.department),) if self.department else ()
+        await self.world.remap(FieldMapping("contact", (*others, *moved)))
+
     # what must come of it
 
     def note(self, side: str, serial: str, name: str, value: str) -> None:
         """Somebody wrote a field; whoever wrote the same field on the other side since the last settle spoils the expectation."""
+        if name == "department" and (self.remapped or not self.department):
+            return
         for other in {"crm", *self.world.mailboxes} - {side}:
             if (serial, name, other) in self.written:
                 self.written[(serial, name, other)] = ("spoilt", "")
@@ -180,6 +200,7 @@ class Story:
         self.removed.add(serial)
 
     def settled(self) -> None:
+        self.remapped = False
         self.written.clear()
         self.gone.clear()
 

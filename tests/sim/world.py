@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 
 from mapping import kind_of_card
 from mapping.model import Translator, Value
+from mapping.moving import Remap
 from mapping.people import AddressBook
+from mapping.rules import FieldMapping
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Kind
 from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, Preferences, RemovalScope, default_kinds
@@ -29,7 +31,7 @@ from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools, sweep
 from sync.worker import Worker
-from tests.sim.mapping_for_tests import translators
+from tests.sim.mapping_for_tests import DEFAULTS, remapped, translators
 
 ROME = ZoneInfo("Europe/Rome")
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -101,7 +103,9 @@ class World:
         self.process = Process()
         self.rows = MemoryRows(before=self._store_before, after=self._store_after)
         known = [kind for each in (family, *others) for kind in each.kinds]
-        self.translators: Mapping[Kind, Translator] = {k: t for k, t in translators().items() if k in known}
+        self.translators: dict[Kind, Translator] = {k: t for k, t in translators().items() if k in known}
+        self.mappings = {kind: [mapping] for kind, mapping in DEFAULTS.items() if kind in known}  # all versions
+        self.remaps: dict[Kind, Remap] = {}
         self.crm = MemoryCrm(self.now, self._wire)
         self.mailboxes = {m: MemoryMailbox(m, self.now, self._kind_of, self._wire) for m in users.values()}
         self.office = MemoryOffice()
@@ -161,7 +165,7 @@ class World:
         admin_user = next(iter(self.users))
         return Setup(
             True,
-            self.translators,
+            dict(self.translators),
             self.users,
             self.admin_mailbox,
             admin_user,
@@ -172,10 +176,25 @@ class World:
             mails=self.mails,
             crm_contact_invitees=self.crm_contact_invitees,
             create_strangers=self.create_strangers,
+            remaps=dict(self.remaps),
             preferences=self.preferences,
             removal=self.removal,
             parted=self.parted,
         )
+
+    async def remap(self, mapping: FieldMapping) -> None:
+        """An admin saves another mapping: what `sync.mapping_commands` does."""
+        self.put_mapping(mapping)
+        for mailbox in self.users.values():
+            await self.registry.change_mailbox(mailbox, full=True, dirty=True)
+        await self.board.touch()
+
+    def put_mapping(self, mapping: FieldMapping) -> None:
+        """It is in force; nobody was told to compare anything."""
+        kind = Kind(mapping.kind)
+        self.mappings[kind].append(mapping)
+        there = remapped(*self.mappings[kind])
+        self.translators[kind], self.remaps[kind] = there.translator, there.remap
 
     def book(self) -> AddressBook:
         """Everybody who was ever a user, connected or not."""

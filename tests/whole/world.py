@@ -6,7 +6,7 @@ of vtenext and Outlook. Accidents happen to HTTP requests and to the store.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -29,7 +29,7 @@ from sync.store.base import Rows
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from tests.contract.graph_world import BASE, Badge
-from tests.sim.mapping_for_tests import translators
+from tests.sim.mapping_for_tests import remapped
 from tests.sim.world import START, Accident, Process, World
 
 MODULES = {Kind.CONTACT: "Contacts", Kind.COMPANY: "Accounts"}
@@ -50,6 +50,7 @@ class Accidents(httpx.AsyncBaseTransport):
             case "busy":
                 return httpx.Response(429, headers={"Retry-After": "1"}, request=request)
         response = await self._inner.handle_async_request(request)
+        self._world.watch()
         if step("after", f"{self._name} {request.method}") == "lose":
             raise httpx.ReadError("the answer was lost", request=request)
         return response
@@ -180,6 +181,7 @@ class WholeWorld(World):
         self.crm = EmulatedCrm(self.vtenext)  # type: ignore[assignment]
         self.mailboxes = {user: EmulatedMailbox(self.graph, user) for user in ids}  # type: ignore[misc]
         self._requests = count(1)
+        self.watch: Callable[[], None] = lambda: None  # called after every request
         self._open()
 
     @property
@@ -206,7 +208,7 @@ class WholeWorld(World):
             now=self.now,
             transport=Accidents(InProcessTransport(self.vtenext.app), self, "crm"),
         )
-        fields = {kind: [p.crm for p in t.pairs] for kind, t in translators().items()}
+        fields = {kind: remapped(*mappings).columns for kind, mappings in self.mappings.items()}
         self._side = VtenextCrm(self._client, fields=fields)
         self._connection = self._connected(Badge())
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from control.texts import LANGUAGES, language, mending, sentence, table
+from mapping.advice import Advice
+from mapping.rules import Wrong
 from sync import connecting
 from sync.consent import ADMIN, POPUP
 from sync.errors import Cause
@@ -25,6 +27,7 @@ STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "
         ("reason", [reason.value for reason in Reason]),
         ("flag", [flag.value for flag in Flag]),
         ("state", STATES),
+        ("mapping", [*(wrong.value for wrong in Wrong), *(each.value for each in Advice)]),
     ],
 )
 def test_exactly_the_words_that_exist_have_sentences(section: str, keys: list[str]) -> None:

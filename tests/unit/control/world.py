@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from mapping.model import Translator
+from mapping import kind_of_card
+from mapping.fields import Field
+from mapping.model import Translator, Value
 from sync.connector import Connector
 from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Kind
 from sync.settings_store import Defaults, SettingsStore, SignIn
-from sync.sides.base import CrmGroup, CrmUser, MailboxUser
-from sync.sides.memory import MemoryCrm
+from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
+from sync.sides.memory import MemoryCrm, MemoryMailbox
 from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.memory import MemoryRows
@@ -20,7 +22,7 @@ from sync.store.registry import MailboxRow, Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
 from sync.users import Users, homes_of
-from tests.sim.mapping_for_tests import translators
+from tests.sim.mapping_for_tests import MODULES, catalog, translators
 
 ANNA, BRUNO = "19x5", "19x6"
 ANNAS, BRUNOS = "0000000a-0000-4000-8000-000000000000", "0000000b-0000-4000-8000-000000000000"
@@ -88,6 +90,18 @@ class Servers:
             "22",
         )
 
+    async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
+        self._answer("catalogs", self.crm_fails)
+        return {kind: catalog(module) for kind, module in MODULES.items()}
+
+    async def crm_showing(self, columns: Mapping[Kind, Sequence[str]]) -> Crm:
+        self._answer("crm showing", self.crm_fails)
+        return self._world.crm
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        self._answer("mailbox", self.graph_fails)
+        return self._world.cards[mailbox]
+
     def _answer(self, what: str, failure: Exception | None) -> None:
         self.asked.append(what)
         if failure is not None:
@@ -120,6 +134,7 @@ class World:
         self.groups = Groups(self.rows, self.keys)
         self.translators: Mapping[Kind, Translator] = translators()
         self.crm = MemoryCrm(self.now, _no_accident)
+        self.cards = {m: MemoryMailbox(m, self.now, _kind_of, _no_accident) for m in (ANNAS, BRUNOS)}
         self.servers, self.queue = Servers(self), Sent()
         self.connector = Connector(
             self.registry,
@@ -149,6 +164,10 @@ class World:
         row = await self.registry.mailbox(mailbox)
         assert row is not None
         return row
+
+
+def _kind_of(fields: Mapping[str, Value]) -> Kind:
+    return Kind(kind_of_card(fields) or "contact")
 
 
 async def _no_accident(moment: str, operation: str) -> str:

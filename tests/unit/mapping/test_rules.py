@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from mapping.advice import Advice, advice
 from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import MAILBOX_CATALOG, default_lengths
 from mapping.model import Direction, FieldPair, FieldType, Mode
-from mapping.rules import _SENTENCES, BadMapping, FieldMapping, Wrong, translator, unmapped
+from mapping.rules import BadMapping, FieldMapping, Wrong, translator, unmapped
 from tests.unit.mapping.cards import catalog
 from tests.unit.mapping.crm import lengths
 
@@ -73,17 +74,51 @@ def test_what_vtenext_demands_must_be_brought() -> None:
 
 
 def test_a_wrong_mapping_is_not_translated() -> None:
-    with pytest.raises(BadMapping, match="email is of type email, birthday is of type date") as caught:
+    with pytest.raises(BadMapping, match="no different_types: email email birthday date") as caught:
         translator(FieldMapping("contact", (NAME, FieldPair("email", "birthday"))), catalog("Contacts"))
     assert caught.value.where == "email~birthday"
 
 
-@pytest.mark.parametrize("language", ["en", "it"])
-def test_every_problem_has_a_sentence(language: str) -> None:
-    assert set(_SENTENCES[language]) == set(Wrong)
-    wrong = FieldMapping("contact", (NAME, FieldPair("email", "birthday"))).validate(catalog("Contacts"))
-    sentence = wrong[0].sentence(language)
-    assert all(name in sentence for name in ("email", "birthday", "date"))
+def test_a_card_keeps_what_it_is_recognised_by() -> None:
+    """A contact's card without a surname, or a company's without its name, would be taken for something else."""
+    fixed = [(Wrong.NAME_FIXED, ("lastname", "surname"))]
+    assert problems(FieldPair("lastname", "nickName")) == fixed
+    assert problems(replace(NAME, direction=Direction.TO_CRM)) == fixed
+    company = FieldPair("accountname", "department"), FieldPair("phone", "businessPhones#1")
+    assert problems(*company, kind="company") == [(Wrong.NAME_FIXED, ("accountname", "companyName"))]
+
+
+def test_a_pair_that_is_there_twice() -> None:
+    twice = FieldPair("title", "jobTitle", Direction.TO_CRM), FieldPair("title", "jobTitle", Direction.TO_MAILBOX)
+    assert problems(NAME, *twice) == [(Wrong.PAIR_TWICE, ("title", "jobTitle"))]
+
+
+@pytest.mark.parametrize("field", ["nofield", "title", "description", "contact_no", "birthday"])
+def test_what_cannot_carry_our_mark(field: str) -> None:
+    wrong = FieldMapping("contact", (NAME,), field).validate(catalog("Contacts"))
+    assert [(p.wrong, p.names) for p in wrong] == [(Wrong.STAMP_FIELD, (field,))]
+
+
+def test_one_custom_field_of_contacts_carries_our_mark() -> None:
+    assert FieldMapping("contact", (NAME,), "cf_m365_id").validate(catalog("Contacts")) == []
+    mapped = FieldMapping("contact", (NAME, FieldPair("cf_m365_id", "initials")), "cf_m365_id")
+    assert [p.wrong for p in mapped.validate(catalog("Contacts"))] == [Wrong.STAMP_FIELD]
+    company = FieldMapping("company", COMPANIES.pairs, "cf_m365_id")
+    assert [p.wrong for p in company.validate(catalog("Accounts"))] == [Wrong.STAMP_FIELD]
+    assert FieldMapping.from_json(mapped.to_json()) == mapped
+
+
+def test_what_is_worth_knowing() -> None:
+    short = FieldPair("mailingzip", "personalNotes"), FieldPair("mailingzip", "officeLocation")
+    found = advice(FieldMapping("contact", (NAME, *short, FieldPair("leadsource", "profession"))), catalog("Contacts"))
+    limit = str(catalog("Contacts")["mailingzip"].max_length)
+    assert [(w.advice, w.names) for w in found] == [
+        (Advice.CRM_SHORTER, ("mailingzip", limit, "personalNotes")),
+        (Advice.CRM_SHORTER, ("mailingzip", limit, "officeLocation")),
+        (Advice.CHOICES, ("leadsource", "profession")),
+    ]
+    away = replace(short[0], direction=Direction.TO_MAILBOX)
+    assert advice(FieldMapping("contact", (away,)), catalog("Contacts")) == []
 
 
 @pytest.mark.parametrize("mapping", [CONTACTS, COMPANIES])
@@ -109,6 +144,9 @@ def test_every_change_makes_a_new_version() -> None:
         ([], "mapping"),
         ({"kind": "event", "pairs": []}, "kind"),
         ({"kind": "contact", "pairs": "x"}, "pairs"),
+        ({"kind": "contact", "pairs": [{"crm": "a", "mailbox": "b"}] * 151}, "pairs"),
+        ({"kind": "contact", "pairs": [], "stamp_field": 1}, "stamp_field"),
+        ({"kind": "contact", "pairs": [], "colour": 1}, "colour"),
         ({"kind": "contact", "pairs": [1]}, "pairs[0]"),
         ({"kind": "contact", "pairs": [{"crm": "a", "mailbox": "b"}, {"crm": "a"}]}, "pairs[1].mailbox"),
         ({"kind": "contact", "pairs": [{"crm": "", "mailbox": "b"}]}, "pairs[0].crm"),
