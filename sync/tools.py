@@ -25,6 +25,8 @@ class Keys(Digests, Protocol):
 
     def encrypt(self, text: str, aad: str) -> str: ...
 
+    def decrypt(self, token: str, aad: str) -> str: ...
+
 
 @dataclass(slots=True)
 class Tools:

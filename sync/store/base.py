@@ -163,10 +163,9 @@ def check(partition: str, ops: Sequence[Op]) -> None:
         check_key(op.key)
         if isinstance(op, Replace | Drop) and op.etag in ("", "*"):
             raise LimitExceeded("an ETag that guards nothing")
-        sent += 1024  # headers and separators of its part of the batch, with both keys escaped
         if not isinstance(op, Drop):
             _check_data(partition, op)
-            sent += _sent_bytes(op.data)
+        sent += sent_bytes(op)
     if sent > MAX_TRANSACTION_BYTES:
         raise LimitExceeded(f"transaction of {sent} bytes")
 
@@ -184,6 +183,11 @@ def _check_data(partition: str, op: Insert | Put | Replace) -> None:
     size = size_of(op.data) + 2 * (width(partition) + width(op.key))
     if size > MAX_ROW_BYTES:
         raise LimitExceeded(f"row of {size} bytes")
+
+
+def sent_bytes(op: Op) -> int:
+    """What an operation adds to a transaction: headers and separators of its part of the batch, with both keys escaped, and its row."""
+    return 1024 + (0 if isinstance(op, Drop) else _sent_bytes(op.data))
 
 
 def _sent_bytes(data: Data) -> int:
