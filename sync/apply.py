@@ -174,17 +174,18 @@ def _journal(job: Job, tools: Tools) -> list[Op]:
     if not change:
         return []
     job.journal = new_key(tools)
+    owner = where = ""
     match job.action:
-        case Create(side=side, source=source):
-            ids, what = (source.id, "") if source.side is Side.CRM else ("", source.id), "create"
-            kind, owner = job.action.kind, ""
+        case Create(side=side, source=source, kind=kind):
+            ids, what, where = (source.id, "") if source.side is Side.CRM else ("", source.id), "create", side.value
         case Update(pair=pair):
             ids, what = (pair.crm.id if pair.crm else "", pair.mailbox.id if pair.mailbox else ""), "update"
-            kind, owner, side = pair.crm.kind if isinstance(pair.crm, Item) else pair.kind, "", None
+            kind = pair.crm.kind if isinstance(pair.crm, Item) else pair.kind
         case Delete(side=side, link=link, item=item):
-            ids, what, kind, owner = (link.crm_id, link.item_id), "delete", item.kind, item.owner
+            ids, what, where = (link.crm_id, link.item_id), "delete", side.value
+            kind, owner = item.kind, item.owner
     because = job.action.because.value
-    kept = Kept(job.journal, *ids, kind, what, because, tools.run, side.value if side else "", owner)
+    kept = Kept(job.journal, *ids, kind, what, because, tools.run, where, owner)
     return keep(kept, change, {key.partition(":")[2] for key in change.before}, tools)
 
 

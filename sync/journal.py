@@ -76,7 +76,12 @@ def keep(kept: Kept, change: Change, pairs: Collection[str], tools: Tools) -> li
     """The rows before the call: the values, and of what is overwritten or deleted a line of history that says that it began."""
     ops = [put_kept(kept, change, tools.keys)]
     if change.before and kept.crm_id:
-        data = {"what": BEGUN, "because": kept.because, "pairs": ",".join(sorted(pairs)), "run": kept.run}
+        data: dict[str, str | int | bool] = {
+            "what": BEGUN,
+            "because": kept.because,
+            "pairs": ",".join(sorted(pairs)),
+            "run": kept.run,
+        }
         item = {"item": kept.item_id, "kind": kept.kind.value, "journal": kept.key}
         ops.append(Put(history_key(kept.crm_id, kept.key), {**data, **item}))
     return ops

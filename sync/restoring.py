@@ -21,7 +21,7 @@ from sync.journal import keep, new_key, overwritten
 from sync.model import Family, Item, Kind, Link, Reason, Role, Side, Value
 from sync.record import PATIENCE, history, waiting
 from sync.sides.base import Done, New, Refused, Revise, Unclear
-from sync.store.base import Op
+from sync.store.base import Op, Put
 from sync.store.journal import Change, Kept, change_of, kept_of, side_of
 from sync.store.ledger import drop_tombstone
 from sync.store.orders import Order, drop_order, orders, put_order
@@ -64,6 +64,9 @@ async def _restore(order: Order, work: Work, crm_time_limit: timedelta, tools: T
     if kept.kind not in tools.context.translators:
         raise NotRestorable("missing")
     if kept.what == "delete":
+        again = str(row.data.get("again", ""))  # what it was made again as: an order given twice makes no double
+        if again and await _item(Side(kept.side), again, kept.kind, tools):
+            raise NotRestorable("there")
         await _make_again(order, kept, before, work, crm_time_limit, tools)
         return
     link = await tools.ledger.link_by_crm(kept.crm_id)
@@ -234,7 +237,9 @@ async def _taken_up(order: Order, made: Item, partner: Item | None, kept: Kept, 
         ops.append(waiting(each.side, each.id, kept.kind, Reason.CHANGED_MEANWHILE, tools))
     link = Link("", kept.kind, crm.id if crm else kept.crm_id, card.id if card else kept.item_id, made.side)
     line = history(link, Reason.RESTORED, f"restore in {made.side.value}", (), tools)
-    await tools.ledger.commit([*ops, line, drop_order(order)])
+    row = await tools.ledger.rows.get(tools.ledger.partition, order.journal)
+    noted = [Put(row.key, {**row.data, "again": made.id})] if row else []
+    await tools.ledger.commit([*ops, line, *noted, drop_order(order)])
     left = {id_: why for id_, why in tools.context.tombstones.items() if id_ not in ids}
     tools.context = replace(tools.context, tombstones=left)
     tools.counts[Reason.RESTORED.value] += 1
