@@ -12,7 +12,8 @@ from sync.commands import NotFound
 from sync.connector import Connector
 from sync.model import Family, Kind
 from sync.policy import KindPolicy, default_kinds
-from sync.store.journal import Entry
+from sync.store.base import Drop
+from sync.store.journal import Entry, change_of
 from sync.store.orders import orders
 from tests.sim.world import Accident, World
 from tests.unit.control.world import World as Control
@@ -172,3 +173,54 @@ async def test_after_thirty_days_nothing_can_be_restored() -> None:
     with pytest.raises(NotFound):
         await history_commands.reveal(connector(world), world.keys, BOX, Family.PEOPLE, line.journal)
     assert (await last(world, crm_id)).what == line.what, "the history without values stays"
+
+
+async def meeting_box() -> tuple[World, str, str]:
+    """An event whose place both sides edited: the CRM's lost."""
+    world = World({"19x1": BOX}, family=Family.CALENDAR)
+    await world.connect()
+    await world.settle(2)
+    calendar = world.calendars[BOX]
+    event = calendar.add({"subject": "Pranzo", "when": "2026-11-26T09:00Z/2026-11-26T10:00Z", "location": "Milano"})
+    await world.settle(2)
+    (record,) = world.crm.records.values()
+    calendar.edit(event.id, location="Torino")
+    await world.settle(2)
+    assert record.fields["location"] == "Torino"
+    return world, record.id, event.id
+
+
+async def test_a_value_of_an_event_is_restored_on_both_sides() -> None:
+    world, crm_id, event = await meeting_box()
+    line = (await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id))[0]
+    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await world.settle(2)
+    assert world.crm.records[crm_id].fields["location"] == "Milano"
+    assert world.calendars[BOX].events[event].fields["location"] == "Milano"
+
+
+async def test_what_turned_private_meanwhile_is_not_restored() -> None:
+    world, crm_id, event = await meeting_box()
+    line = (await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id))[0]
+    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    world.calendars[BOX].edit(event, sensitivity="private")
+    partition = f"{BOX}|calendar"
+    await world.rows.transact(partition, [Drop(order.key) for order in await orders(world.rows, partition)])
+    await world.settle(3)
+    with pytest.raises(NotFound):
+        await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
+    with pytest.raises(NotFound):
+        await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    kept = [change_of(row, world.keys) async for row in world.rows.query(partition, "j|", "k")]
+    assert not any("Milano" in repr(each) or "Pranzo" in repr(each) for each in kept)
+
+
+async def test_an_order_whose_values_are_gone_says_so() -> None:
+    world, crm_id, _ = await edited()
+    line = await last(world, crm_id)
+    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal)
+    await world.rows.transact(f"{BOX}|people", [Drop(line.journal)])
+    await world.settle(1)
+    (order,) = await history_commands.ordered(connector(world), BOX, Family.PEOPLE)
+    assert (order.outcome, order.by) == ("gone", "admin")
+    assert phones(world) == ["222", "222"]
