@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
+from sync.store.secrets import Keyring
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import World
 
@@ -23,13 +25,20 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """What routes need of a worker: they run nothing."""
+
+    keys: Keyring
+
+
 class Api:
     """The functions by name, over a world in memory."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
-        app = App(environment, world.connector, worker=None)  # type: ignore[arg-type]
+        app = App(environment, world.connector, worker=_Worker(world.keys))  # type: ignore[arg-type]
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from sync.model import Family, Kind, Reason, Side
 from sync.store.base import Put
 from sync.store.journal import Change, Kept, put_kept
 from sync.store.ledger import MailboxLedger, Pending, put_pending
-from tests.contract.api_world import Api
+from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import ANNA, ANNAS, World
 
 KEY = "j|2026-03-02T07:00:00+00:00|n1"
@@ -34,10 +35,16 @@ async def api() -> Api:
     return api
 
 
+async def read(api: Api, name: str, **params: str) -> tuple[int, Any]:
+    answer = await api.raw(name, HEADERS, params=params)
+    return answer.status_code, json.loads(answer.get_body())
+
+
 async def test_values_are_shown_on_request_only_and_that_is_noted(api: Api) -> None:
-    status, listed = await api.ask("history", mailbox=ANNAS, family="people", id="12x1")
+    status, listed = await read(api, "history", mailbox=ANNAS, family="people", id="12x1")
     (line,) = listed["lines"]
     assert (status, line["what"], line["pairs"], "Rossi" in json.dumps(listed)) == (200, "update", ["a~b"], False)
+    api.world.pass_time(1)
     status, values = await api.ask("journal_values", id=line["values"])
     assert (status, values["before"], values["after"]) == (200, {"crm:a~b": "Rossi"}, {"crm:a~b": "Verdi"})
     _, audit = await api.ask("audit")
@@ -46,11 +53,11 @@ async def test_values_are_shown_on_request_only_and_that_is_noted(api: Api) -> N
 
 
 async def test_a_restore_is_ordered_by_value_and_by_run(api: Api) -> None:
-    _, listed = await api.ask("journal_run", mailbox=ANNAS, family="people", run="7")
+    _, listed = await read(api, "journal_run", mailbox=ANNAS, family="people", run="7")
     (line,) = listed["lines"]
     assert (await api.ask("journal_restore", {"names": ["crm:a~b"]}, id=line["values"])) == (200, {"orders": 1})
     assert (await api.ask("run_restore", {"family": "people", "run": 7}, id=ANNAS)) == (200, {"orders": 1})
-    _, waiting = await api.ask("orders", mailbox=ANNAS, family="people")
+    _, waiting = await read(api, "orders", mailbox=ANNAS, family="people")
     assert [(order["crm"], order["names"], order["by"]) for order in waiting["orders"]] == [
         ("12x1", ["crm:a~b"], "token"),
         ("12x1", [], "token"),
@@ -58,8 +65,8 @@ async def test_a_restore_is_ordered_by_value_and_by_run(api: Api) -> None:
 
 
 async def test_given_up_items_are_listed_and_tried_again(api: Api) -> None:
-    _, listed = await api.ask("unsettled", mailbox=ANNAS)
+    _, listed = await read(api, "unsettled", mailbox=ANNAS)
     assert [(item["item"], item["cause"], item["fails"]) for item in listed["items"]] == [("12x9", "400 x", 3)]
     assert await api.ask("retry", {"side": "crm", "item": "12x9"}, id=ANNAS) == (200, {"items": 1})
-    assert (await api.ask("unsettled", mailbox=ANNAS))[1]["items"] == []
+    assert (await read(api, "unsettled", mailbox=ANNAS))[1]["items"] == []
     assert (await api.ask("retry", {}, id=ANNAS))[0] == 404
