@@ -23,23 +23,8 @@ from hashlib import sha256
 
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Side
-from sync.store.base import (
-    MAX_OPS,
-    MAX_TRANSACTION_BYTES,
-    Conflict,
-    Data,
-    Drop,
-    Insert,
-    Op,
-    Put,
-    Replace,
-    Rows,
-    prefix_end,
-    sent_bytes,
-)
+from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
 from sync.store.journal import old_values, values_of_items
-
-ENOUGH_BYTES = MAX_TRANSACTION_BYTES * 3 // 4
 
 
 def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
@@ -248,18 +233,8 @@ class MailboxLedger:
 
     async def commit_groups(self, groups: Iterable[Sequence[Op]]) -> None:
         """Commit groups of operations, never splitting a group over two transactions."""
-        part: dict[str, Op] = {}
-        size = 0
-        for group in groups:
-            more = sum(map(sent_bytes, group))
-            full = len(part) + len(group) > MAX_OPS - 1 or size + more > ENOUGH_BYTES
-            if part and (full or any(op.key in part for op in group)):
-                await self.commit(list(part.values()))
-                part, size = {}, 0
-            part.update({op.key: op for op in group})
-            size += more
-        if part:
-            await self.commit(list(part.values()))
+        for part in transactions(groups, MAX_OPS - 1):
+            await self.commit(part)
 
     async def checkpoint(self) -> Checkpoint:
         row = await self.rows.get(self.partition, "k")
