@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import azure.functions as func
 
+from control import oauth
 from control.api import blueprint
 from control.environment import read_environment
 from control.failures import Failed, report
@@ -61,6 +62,7 @@ async def reported(work: Awaitable[None], what: str) -> None:
 
 
 app.register_functions(blueprint(environment, connected, new_id))
+app.register_functions(oauth.blueprint(environment, lambda: connected().connecting, new_id))
 
 # Without the setting %SYNC_SCHEDULE% would not resolve and the host would drop the timer.
 schedule = "%SYNC_SCHEDULE%" if os.environ.get("SYNC_SCHEDULE") else environment.schedule

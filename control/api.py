@@ -9,14 +9,14 @@ import azure.functions as func
 
 from control import http
 from control.endpoint import Endpoint
-from control.endpoints import audit, control, groups, holds, journal, settings, status, users
+from control.endpoints import audit, connecting, control, groups, holds, journal, leaving, settings, status, users
 from control.environment import Environment
 from control.openapi import described
 
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, users, groups, settings, holds, journal, audit)
+_TOPICS = (status, control, users, leaving, groups, settings, holds, journal, connecting, audit)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

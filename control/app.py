@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from control.connections import Connections
 from control.environment import Environment
 from control.queue import RunMessage, RunQueue
+from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
 from sync.run import Limits
@@ -19,6 +20,7 @@ from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from sync.store.secrets import KeyVaultSecrets
+from sync.store.states import States
 from sync.store.tables import TableRows
 from sync.tick import run_one, tick, tick_asked
 from sync.users import Users
@@ -37,6 +39,7 @@ class App:
     environment: Environment
     connector: Connector
     worker: Worker
+    connecting: Connecting
 
     async def swept(self, why: str) -> None:
         """The timer's work."""
@@ -80,12 +83,15 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     registry, board = Registry(rows), BoardStore(rows)
     outside = Connections(environment, rows, keys, settings, users, groups, now, new_id)
     limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
+    connector = Connector(
+        registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
+    )
+    signing = outside.sign_ins
     return App(
         environment,
-        Connector(
-            registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
-        ),
+        connector,
         Worker(registry, board, keys, outside, outside.setup, now, new_id, limits),
+        Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
     )
 
 

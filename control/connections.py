@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from control.environment import Environment
+from control.environment import GUID, Environment
+from control.sign_ins import SignIns
 from mapping.companies import COMPANIES
 from mapping.contacts import CONTACTS
 from mapping.fields import COMPANY_NAME, crm_catalog, default_lengths
 from mapping.model import Translator
 from mapping.rules import FieldMapping, translator
 from mapping.tasks import TaskTranslator
-from sync.errors import Cause, Failure, RetryLater, StopConnector, SyncError, classify
+from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox, SyncError, classify
 from sync.events import event_translator
 from sync.groups import Groups
 from sync.model import Kind
@@ -34,6 +35,7 @@ from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
     GraphConnection,
     Horizon,
+    Sign,
     Throttle,
     application_tokens,
     connect,
@@ -46,8 +48,9 @@ from sync.sides.vtenext import Probe, StoreLoginGate, VtenextClient, VtenextCrm,
 from sync.store.base import Rows
 from sync.store.registry import Registry
 from sync.store.secrets import Keyring
+from sync.store.tokens import TokenStore
 from sync.sweep import SweepTools
-from sync.users import Users, homes_of
+from sync.users import Users, homes_of, parted
 
 log = logging.getLogger("connector")
 
@@ -96,6 +99,7 @@ class Connections:
         self._graph: tuple[tuple[SignIn, str], GraphConnection] | None = None
         self._retired: GraphConnection | None = None
         self._joining = asyncio.Lock()
+        self.sign_ins = SignIns(environment, TokenStore(rows, keys), settings, self._connected, now)
 
     # sync.worker.Sides
 
@@ -103,16 +107,19 @@ class Connections:
         return (await self._probed()).crm
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
-        name = (await self._settings.read()).folder
-        return await open_mailbox(await self.graph(), mailbox, folder or None, name)
+        name = await self._folder_name(mailbox)
+        return await open_mailbox(await self.graph(mailbox), mailbox, folder or None, name)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         settings = await self._settings.read()
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
-        return await open_calendar(await self.graph(), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
+        return await open_calendar(await self.graph(mailbox), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        await self.sign_ins.tokens.drop(mailbox)
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
-        return await open_todo(await self.graph(), mailbox, zone=policy.zone)
+        return await open_todo(await self.graph(mailbox), mailbox, zone=policy.zone)
 
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
@@ -139,6 +146,10 @@ class Connections:
             double_booking=settings.double_booking is DoubleBooking.ACCEPT,
             crm_contact_invitees=settings.crm_contact_invitees,
             create_strangers=settings.create_strangers,
+            delegated=settings.delegated,
+            preferences={user.mailbox: user.preferences for user in users if user.connected},
+            removal=settings.removal,
+            parted=parted(users) - {settings.admin_mailbox if admin else ""},
         )
 
     # sync.connector.Outside
@@ -148,9 +159,17 @@ class Connections:
             self._known = self._learned(await self._directory().probe())
 
     async def check_mailboxes(self) -> None:
-        await _look(await self.graph())
+        """Application mode: read a user. Delegated: the application may read nobody, but it can prove who it is."""
+        sign_in = await self._settings.sign_in()
+        if sign_in.delegated:
+            await (await self.sign_ins.entra()).check()
+        else:
+            await _look(await self.graph())
 
     async def try_sign_in(self, sign_in: SignIn, server: str) -> None:
+        if sign_in.delegated:
+            await self.sign_ins.attempt(sign_in, server)
+            return
         connection = self._joined(sign_in, server)
         try:
             await _look(connection)
@@ -167,7 +186,14 @@ class Connections:
         return await self._directory().group(group)
 
     async def resolve_mailbox(self, address: str) -> MailboxUser:
-        return await resolve(await self.graph(), address)
+        """With the application's own permission to read users; without it a delegated mailbox is named by its object id only."""
+        try:
+            return await resolve(await self.graph(), address)
+        except StopMailbox as stop:
+            delegated = (await self._settings.sign_in()).delegated
+            if not delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
+                raise
+            return MailboxUser(address.lower())
 
     async def sweep_tools(self) -> SweepTools:
         known, setup = await self._probed(), await self.setup()
@@ -190,19 +216,32 @@ class Connections:
         for connection in (self._graph[1] if self._graph else None, self._retired):
             if connection is not None:
                 await connection.close()
+        await self.sign_ins.aclose()
 
     # parts
 
-    async def graph(self) -> GraphConnection:
-        """The connection for the present sign-in. The one before stays open until the next change: runs may still use it."""
+    async def graph(self, mailbox: str = "") -> GraphConnection:
+        """The connection for the present sign-in; in delegated mode that of the mailbox, where one is named.
+
+        The application's one of before stays open until the next change: runs may still use it.
+        """
+        sign_in = await self._settings.sign_in()
+        if mailbox and sign_in.delegated:
+            return await self.sign_ins.connection(mailbox)
         async with self._joining:
-            present = (await self._settings.sign_in(), (await self._settings.read()).server_name)
+            present = (sign_in, (await self._settings.read()).server_name)
             if self._graph is None or self._graph[0] != present:
                 if self._retired is not None:
                     await self._retired.close()
                 self._retired = self._graph[1] if self._graph else None
                 self._graph = (present, self._joined(*present))
             return self._graph[1]
+
+    async def _folder_name(self, mailbox: str) -> str:
+        """How the contact folder is called when it is made: as its user wants, else as the settings say; '' = the default folder."""
+        row = await self._registry.mailbox(mailbox)
+        user = await self._users.get(row.user) if row and row.user else None
+        return (user.folder if user else "") or (await self._settings.read()).folder
 
     def _joined(self, sign_in: SignIn, server: str) -> GraphConnection:
         graph, authority = self._environment.cloud(server)
@@ -213,7 +252,10 @@ class Connections:
             managed_identity=sign_in.managed_identity,
             authority_host=authority,
         )
-        return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=graph)
+        return self._connected(tokens, graph)
+
+    def _connected(self, tokens: Sign, base_url: str) -> GraphConnection:
+        return connect(tokens, self._throttle, new_id=self._new_id, sleep=asyncio.sleep, base_url=base_url)
 
     def _directory(self) -> VtenextDirectory:
         if self._known_directory is None:

@@ -77,6 +77,7 @@ class Environment:
     managed_identity: str
     graph_base_url: str
     authority_host: str
+    public_url: str
     schedule: str
     crm_time_limit: timedelta
     run_limit: timedelta
@@ -134,6 +135,7 @@ class _Reader:
             authority_host=self._url(
                 "ENTRA_AUTHORITY_HOST", DEFAULT_AUTHORITY, "an https address; http only for a loopback host"
             ),
+            public_url=self._public_url(),
             schedule=self._schedule(),
             crm_time_limit=timedelta(seconds=self._number("VTENEXT_TIME_LIMIT_SECONDS", 300, 1, 7200)),
             run_limit=timedelta(seconds=self._number("RUN_SECONDS", 240, 5, 480)),
@@ -221,6 +223,13 @@ class _Reader:
             return default
         if not _is_address(value, plain_allowed):
             self._wrong(name, expected)
+        return value
+
+    def _public_url(self) -> str:
+        expected = "the app's https address as browsers reach it, without a path; http only for a loopback host"
+        value = self._url("PUBLIC_URL", "", expected)
+        if "/" in value.partition("://")[2]:
+            self._wrong("PUBLIC_URL", expected)
         return value
 
     def _flag(self, name: str) -> bool:

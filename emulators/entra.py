@@ -260,6 +260,8 @@ class EntraEmulator:
         claims = {"aud": app.client_id, "iss": f"https://{self._host}/{self.tenant}/v2.0", "iat": now, "nbf": now}
         claims |= {"exp": now + LIFE_S, "name": person.name, "oid": person.oid, "sub": person.oid}
         claims |= {"preferred_username": person.upn, "tid": self.tenant, "ver": "2.0"}
+        if person.wids:  # an optional claim, here always asked for (memory)
+            claims["wids"] = list(person.wids)
         return self.keys.sign(claims | ({"nonce": grant.nonce} if grant.nonce else {}))
 
     # the corner's own endpoints --------------------------------------------------------------------------------

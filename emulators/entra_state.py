@@ -56,11 +56,12 @@ class AppRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who signed in, for delegated tokens."""
+    """Who signed in, for delegated tokens. `wids`: templates of the directory roles that the account has."""
 
     oid: str
     upn: str
     name: str
+    wids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

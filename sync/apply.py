@@ -17,9 +17,9 @@ from sync.events import hides
 from sync.joining import claimed_by, record_stamp, write_stamp
 from sync.journal import change_by, keep, new_key
 from sync.keeping import name_meetings
-from sync.model import Create, Delete, Family, Flag, Item, Kind, Reason, Role, Side, Update
+from sync.model import Create, Delete, Family, Flag, Item, Kind, Link, Reason, Role, Sent, Side, Update
 from sync.record import Job, done, settle, waiting
-from sync.settle import record_digest
+from sync.settle import foreseen, record_digest, values_of
 from sync.sides.base import Done, New, Remove, Revise
 from sync.store.base import Op
 from sync.store.journal import Kept
@@ -143,14 +143,32 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
             case Update(pair=pair, role=role):
                 if pair.crm and (pair.link is None or pair.link.role is not role):
                     roles[pair.crm.id] = role
-                if pair.link and Flag.CRM_PRIVATE in job.action.flags - pair.link.flags:  # else a crash would hide it
-                    groups.append(put_link(replace(pair.link, flags=pair.link.flags | {Flag.CRM_PRIVATE})))
                 groups.append(_journal(job, tools))
+                if job.writes and pair.link:
+                    link = _begun(job, pair.link, tools)
+                    job.action = replace(job.action, pair=replace(pair, link=link))
+                    groups.append(put_link(link))
             case Delete():
                 groups.append(_journal(job, tools))
     if roles:
         await tools.registry.hold_records(tools.context.policy.mailbox, roles)
     await tools.ledger.commit_groups(groups)
+
+
+def _begun(job: Job, link: Link, tools: Tools) -> Link:
+    """The link with what is about to be written, and whose word a private event is (else a crash would hide it)."""
+    action = job.action
+    if not isinstance(action, Update):
+        return link
+    translator, sealed = tools.translator(link.kind), tools.context.sealed(link)
+    sent: dict[str, Sent] = {}
+    for side, rendered in job.rendered.items():
+        item = action.pair.mailbox if side is Side.CRM else action.pair.crm
+        if side not in job.writes or not isinstance(item, Item):
+            continue
+        values = action.to_crm if side is Side.CRM else action.to_mailbox
+        sent |= foreseen(side, values, rendered.held, values_of(item, translator, sealed), sealed)
+    return replace(link, sent=sent, flags=link.flags | (action.flags & {Flag.CRM_PRIVATE}))
 
 
 def sent_digests(held: Mapping[str, str], kind: Kind, tools: Tools) -> str:

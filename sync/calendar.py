@@ -132,6 +132,25 @@ async def _claim_hidden_past(says: Mapping[str, str], work: Work, links: Links, 
                 work.gone.add(link.item_id)
 
 
+async def claim_older(work: Work, links: Links, tools: Tools) -> None:
+    """When the rule for private events changed: the private ones that are too long over for a listing, whose records may say too much now.
+
+    Of those that are in the mailbox no more nothing is concluded.
+    """
+    if not (work.full and tools.past_too) or tools.context.policy.calendar.private is PrivateEvents.FULL:
+        return
+    before = looked_back(tools)
+    ids = {link.item_id: link async for link in tools.ledger.links() if link.ends and link.ends < before}
+    older = [item_id for item_id in ids if item_id not in work.cards and item_id not in work.gone]
+    for start in range(0, len(older), CHUNK):
+        await tools.guard()
+        for item_id, present in (await tools.mailbox.get(older[start : start + CHUNK])).items():
+            if isinstance(present, Item) and is_private(present.fields):
+                links.add(ids[item_id])
+                work.cards[item_id] = present
+                work.records[ids[item_id].crm_id] = Kind.EVENT
+
+
 async def _sensitivities(work: Work, tools: Tools) -> dict[str, str]:
     """What each listed series says, as most of its occurrences do: few are exceptions. Where none is inside the horizon, its master tells."""
     shown: dict[str, Counter[str]] = {series: Counter() for series in work.whole}

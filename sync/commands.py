@@ -11,15 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
+from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow
+from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
-from sync.users import User, user_change
+from sync.users import User, UserChange, preferred, user_change
+from sync.vanishing import asked_about
 
 PERMIT = timedelta(hours=24)
 NEW = "new"
@@ -138,11 +142,22 @@ async def approve(connector: Connector, id_: str, choice: str = "", by: str = ""
     until = (connector.now() + PERMIT).isoformat(timespec="seconds")
     at = connector.now().isoformat(timespec="seconds")
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
+    if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
+        await _let_vanish(connector, asked)
     await connector.registry.put_hold(answered)
     if not asked.mailbox:
         await mark_approved(answered, await connector.outside.sweep_tools())
     await _wake_for(connector, answered)
     return answered
+
+
+async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
+    """The users of this hold are gone, but for those whom the directory shows again by now."""
+    active = {user.id for user in await connector.outside.crm_users() if user.active}
+    for user in sorted(await asked_about(connector.registry, asked) - active):
+        await connector.users.vanish(user)
+    await connector.board.touch()
+    await connector.leave_gone()
 
 
 async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
@@ -204,7 +219,9 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         raise NotNow("user_inactive")
     resource = before.resource if change.resource is None else change.resource
     if paired.id and (enabled or resource):
-        await _not_taken(connector, id_, paired.id)
+        await not_taken(connector, id_, paired.id)
+    if enabled and not before.connected and not (await connector.settings.read()).allows(paired.id):
+        raise NotNow("not_allowed")
     wanted: dict[str, object] = {
         "mailbox": paired.id,
         "addresses": paired.addresses,
@@ -213,14 +230,30 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         "resource": resource,
         "colour": before.colour if change.colour is None else change.colour,
     }
+    wanted |= await _preferences(connector, before, change, enabled)
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if not changes:
         return before
     after = await connector.users.change(id_, **changes)
-    await _connect(connector, before, after)
+    await follow(connector, before, after)
+    if after.connected and after.private_events != before.private_events:
+        row = await connector.registry.change_mailbox(after.mailbox, past_too=True, full=True, dirty=True)
+        if await connector.state() == "running":
+            await connector.wake([row], "preferences")
     if _as_resource(after) != _as_resource(before) and await connector.state() == "running":
         await connector.wake(await connector.registry.mailboxes(), "resource", full=True)
     return after
+
+
+async def _preferences(connector: Connector, before: User, change: UserChange, enabled: bool) -> dict[str, object]:
+    """What the user wants otherwise than the settings say (SPEC 5.2). Raises NotNow for what is frozen."""
+    ledger = MailboxLedger(connector.registry.rows, before.mailbox, 0, "") if before.mailbox else None
+    has_folder = ledger is not None and bool((await ledger.checkpoint()).folder)
+    default = (await connector.settings.read()).sync_start
+    after, refused = preferred(before, change, enabled, default, has_folder)
+    if refused:
+        raise NotNow(refused)
+    return {"sync_start": after.sync_start, "folder": after.folder, "private_events": after.private_events}
 
 
 def _as_resource(user: User) -> tuple[object, ...]:
@@ -228,18 +261,35 @@ def _as_resource(user: User) -> tuple[object, ...]:
     return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
-async def _connect(connector: Connector, before: User, after: User) -> None:
+async def part(connector: Connector, id_: str) -> User:
+    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted."""
+    before = await known_user(connector, id_)
+    if not before.enabled:
+        return before
+    after = await connector.users.change(id_, enabled=False)
+    await follow(connector, before, after)
+    return after
+
+
+async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
-    admin_mailbox = (await connector.settings.read()).admin_mailbox
+    settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        await connector.registry.change_mailbox(before.mailbox, enabled=before.mailbox == admin_mailbox)
-    await connector.board.touch()
-    if after.connected and (before.mailbox, before.connected) != (after.mailbox, True):
+        stays = before.mailbox == settings.admin_mailbox
+        await connector.registry.change_mailbox(before.mailbox, enabled=stays)
+    begins = after.connected and (before.mailbox, before.connected) != (after.mailbox, True)
+    waits = begins and settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)
+    if begins:
         at = connector.now().isoformat(timespec="seconds")
-        fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
+        state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
+        fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
+        row = await connector.registry.mailbox(after.mailbox)
+        if row and row.clearing == LEAVE and row.user == after.id:  # a removal that has not ended is taken back
+            fresh["clearing"] = UNDO
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
-        if await connector.state() == "running":
-            await connector.enqueue([after.mailbox], "connected")
+    await connector.board.touch()
+    if begins and not waits and await connector.state() == "running":
+        await connector.enqueue([after.mailbox], "connected")
 
 
 async def known_user(connector: Connector, id_: str) -> User:
@@ -253,7 +303,8 @@ async def known_user(connector: Connector, id_: str) -> User:
     return found
 
 
-async def _not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+async def not_taken(connector: Connector, id_: str, mailbox: str) -> None:
+    """Raises NotNow when the mailbox is another connected user's."""
     for other in await connector.users.all():
         if other.id != id_ and other.mailbox == mailbox and other.connected:
             raise NotNow("mailbox_taken", user=other.id)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sync import vanishing
+from sync.clearing_tools import LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.settings_store import SettingsStore, SignIn
@@ -92,13 +94,36 @@ class Connector:
         return "paused" if not (await self.settings.read()).active or await self.missing() else "running"
 
     async def refresh_directory(self) -> None:
-        """Read the users of the CRM; those that are gone for sure are disconnected."""
-        refreshed = await self.users.refresh(await self.outside.crm_users(), self.now())
-        for user in refreshed.disconnected:
-            if user.mailbox:
-                await self.registry.change_mailbox(user.mailbox, enabled=False)
+        """Read the users of the CRM; those that are gone for sure leave, of too many an admin is asked."""
+        found = await self.outside.crm_users()
+        refreshed = await self.users.refresh(found, self.now(), await vanishing.spared(self.registry))
+        active = {user.id for user in found if user.active}
+        await vanishing.note(self.registry, refreshed.vanished, active, self.now(), self.new_id)
         if refreshed.disconnected:
             await self.board.touch()
+        await self.leave_gone()
+
+    async def leave_gone(self) -> None:
+        """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4)."""
+        users = await self.users.all()
+        rows = {row.id: row for row in await self.registry.mailboxes()}
+        gone = {user.mailbox: user.id for user in users if not user.active and user.mailbox in rows}
+        taken = {user.mailbox for user in users if user.connected} | {(await self.settings.read()).admin_mailbox}
+        for mailbox, user in gone.items():
+            if mailbox not in taken and rows[mailbox].user == user and not rows[mailbox].has_left:
+                await self.leave(mailbox)
+
+    async def leave(self, mailbox: str) -> None:
+        """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`)."""
+        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"))
+
+    async def clear(self, mailbox: str, how: str, **changes: object) -> None:
+        """Order a clearing. Runs under way begin anew."""
+        fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
+        await self.registry.change_mailbox(mailbox, clearing=how, **fresh, **changes)
+        await self.board.touch()
+        if await self.state() == "running":
+            await self.enqueue([mailbox], how)
 
     async def enqueue(self, mailboxes: Iterable[str], why: str) -> int:
         """A message for each; how many."""
@@ -109,7 +134,7 @@ class Connector:
 
     async def wake(self, mailboxes: Iterable[MailboxRow], why: str, *, full: bool = False) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
-        ready = [row for row in mailboxes if row.enabled and row.state != "error"]
+        ready = [row for row in mailboxes if row.works and row.state != "error"]
         for row in ready:
             await self.registry.change_mailbox(row.id, dirty=True, **({"full": True} if full else {}))
         return await self.enqueue((row.id for row in ready), why)

@@ -74,5 +74,5 @@ async def tidy(tools: Tools) -> None:
     asked = {row.hold for row in tools.pending.values() if row.hold}
     for hold in await tools.registry.holds():
         mine = hold.mailbox == tools.context.policy.mailbox and hold.kind in tools.family.kinds
-        if mine and hold.id not in asked:
+        if mine and hold.id not in asked and hold.because is not Reason.PURGED:  # that one is `sync.clearing`'s
             await tools.registry.drop_hold(hold.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from sync.sides.base import Done, Revise
 from sync.store.base import Op
 from sync.store.ledger import MailboxLedger
 from sync.store.meetings import Meetings, Place
+from sync.store.registry import Registry
 from sync.tools import Tools
 
 MEETING = COPIES | {Role.ORGANIZER}
@@ -160,12 +161,16 @@ async def decline(actions: Sequence[Decline], tools: Tools) -> None:
 
 async def hand_over(links: Sequence[Link], tools: Tools) -> None:
     """After links of copies ended: nobody looks for them here any more, and of what this mailbox kept the other holders are told."""
-    mine = tools.context.policy.mailbox
-    await tools.registry.release_records(mine, [link.crm_id for link in links])
+    await hand_over_of(links, tools.context.policy.mailbox, tools.registry, tools.new_id)
+
+
+async def hand_over_of(links: Sequence[Link], mine: str, registry: Registry, new_id: Callable[[], str]) -> None:
+    """`hand_over`, for a mailbox that is not run."""
+    await registry.release_records(mine, [link.crm_id for link in links])
     kept = [link.crm_id for link in links if link.role is Role.KEEPER]
     if not kept:
         return
-    for crm_id, holders in (await tools.registry.holders_near(kept)).items():
+    for crm_id, holders in (await registry.holders_near(kept)).items():
         for mailbox in holders:
             if mailbox != mine:
-                await tools.registry.mark(mailbox, [(Kind.EVENT, crm_id)], tools.new_id())
+                await registry.mark(mailbox, [(Kind.EVENT, crm_id)], new_id())

@@ -128,6 +128,14 @@ class Held:
     mailbox: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write of one field pair that was begun. `held`: what both sides hold if `side` took it; whether it did, its value tells."""
+
+    side: Side
+    held: Held
+
+
 Base = Mapping[str, Held]
 """Field pair id -> what was held. A pair that is absent is *unknown*: it was never agreed on."""
 
@@ -148,6 +156,7 @@ class Link:
     streaks: Mapping[str, str] = field(default_factory=dict)  # field pair id -> "count@run": see `settle`
     flags: frozenset[str] = frozenset()  # what was already said about it, so that it is said once
     ends: str = ""  # events: ISO UTC, when it is over as far as both sides were known
+    sent: Mapping[str, Sent] = field(default_factory=dict)  # field pair id -> a write whose end is not known
 
     def id_on(self, side: Side) -> str:
         return self.crm_id if side is Side.CRM else self.item_id

@@ -19,6 +19,7 @@ from sync.model import Action, Family, Hold, Item, Kind, Pair, Planned, Reason, 
 from sync.plan import Context, plan_pair
 from sync.preparing import prepare
 from sync.recurring import CrmSeries, find_series
+from sync.settle import heard, values_of
 from sync.strangers import know_strangers
 from sync.tasks import plan_task
 from sync.tools import Tools
@@ -37,7 +38,8 @@ async def chunks(
         await tools.guard()
         part = keys[start : start + size]
         records = await read_records(part, tools.crm)
-        pairs = await read_pairs(part, records, work, tools.mailbox, tools.context)
+        found = await read_pairs(part, records, work, tools.mailbox, tools.context)
+        pairs = [_heard(pair, tools.context) for pair in found]
         if tools.family is Family.CALENDAR:
             await know_strangers(pairs, tools)
         homes = await other_homes(pairs, tools.registry, tools.context)
@@ -70,6 +72,16 @@ async def _events(
     single, series = await find_series(settled, tools)
     single = await invite_series(single, planned, tools)
     return await within_limits(single, tools), series
+
+
+def _heard(pair: Pair, context: Context) -> Pair:
+    """The pair with what is known now about writes that were begun and never ended."""
+    link = pair.link
+    if link is None or not link.sent:
+        return pair
+    translator, sealed = context.translators[link.kind], context.sealed(link)
+    values = {i.side: values_of(i, translator, sealed) for i in (pair.crm, pair.mailbox) if isinstance(i, Item)}
+    return replace(pair, link=heard(link, values, sealed))
 
 
 def _hold(pair: Pair, work: Work) -> Hold | None:

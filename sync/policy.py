@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -61,6 +61,26 @@ class PrivateEvents(StrEnum):
     BUSY = "busy"
     FULL = "full"
     NONE = "none"
+
+
+class RemovalScope(StrEnum):
+    """Which cards of a removed user are deleted in the mailbox (SPEC 5.4). Those without a link never are."""
+
+    LINKED = "linked"
+    OURS = "ours"  # only what we made: what was born in the mailbox stays there
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the user of a mailbox wants otherwise than the settings (SPEC 5.2); None = as they say."""
+
+    since: date | None = None
+    private: PrivateEvents | None = None
+
+    def of(self, calendar: CalendarPolicy) -> CalendarPolicy:
+        """The calendar policy of this user's mailbox."""
+        since = calendar.since if self.since is None else self.since
+        return replace(calendar, since=since, private=self.private or calendar.private)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     ends = over_at(left, linked, tools.context) if crm.kind is Kind.EVENT else ""
     dropped = action.dropped | ({Flag.INVITEES_LEFT} if after.left_out is False else frozenset())
     flags |= {Flag.INVITEES_LEFT} if after.left_out else frozenset()
-    link = replace(link, role=action.role, flags=(before.flags | flags) - dropped, ends=ends)
+    open_ends = before.sent if isinstance(after.failed, Unclear) else {}
+    link = replace(link, role=action.role, flags=(before.flags | flags) - dropped, ends=ends, sent=open_ends)
     if after.written:
         link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
     ops: dict[str, Op] = {}

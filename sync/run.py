@@ -55,7 +55,7 @@ from sync.recurring import create_series
 from sync.restoring import restore_ordered
 from sync.settle import oscillates
 from sync.store.base import Op
-from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending
+from sync.store.ledger import Checkpoint, Pending, drop_pending, put_link, put_pending
 from sync.store.registry import Mark
 from sync.tools import Tools
 
@@ -151,6 +151,7 @@ async def _linked(work: Work, tools: Tools) -> Links:
     else:
         links = await read_links(tools.ledger, work, calendar.looked_back(tools))
         await calendar.claim_occurrences(work, links, tools)
+        await calendar.claim_older(work, links, tools)
         drop_echoes(work, links)
         await calendar.join_events(work, links, tools)
     if any(crm_id not in links.by_crm for crm_id in work.records):
@@ -336,4 +337,6 @@ def _nothing(pair: Pair, tools: Tools) -> list[Op]:
     for side, present in ((Side.CRM, pair.crm), (Side.MAILBOX, pair.mailbox)):
         if present and tools.pending.pop((side, present.id), None):
             ops.append(drop_pending(side, present.id))
+    if pair.link and pair.link.sent:
+        ops += put_link(replace(pair.link, sent={}))
     return ops

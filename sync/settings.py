@@ -22,6 +22,7 @@ from sync.policy import (
     MailboxDelete,
     MailLimits,
     PrivateEvents,
+    RemovalScope,
     Winner,
 )
 
@@ -35,6 +36,15 @@ class Target(StrEnum):
 
     ASSIGNED_USER = "assigned_user"
     ADMIN = "admin"
+
+
+class SignInMode(StrEnum):
+    """Who signs in at Microsoft 365 (SPEC 5.1)."""
+
+    APPLICATION = "application"
+    """The application, for everybody whom an admin enables."""
+    DELEGATED = "delegated"
+    """Every user, for the own mailbox."""
 
 
 class DoubleBooking(StrEnum):
@@ -70,7 +80,8 @@ def _version(text: str) -> str:
     return text
 
 
-def _folder(text: str) -> str:
+def contact_folder(text: str) -> str:
+    """A contact folder's name, for pydantic: raises ValueError."""
     if not text.strip() or text != text.strip() or any(c < " " for c in text):
         raise ValueError("a folder's name without spaces around it")
     return text
@@ -121,6 +132,9 @@ class MailSettings(Model):
         return MailLimits(self.meetings, self.mails, self.day)
 
 
+Address = Annotated[str, Field(min_length=1, max_length=320)]
+
+
 class BrakeSettings(Model):
     """How many deletions go without asking (SPEC 7.1): of one kind in one mailbox's run and day, of one module in a sweep of the CRM."""
 
@@ -137,7 +151,7 @@ class BrakeSettings(Model):
 
 
 class Settings(Model):
-    """All saved settings but the secret. `admin_mailbox` is an object id once saved.
+    """All saved settings but the secret. `admin_mailbox` and the `allow_list` are object ids once saved.
 
     `server_name` '' = as the environment says. `client_secret_expires`: Entra tells nobody who may not read applications; an admin enters it.
     """
@@ -150,10 +164,12 @@ class Settings(Model):
     contact_target: Target = Target.ASSIGNED_USER
     admin_mailbox: Annotated[str, Field(max_length=320)] = ""
     admin_user: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
-    folder_name: Annotated[str, Field(max_length=200), AfterValidator(_folder)] = "vtenext"
+    folder_name: Annotated[str, Field(max_length=200), AfterValidator(contact_folder)] = "vtenext"
     use_default_folder: bool = False
     private_events: PrivateEvents = PrivateEvents.BUSY
     sync_start: date = date(1970, 1, 1)
+    delete_contacts: bool = False
+    delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
     mail_limits: MailSettings = MailSettings()
     delete_brake: BrakeSettings = BrakeSettings()
@@ -165,6 +181,8 @@ class Settings(Model):
     tenant_id: Annotated[str, AfterValidator(_tenant)] = ""
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     verbose_log: bool = False
+    sign_in_mode: SignInMode = SignInMode.APPLICATION
+    allow_list: Annotated[tuple[Address, ...], Field(max_length=1000)] = ()
 
     @model_validator(mode="after")
     def _admin_target_is_whole(self) -> Settings:
@@ -185,6 +203,19 @@ class Settings(Model):
     def folder(self) -> str:
         """The folder's name as the mailbox side takes it: '' = the default folder."""
         return "" if self.use_default_folder else self.folder_name
+
+    @property
+    def delegated(self) -> bool:
+        return self.sign_in_mode is SignInMode.DELEGATED
+
+    def allows(self, mailbox: str) -> bool:
+        """May this mailbox be synchronised? In application mode an allow-list that is not empty is exhaustive."""
+        return self.delegated or not self.allow_list or mailbox in self.allow_list
+
+    @property
+    def removal(self) -> RemovalScope | None:
+        """Which cards of a removed user are deleted in the mailbox; None = none of them."""
+        return self.delete_contacts_scope if self.delete_contacts else None
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The planner's switches."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync.commands import NotFound, known_user, resolved
+from sync.commands import NotFound, known_user, part, resolved
 from sync.connector import Connector
-from sync.errors import ConfigMistake
+from sync.errors import SIGN_IN, ConfigMistake
 from sync.restore import Check, checked
 from sync.settings import Settings, Target, changed
 from sync.settings_store import Saved
+from sync.store.base import Stale
 
 COMPARED = {
     "kinds",
@@ -45,15 +46,29 @@ async def change_settings(
         before.admin_user,
     ):
         after = await _with_admin(connector, after)
+    if after.allow_list != before.allow_list:
+        after = await _with_ids(connector, before, after)
+    if after.contact_target is Target.ADMIN and not after.allows(after.admin_mailbox):
+        raise ConfigMistake("allow_list", "with the admin's mailbox in it, or empty")
     if after == before and secret is None and over in (None, saved.version):
         return saved
+    if over not in (None, saved.version):
+        raise Stale
+    for each in await connector.users.all():  # first: nobody may run whom the saved settings leave out
+        if each.connected and not after.allows(each.mailbox):
+            await part(connector, each.id)
     at = connector.now().isoformat(timespec="seconds")
     saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
     await connector.board.touch()
+    if after.sign_in_mode != before.sign_in_mode:
+        await _forget_sign_ins(connector)
     if after.contact_target is Target.ADMIN:
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
         await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
+    if after.private_events is not before.private_events:
+        for row in await connector.registry.mailboxes():
+            await connector.registry.change_mailbox(row.id, past_too=True, full=True, dirty=True)
     if await connector.state() == "running":
         moved = _decides(after) != _decides(before)
         await connector.wake(await connector.registry.mailboxes(), "settings", full=moved)
@@ -80,6 +95,22 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
         raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
     mailbox = await resolved(connector, "admin_mailbox", settings.admin_mailbox)
     return settings.model_copy(update={"admin_mailbox": mailbox.id})
+
+
+async def _forget_sign_ins(connector: Connector) -> None:
+    """Who only lacked a sign-in is tried in the new mode; a run tells what is missing there."""
+    for row in await connector.registry.mailboxes():
+        if row.state == "error" and row.cause in SIGN_IN:
+            await connector.registry.change_mailbox(row.id, state="ok", cause="")
+
+
+async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:
+    """The allow-list as object ids: no address is kept in clear."""
+    found: list[str] = []
+    for text in after.allow_list:
+        known = text in before.allow_list
+        found.append(text if known else (await resolved(connector, "allow_list", text.strip())).id)
+    return after.model_copy(update={"allow_list": tuple(dict.fromkeys(found))})
 
 
 def _decides(settings: Settings) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class SignIn:
     client_id: str
     client_secret: str = field(repr=False)
     managed_identity: str
+    delegated: bool = False  # every user signs in for the own mailbox
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ class SettingsStore:
             settings.client_id or self._defaults.client_id,
             chosen,
             self._defaults.managed_identity,
+            settings.delegated,
         )
 
     async def save(

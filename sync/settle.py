@@ -13,7 +13,7 @@ from dataclasses import replace
 from mapping.model import Translator
 from mapping.people import WHO, is_person
 from sync.merge import Digests, Sealed
-from sync.model import Item, Link, Side
+from sync.model import Item, Link, Sent, Side
 
 OSCILLATION = 4
 
@@ -42,6 +42,40 @@ def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping
     base = dict(link.base)
     for pair in crm.keys() & mailbox.keys():
         base[pair] = sealed.seal(pair, crm[pair], mailbox[pair])
+    return replace(link, base=base)
+
+
+def values_of(item: Item, translator: Translator, sealed: Sealed) -> dict[str, str]:
+    """Field pair -> normalised value that an item of either side holds, its lists put in order by the base."""
+    if item.side is Side.CRM:
+        return translator.crm_values(item.fields)
+    return translator.mailbox_values(item.fields, sealed.anchor())
+
+
+def foreseen(
+    side: Side, values: Mapping[str, str], held: Mapping[str, str], source: Mapping[str, str], sealed: Sealed
+) -> dict[str, Sent]:
+    """What is written down before `values` go to `side`, expected to be held there as `held`. `source`: what the other side holds."""
+    sent: dict[str, Sent] = {}
+    for pair in values.keys() & held.keys() & source.keys():
+        if not is_person(pair):
+            mine, theirs = held[pair], source[pair]
+            crm, mailbox = (mine, theirs) if side is Side.CRM else (theirs, mine)
+            sent[pair] = Sent(side, sealed.seal(pair, crm, mailbox))
+    return sent
+
+
+def heard(link: Link, values: Mapping[Side, Mapping[str, str]], sealed: Sealed) -> Link:
+    """The link with the bases of writes that were carried out though nobody heard of it: their side holds what was sent.
+
+    Else our own write would look like an edit of that side, and win over somebody who took the edit behind it back.
+    """
+    base = dict(link.base)
+    for pair, sent in link.sent.items():
+        value = values.get(sent.side, {}).get(pair)
+        digest = sent.held.crm if sent.side is Side.CRM else sent.held.mailbox
+        if value is not None and sealed.digests.matches(digest, sealed.link, pair, sealed.version, value):
+            base[pair] = sent.held
     return replace(link, base=base)
 
 

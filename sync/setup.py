@@ -19,6 +19,8 @@ from sync.policy import (
     KindPolicy,
     MailLimits,
     Policy,
+    Preferences,
+    RemovalScope,
     default_kinds,
 )
 
@@ -28,6 +30,9 @@ class Setup:
     """`active`: configured and switched on. `homes`: crm owner id -> mailbox id, of connected users only.
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
+    `delegated`: every user signs in for the own mailbox, so a consent that is missing may be one person's.
+    `preferences`: of users, by mailbox id. `removal`: which cards of a removed user are deleted, None = none.
+    `parted`: mailboxes of users who are disabled: to a run all that they hold would look as if it had been given away.
     """
 
     active: bool
@@ -45,6 +50,10 @@ class Setup:
     double_booking: bool = False
     crm_contact_invitees: bool = False
     create_strangers: bool = False
+    delegated: bool = False
+    preferences: Mapping[str, Preferences] = field(default_factory=dict)
+    removal: RemovalScope | None = None
+    parted: frozenset[str] = frozenset()
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""
@@ -55,7 +64,7 @@ class Setup:
             self.homes,
             self.admin_mailbox,
             self.kinds,
-            self.calendar,
+            self.preferences.get(mailbox, Preferences()).of(self.calendar),
             groups=self.groups,
             people=self.people,
             mails=self.mails,

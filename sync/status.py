@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sync.connector import AT_ONCE, Connector
+from sync.errors import SIGN_IN
 from sync.model import Family
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
@@ -39,7 +40,10 @@ class MailboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends."""
+    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends.
+
+    `reconnect`: mailboxes whose user must sign in (again).
+    """
 
     state: str
     cause: str
@@ -53,6 +57,7 @@ class Status:
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
+    reconnect: tuple[str, ...]
     holds: int
     mailboxes: tuple[MailboxStatus, ...]
 
@@ -83,6 +88,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
         secret_days_left=(expires - connector.now().date()).days if expires else None,
+        reconnect=tuple(each.mailbox for each in mailboxes if each.state == "error" and each.cause in SIGN_IN),
         holds=holds.total(),
         mailboxes=tuple(mailboxes),
     )
@@ -111,7 +117,7 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
-        state=_state(row),
+        state=state_of(row),
         cause=row.cause,
         attempts=row.attempts,
         due_at=row.due_at,
@@ -125,9 +131,12 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
     )
 
 
-def _state(row: MailboxRow) -> str:
+def state_of(row: MailboxRow) -> str:
+    """ok | error | retrying | disabled | leaving | removed."""
+    if row.clearing and not row.enabled:
+        return row.state if row.state == "error" else "leaving"
     if not row.enabled:
-        return "disabled"
+        return "removed" if row.state == "removed" else "disabled"
     return "retrying" if row.state == "ok" and row.cause else row.state
 
 

@@ -206,6 +206,8 @@ async def _hold(ids: Sequence[str], kind: Kind, tools: SweepTools) -> None:
 
 async def mark_approved(hold: HoldRow, tools: SweepTools) -> int:
     """After an admin approved a sweep's deletions: mark the mailboxes that hold the records. Returns how many records."""
+    if hold.kind is None:
+        return 0
     ids = [row.key async for row in tools.registry.rows.query(held_partition(hold.id))]
     await _mark_holders(ids, hold.kind, tools, Swept())
     return len(ids)

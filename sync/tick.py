@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
+from sync.leaving import forget_removed
 from sync.run import Outcome
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
 from sync.store.registry import MailboxRow
@@ -55,6 +56,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
     if board.cause.startswith("crm_"):
         await connector.board.reached()
     now = connector.now()
+    await forget_removed(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
     due = [row.id for row in await connector.registry.mailboxes() if is_due(row, now.isoformat())]
     return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
@@ -86,7 +88,7 @@ async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome
 
 def is_due(row: MailboxRow, now: str) -> bool:
     """May this mailbox run now?"""
-    return row.enabled and row.state != "error" and row.due_at <= now
+    return row.works and row.state != "error" and row.due_at <= now
 
 
 async def last_sweep(connector: Connector) -> dict[str, int]:

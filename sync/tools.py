@@ -46,6 +46,7 @@ class Tools:
     guard: Callable[[], Awaitable[None]]
     run: int = 0
     connected_at: str = ""  # when the mailbox's user was connected last, ISO UTC
+    past_too: bool = False  # a comparison in full looks also at private events that are over for long
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)

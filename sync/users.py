@@ -1,23 +1,25 @@
 """The users: who is in the CRM's directory, which mailbox belongs to whom, who is connected.
 
 A copy of the directory is kept, names and addresses encrypted, so that settings and status do not depend on the CRM answering. A user who
-vanishes or becomes inactive is disconnected when two readings in a row say so; when too many vanish at once nobody is (SPEC 5.4).
-Disconnecting ends the synchronisation and deletes nothing. A user may be a resource (SPEC 5.3): with a mailbox it is a room, whose mailbox
-answers invitations; without one a thing, for which we answer. No HTTP; asks no server.
+vanishes or becomes inactive is disconnected when two readings in a row say so; when too many vanish at once an admin is asked (SPEC 5.4,
+`sync.vanishing`). Disconnecting ends the synchronisation and deletes nothing; what a user who left leaves behind: `sync.clearing`.
+A user may be a resource (SPEC 5.3): with a mailbox it is a room, whose mailbox answers invitations; without one a thing, for which we
+answer. No HTTP; asks no server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from mapping.colours import is_colour
-from sync.policy import DeleteLimits
-from sync.settings import PARTITION, Model, mistake_of
+from sync.policy import DeleteLimits, Preferences, PrivateEvents
+from sync.settings import PARTITION, Model, contact_folder, mistake_of
 from sync.sides.base import CrmUser
 from sync.store.base import Conflict, Insert, Op, Put, Replace, Row, Rows
 from sync.store.secrets import Sealing, Undecipherable
@@ -27,6 +29,7 @@ DIRECTORY = "directory"
 PROOFS = 2
 REREAD = timedelta(hours=1)
 VANISHING = DeleteLimits(2, 0.05)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class User:
     """A user of the CRM and the mailbox paired with it. `mailbox`: object id, '' = not paired; `address`: what an admin paired by.
 
     `addresses`: of the mailbox, the primary one first; () = not known, because it was paired before they were asked for. `colour`: #RRGGBB or ''.
+    Preferences (SPEC 5.2), '' = as the settings say: `sync_start` (ISO date), `folder` (a name), `private_events`.
     """
 
     id: str
@@ -47,6 +51,9 @@ class User:
     resource: bool = False
     colour: str = ""
     addresses: tuple[str, ...] = field(default=(), repr=False)
+    sync_start: str = ""
+    folder: str = field(default="", repr=False)
+    private_events: str = ""
 
     @property
     def connected(self) -> bool:
@@ -60,6 +67,12 @@ class User:
     def is_thing(self) -> bool:
         return self.resource and not self.mailbox
 
+    @property
+    def preferences(self) -> Preferences:
+        """Those that a run of the mailbox needs."""
+        since = date.fromisoformat(self.sync_start) if self.sync_start else None
+        return Preferences(since, PrivateEvents(self.private_events) if self.private_events else None)
+
 
 def _colour(text: str) -> str:
     if text and not is_colour(text):
@@ -67,13 +80,51 @@ def _colour(text: str) -> str:
     return text.upper()
 
 
+def _start(text: str) -> str:
+    if text and not _DAY.fullmatch(text):
+        raise ValueError("a day as YYYY-MM-DD, or '' for the setting's")
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise ValueError("a day that exists") from None
+
+
+def _own_folder(text: str) -> str:
+    return contact_folder(text) if text else ""
+
+
 class UserChange(Model):
-    """What an admin may change of a user. None = as it is; `mailbox` '' = unpair, `colour` '' = none."""
+    """What an admin may change of a user. None = as it is; `mailbox` '' = unpair, `colour` '' = none.
+
+    `sync_start`, `folder` and `private_events`: '' = as the settings say.
+    """
 
     mailbox: Annotated[str, Field(max_length=320)] | None = None
     enabled: bool | None = None
     resource: bool | None = None
     colour: Annotated[str, AfterValidator(_colour)] | None = None
+    sync_start: Annotated[str, AfterValidator(_start)] | None = None
+    folder: Annotated[str, Field(max_length=200), AfterValidator(_own_folder)] | None = None
+    private_events: Literal["", "busy", "full", "none"] | None = None
+
+
+def preferred(before: User, change: UserChange, enabled: bool, default: date, has_folder: bool) -> tuple[User, str]:
+    """The user with the preferences asked for, and the code of a refusal ('' = none). `enabled`: will the user be?
+
+    The start is frozen when the user is enabled: what the setting (`default`) says then counts from there on. A mailbox that has a folder
+    keeps it (`has_folder`), because the linked cards lie there; a removal ends that.
+    """
+    sync_start = before.sync_start if change.sync_start is None else change.sync_start
+    if enabled and not before.enabled:
+        sync_start = sync_start or default.isoformat()
+    folder = before.folder if change.folder is None else change.folder
+    private = before.private_events if change.private_events is None else change.private_events
+    refused = ""
+    if sync_start != before.sync_start and before.enabled and enabled:
+        refused = "start_frozen"
+    elif folder != before.folder and has_folder:
+        refused = "folder_frozen"
+    return replace(before, sync_start=sync_start, folder=folder, private_events=private), refused
 
 
 def user_change(body: Mapping[str, Any]) -> UserChange:
@@ -86,11 +137,15 @@ def user_change(body: Mapping[str, Any]) -> UserChange:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a reading of the directory changed. `braked`: so many vanished at once that nobody was disconnected."""
+    """What a reading of the directory changed. `vanished`: ids of users, so many at once that none of them was disconnected."""
 
     known: int
     disconnected: tuple[User, ...] = ()
-    braked: int = 0
+    vanished: tuple[str, ...] = ()
+
+    @property
+    def braked(self) -> int:
+        return len(self.vanished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,36 +190,51 @@ class Users:
         row = await self._rows.get(PARTITION, DIRECTORY)
         return DirectoryState(str(row.data["read_at"]), int(row.data["braked"])) if row else DirectoryState()
 
-    async def refresh(self, found: Sequence[CrmUser], now: datetime) -> Refreshed:
-        """Take over what the CRM's directory shows now. Returns who must be disconnected; their rows say so already."""
+    async def refresh(
+        self, found: Sequence[CrmUser], now: datetime, spared: Collection[str] = frozenset()
+    ) -> Refreshed:
+        """Take over what the CRM's directory shows now. Returns who must be disconnected; their rows say so already.
+
+        `spared`: users whose absence an admin said to ignore, until they are seen again.
+        """
         for _ in range(3):
             try:
-                return await self._refresh(found, now)
+                return await self._refresh(found, now, spared)
             except Conflict:  # an admin changed a user meanwhile
                 continue
-        return await self._refresh(found, now)
+        return await self._refresh(found, now, spared)
 
-    async def _refresh(self, found: Sequence[CrmUser], now: datetime) -> Refreshed:
+    async def _refresh(self, found: Sequence[CrmUser], now: datetime, spared: Collection[str]) -> Refreshed:
         rows = {row.key: row async for row in self._rows.query(USERS)}
         known = {key: self._user(row) for key, row in rows.items()}
         active = {user.id for user in found if user.active}
-        fresh_losses = [u for u in known.values() if u.active and not u.absent and u.id not in active]
+        missing = sorted(u.id for u in known.values() if u.active and not u.absent and u.id not in active)
+        losses = [user for user in missing if user not in spared]
         population = sum(1 for user in known.values() if user.active)
-        braked = len(fresh_losses) if _too_many(len(fresh_losses), population, found) else 0
+        vanished = losses if _too_many(len(losses), population, found) else []
         left: list[User] = []
-        if not braked:
-            left = await self._take_over(found, known, rows, active)
-        state: dict[str, str | int | bool] = {"read_at": now.isoformat(timespec="seconds"), "braked": braked}
+        if found:
+            left = await self._take_over(found, known, rows, active, {*spared, *vanished} - active)
+        state: dict[str, str | int | bool] = {"read_at": now.isoformat(timespec="seconds"), "braked": len(vanished)}
         await self._rows.transact(PARTITION, [Put(DIRECTORY, state)])
-        return Refreshed(len(found), tuple(left), braked)
+        return Refreshed(len(found), tuple(left), tuple(vanished))
+
+    async def vanish(self, user: str) -> User:
+        """An admin confirmed that the user is gone: inactive and disabled from now on, without a second reading."""
+        return await self.change(user, active=False, absent=PROOFS, enabled=False)
 
     async def _take_over(
-        self, found: Sequence[CrmUser], known: dict[str, User], rows: dict[str, Row], active: set[str]
+        self,
+        found: Sequence[CrmUser],
+        known: dict[str, User],
+        rows: dict[str, Row],
+        active: set[str],
+        untouched: Collection[str],
     ) -> list[User]:
         shown = {user.id: user for user in found}
         left: list[User] = []
         ops: list[Op] = []
-        for id_ in sorted(known.keys() | shown.keys()):
+        for id_ in sorted((known.keys() | shown.keys()) - set(untouched)):
             before, crm = known.get(id_), shown.get(id_)
             after = before or User(id_, "", "", True)
             if crm is not None:
@@ -185,7 +255,7 @@ class Users:
     def _user(self, row: Row) -> User:
         data = row.data
         opened = {name: self._open(row.key, name, str(data[name])) for name in ("name", "email", "address")}
-        # rows of earlier versions have no columns for resources and a mailbox's addresses
+        # rows of earlier versions have no columns for resources, a mailbox's addresses and preferences
         addresses = self._open(row.key, "addresses", str(data.get("addresses", "")))
         return User(
             row.key,
@@ -196,6 +266,9 @@ class Users:
             resource=bool(data.get("resource", False)),
             colour=str(data.get("colour", "")),
             addresses=tuple(addresses.split("\n")) if addresses else (),
+            sync_start=str(data.get("sync_start", "")),
+            folder=self._open(row.key, "folder", str(data.get("folder", ""))),
+            private_events=str(data.get("private_events", "")),
             **opened,
         )
 
@@ -206,6 +279,9 @@ class Users:
             "addresses": self._seal(user.id, "addresses", "\n".join(user.addresses)),
             "resource": user.resource,
             "colour": user.colour,
+            "sync_start": user.sync_start,
+            "folder": self._seal(user.id, "folder", user.folder),
+            "private_events": user.private_events,
             "active": user.active,
             "absent": user.absent,
             "mailbox": user.mailbox,
@@ -226,6 +302,12 @@ class Users:
 def homes_of(users: Iterable[User]) -> dict[str, str]:
     """CRM id -> mailbox of every connected user."""
     return {user.id: user.mailbox for user in users if user.connected}
+
+
+def parted(users: Iterable[User]) -> frozenset[str]:
+    """Mailboxes of users who are disabled, and nobody's else."""
+    everybody = list(users)
+    return frozenset(user.mailbox for user in everybody if user.mailbox) - set(homes_of(everybody).values())
 
 
 def _too_many(lost: int, population: int, found: Sequence[CrmUser]) -> bool:

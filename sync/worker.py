@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sync.clearing import clear, left_to_delete
+from sync.clearing_tools import LEAVE, Clearing, Progress
 from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
-from sync.model import Family
+from sync.model import Family, Reason
 from sync.plan import Context
 from sync.policy import CalendarPolicy
 from sync.run import Limits, Outcome, run_mailbox
@@ -46,6 +48,10 @@ class Sides(Protocol):
         """The lists and tasks of the mailbox's user."""
         ...
 
+    async def forget_sign_in(self, mailbox: str) -> None:
+        """Its user was removed: what the user signed in with is no more to be kept."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -67,7 +73,7 @@ class Worker:
         if not setup.active or board.state != "running":
             return None
         lease = await self.registry.take_lease(mailbox, self.new_id(), self.now())
-        if lease is None or not lease.row.enabled:
+        if lease is None or not lease.row.works:
             if lease:
                 await self.registry.release(lease)
             return None
@@ -76,6 +82,10 @@ class Worker:
                 raise StopMailbox(Cause(lease.row.cause))
             if lease.row.starts > MAX_STARTS:
                 raise StopMailbox(Cause.RUNS_NEVER_END)
+            if mailbox in setup.parted and not lease.row.clearing:
+                raise Fenced  # its user was disabled a moment ago, the row follows
+            if lease.row.clearing and not await self._cleared(lease, setup, board.generation):
+                return None
             outcome = await self._slice(lease, setup, board.generation)
         except Fenced:
             await self.registry.release(lease, dirty=True)
@@ -89,12 +99,54 @@ class Worker:
         except RetryLater as later:
             await self._later(lease, later)
         except StopConnector as stop:
+            if setup.delegated and stop.cause is Cause.CONSENT_MISSING:  # this person's token was refused: others go on
+                await self.registry.release(lease, state="error", cause=stop.cause.value)
+                return None
             await self.registry.release(lease, dirty=True)
             await self.board.enter("error", self.now(), stop.cause.value)
         else:
             await self._ended(lease, outcome, board.generation)
             return outcome
         return None
+
+    async def _cleared(self, lease: Lease, setup: Setup, generation: int) -> bool:
+        """Clear the mailbox (`sync.clearing`). True: it waits for an admin, and is synchronised meanwhile; else the lease is given back."""
+        row, now = lease.row, self.now()
+        guard = self._guard(lease, generation)
+        await guard()
+        job = Clearing(
+            row,
+            setup,
+            self.sides,
+            self.registry,
+            self.keys,
+            self.now,
+            self.new_id,
+            guard,
+            self.limits,
+            now + self.limits.slice,
+        )
+        try:
+            progress = await clear(job)
+        except (StopMailbox, ReconnectNeeded, SkipItem):
+            if row.clearing != LEAVE:
+                raise
+            left = await left_to_delete(self.registry, row.id, setup.removal)
+            counts = f"{Reason.CLEAN_UP.value}={left}"
+            await self.registry.release(lease, state="error", cause=Cause.CLEAN_UP_PENDING.value, counts=counts)
+            return False
+        if progress is Progress.ASKS:
+            return True
+        present = await self.registry.mailbox(row.id)
+        if progress is Progress.GOES_ON or present is None or present.clearing != row.clearing:
+            await self.registry.release(lease, dirty=True)
+            return False
+        counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
+        left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
+        after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
+        done = {"clearing": "", "permitted": 0, "cause": "", "attempts": 0, "due_at": "", "counts": counts}
+        await self.registry.release(lease, **done, **after)
+        return False
 
     async def _slice(self, lease: Lease, setup: Setup, generation: int) -> Outcome:
         """Each family of kinds in turn, with its share of the time."""
@@ -133,7 +185,7 @@ class Worker:
         ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence, family)
         point = await ledger.checkpoint()
         if family is Family.CALENDAR:
-            side = await self.sides.calendar(row.id, setup.calendar)
+            side = await self.sides.calendar(row.id, setup.policy(row.id, row.user).calendar)
         elif family is Family.TASKS:
             side = await self.sides.todo(row.id, setup.calendar)
         else:
@@ -144,7 +196,7 @@ class Worker:
         policy = setup.policy(row.id, row.user)
         context = Context(policy, setup.translators_of(policy), self.keys, tombstones)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
-        tools.connected_at = row.connected_at
+        tools.connected_at, tools.past_too = row.connected_at, row.past_too
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
 
@@ -169,7 +221,7 @@ class Worker:
         counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
         await self.board.reached()
         moved = (await self.board.read()).generation != generation  # settings changed at the last moment: compare anew
-        done = {"full": False} if lease.row.full and not outcome.unfinished and not moved else {}
+        done = {"full": False, "past_too": False} if lease.row.full and not outcome.unfinished and not moved else {}
         await self.registry.release(
             lease,
             **done,

@@ -85,7 +85,7 @@ def shown(found: HoldRow, lang: str) -> HoldShown:
     return HoldShown(
         id=found.id,
         mailbox=found.mailbox,
-        kind=found.kind.value,
+        kind=found.kind.value if found.kind else "user",
         side=found.side.value,
         because=found.because.value,
         sentence=sentence("reason", found.because.value, lang),

@@ -255,7 +255,7 @@ def _kept(found: Kept, place: str, lang: str) -> LineShown:
 
 
 def _order(found: Order, lang: str) -> OrderShown:
-    why = sentence("outcome", found.outcome, lang) if found.outcome else ""
+    why = sentence("restoring", found.outcome, lang) if found.outcome else ""
     return OrderShown(
         id=found.id, at=found.at, by=found.by, crm=found.crm_id, names=found.names, outcome=found.outcome, sentence=why
     )

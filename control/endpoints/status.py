@@ -54,6 +54,8 @@ class StatusShown(Shown):
     directory_missing: int
     secret_days_left: int | None
     secret_warning: str
+    reconnect: tuple[str, ...]
+    reconnect_warning: str
     holds: int
     mailboxes: tuple[Mailbox, ...]
 
@@ -74,6 +76,7 @@ def shown(found: Status, lang: str) -> StatusShown:
             "why": why(found.cause, lang),
             "mend": mend_of(mend, lang),
             "secret_warning": _secret_warning(left, lang),
+            "reconnect_warning": sentence("warning", "reconnect", lang) if found.reconnect else "",
             "mailboxes": [_mailbox(each, lang) for each in found.mailboxes],
         }
     )

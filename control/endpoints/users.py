@@ -6,12 +6,15 @@ from control.endpoint import Call, Endpoint, Paging, Shown, page
 from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
+from sync.status import state_of
 from sync.store.registry import MailboxRow
 from sync.users import User, UserChange
 
 
 class UserShown(Shown):
-    """One user. `suggested`: the address that enabling pairs with when none is given."""
+    """One user. `suggested`: the address that enabling pairs with when none is given. Preferences, '' = as the settings say: `sync_start`,
+    `folder`, `private_events`. `state` of a user who was removed: leaving, removed, or error when something is left to clean up; `left_at`: when
+    that was ordered."""
 
     id: str
     name: str
@@ -23,6 +26,10 @@ class UserShown(Shown):
     enabled: bool
     resource: bool
     colour: str
+    sync_start: str
+    folder: str
+    private_events: str
+    left_at: str
     state: str
     cause: str
     why: str
@@ -68,8 +75,8 @@ async def _shown(found: User, call: Call) -> UserShown:
 
 
 def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
-    running = found.connected and row is not None
-    cause = row.cause if running and row else ""
+    mine = row if row is not None and (found.connected or (row.user == found.id and row.has_left)) else None
+    cause = mine.cause if mine else ""
     return UserShown(
         id=found.id,
         name=found.name,
@@ -81,10 +88,21 @@ def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
         enabled=found.enabled,
         resource=found.resource,
         colour=found.colour,
-        state=row.state if running and row else "disabled",
+        sync_start=found.sync_start,
+        folder=found.folder,
+        private_events=found.private_events,
+        left_at=mine.left_at if mine and mine.has_left else "",
+        state=_state(found, mine),
         cause=cause,
         why=why(cause, lang),
     )
+
+
+def _state(found: User, row: MailboxRow | None) -> str:
+    """How the user's mailbox is. Disabling is no removal: then it is not shown."""
+    if row is None:
+        return "disabled"
+    return row.state if found.connected else state_of(row)
 
 
 ENDPOINTS = (

@@ -189,9 +189,13 @@ async def of_run(rows: Rows, partition: str, run: int) -> list[Row]:
     return found[::-1]
 
 
-async def old_values(rows: Rows, partition: str, before: str) -> list[Op]:
-    """Drops of what was kept before `before` (ISO UTC): values can be restored for 30 days (SPEC 4.6)."""
-    return [Drop(row.key) async for row in rows.query(partition, "j|", f"j|{before}")]
+async def old_rows(rows: Rows, partition: str, letters: Collection[str], before: str) -> list[Op]:
+    """Drops of rows in the order of time (a letter and ISO UTC) that are older than `before`: values can be restored for 30 days (SPEC 4.6)."""
+    return [
+        Drop(row.key)
+        for letter in letters
+        for row in [r async for r in rows.query(partition, letter, f"{letter}{before}")]
+    ]
 
 
 async def values_of_items(rows: Rows, partition: str, ids: Collection[str]) -> list[Op]:

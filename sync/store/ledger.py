@@ -8,7 +8,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
     t|side|id  tombstone: unlinked on purpose                          h|... j|... sync.store.journal
     b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
-    q          mails charged, by hour
+    q          mails charged, by hour               x|... what a removal left: see sync.store.remnants
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.
 """
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sync.errors import Fenced
-from sync.model import Family, Held, Kind, Link, Reason, Role, Side
+from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
-from sync.store.journal import old_values, values_of_items
+from sync.store.journal import old_rows, values_of_items
 
 
 def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
@@ -129,6 +129,9 @@ def put_link(link: Link) -> list[Op]:
         "flags": " ".join(sorted(link.flags)),
         "ends": link.ends,
     }
+    if link.sent:
+        sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
+        data["sent"] = json.dumps(sent, separators=(",", ":"))
     return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
 
 
@@ -240,14 +243,13 @@ class MailboxLedger:
         row = await self.rows.get(self.partition, "k")
         if row is None:
             return Checkpoint()
-        deletes = json.loads(_text(row.data, "deletes") or "{}")
         data = row.data
         return Checkpoint(
             _text(data, "cursor"),
             _text(data, "folder"),
             int(data["run"]),
             _text(data, "full_at"),
-            deletes,
+            json.loads(_text(data, "deletes") or "{}"),
             _text(data, "compared"),
             _text(data, "connected"),
             bool(data.get("imported", False)),
@@ -302,6 +304,7 @@ class MailboxLedger:
             json.loads(_text(data, "streaks") or "{}"),
             frozenset(_text(data, "flags").split()),
             _text(data, "ends"),
+            _sent(_text(data, "sent")),
         )
 
     async def mails(self) -> dict[str, int]:
@@ -336,13 +339,12 @@ class MailboxLedger:
         )
 
     async def purge_journal(self, before: str) -> None:
-        """Forget journal values older than `before` (ISO UTC)."""
-        await self.commit(await old_values(self.rows, self.partition, before))
+        """Forget journal values and what removals left that is older than `before` (ISO UTC): restorable for 30 days (SPEC 4.6)."""
+        await self.commit(await old_rows(self.rows, self.partition, ("j|", "x|"), before))
 
     async def forget_values(self, ids: Collection[str]) -> None:
         """Remove what the journal holds of items, by the id of either side."""
-        if ids:
-            await self.commit(await values_of_items(self.rows, self.partition, ids))
+        await self.commit(await values_of_items(self.rows, self.partition, ids) if ids else [])
 
     async def intents(self) -> list[Intent]:
         rows = self.rows.query(self.partition, "i|", prefix_end("i|"))
@@ -387,6 +389,11 @@ class MailboxLedger:
             )
             async for row in rows
         ]
+
+
+def _sent(text: str) -> dict[str, Sent]:
+    parts = {pair: each.split(" ") for pair, each in json.loads(text or "{}").items()}
+    return {pair: Sent(Side(side), Held(crm, mailbox)) for pair, (side, crm, mailbox) in parts.items()}
 
 
 def _side(key: str) -> Side:

@@ -27,7 +27,7 @@ class MailboxRow:
     id: str
     user: str  # crm id of the user it belongs to
     enabled: bool = True
-    state: str = "ok"  # ok | error
+    state: str = "ok"  # ok | error | removed
     cause: str = ""
     dirty: bool = False
     due_at: str = ""
@@ -38,8 +38,22 @@ class MailboxRow:
     attempts: int = 0  # consecutive failed ones
     last_run: str = ""
     full: bool = False  # the next run compares everything
+    past_too: bool = False  # also what is over for long: the rule for private events changed
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
+    clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
+    permitted: int = 0  # purge: how many deletions an admin confirmed
+    left_at: str = ""  # when the removal of its user was ordered last
+
+    @property
+    def works(self) -> bool:
+        """May a run do anything here? Cards are made anew only where the synchronisation goes on afterwards."""
+        return self.enabled or self.clearing in {"leave", "undo"}
+
+    @property
+    def has_left(self) -> bool:
+        """Was its user removed, and not connected again since?"""
+        return bool(self.left_at) and self.connected_at <= self.left_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +73,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown."""
+    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users."""
 
     id: str
     mailbox: str
-    kind: Kind
+    kind: Kind | None
     side: Side
     because: Reason
     since: str
@@ -87,7 +101,9 @@ def _data(item: MailboxRow | HoldRow) -> Data:
     for name in item.__dataclass_fields__:
         value = getattr(item, name)
         if name != "id":
-            result[name] = value if isinstance(value, str | int | bool) else json.dumps(list(value))
+            result[name] = (
+                value if isinstance(value, str | int | bool) else json.dumps(list(value)) if value is not None else ""
+            )
     return result
 
 
@@ -307,7 +323,7 @@ def _hold(row: Row) -> HoldRow:
     return HoldRow(
         row.key,
         str(data["mailbox"]),
-        Kind(str(data["kind"])),
+        Kind(str(data["kind"])) if data["kind"] else None,
         Side(str(data["side"])),
         Reason(str(data["because"])),
         str(data["since"]),

@@ -16,7 +16,10 @@ from starlette.routing import Route
 from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
+from sync.connecting import Connecting
 from sync.store.secrets import Keyring
+from sync.store.states import States
+from sync.store.tokens import TokenStore
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import World
 
@@ -38,7 +41,9 @@ class Api:
     def __init__(self, world: World) -> None:
         self.world = world
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
-        app = App(environment, world.connector, worker=_Worker(world.keys))  # type: ignore[arg-type]
+        tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
+        connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
+        app = App(environment, world.connector, _Worker(world.keys), connecting)  # type: ignore[arg-type]
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {

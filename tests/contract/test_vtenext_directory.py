@@ -34,6 +34,16 @@ async def test_users_with_the_inactive_ones(world: VtenextWorld) -> None:
     assert (users["Mario Rossi"].active, users["Mario Rossi"].id) == (True, world.owners[0])
 
 
+async def test_a_deleted_user_is_not_active_although_its_employee_is(world: VtenextWorld) -> None:
+    """vtenext's deletion of a user leaves the employee as it was (seed: 47x135 active, its user unreadable)."""
+    (gone,) = world.back.add_users([{"user_name": "gone", "first_name": "Ida", "last_name": "Gone"}])
+    assert {user.id: user.active for user in await world.directory.users()}[gone]
+    world.back.delete_user(gone)
+    employees = world.back.dump()["Employees"]
+    assert [row["active"] for row in employees if row["assigned_user_id"] == gone] == ["1"], "the trap itself"
+    assert {user.id: user.active for user in await world.directory.users()}[gone] is False
+
+
 async def test_without_employees_the_active_users(world: VtenextWorld) -> None:
     refusal = {
         "success": False,

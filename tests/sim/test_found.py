@@ -179,6 +179,50 @@ async def test_a_lost_creation_that_was_renamed_meanwhile_is_no_second_person() 
     assert [each.fields["givenName"] for each in shown(world.mailboxes["mailbox-a"])] == ["Giovanna"]
 
 
+async def test_a_lost_creation_whose_only_name_was_edited_meanwhile_is_no_second_person() -> None:
+    """Seed 4506: a card with a last name alone; all the rest still says who it is."""
+    world = await connected({"19x1": "mailbox-a"})
+    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
+    world.mailboxes["mailbox-a"].add({"surname": "Rossi", "jobTitle": "s1", **here})
+    await world.attempt(Accident(await _operation("crm New"), "crash-after"))
+    (record,) = living(world)
+    world.crm.edit(record.id, lastname="O'Neil")
+    await world.settle(4)
+    assert [each.fields["lastname"] for each in living(world)] == ["O'Neil"]
+    assert [each.fields["surname"] for each in shown(world.mailboxes["mailbox-a"])] == ["O'Neil"]
+
+
+@pytest.mark.parametrize("how", ["lose", "crash-after"])
+@pytest.mark.parametrize("back", [True, False])
+async def test_a_write_whose_answer_was_lost_is_no_edit_of_the_other_side(how: str, back: bool) -> None:
+    """Seed 4658: somebody takes an edit back while nobody knows yet that it had arrived; it must not come back as the mailbox's."""
+    world = await connected({"19x1": "mailbox-a"})
+    mailbox = world.mailboxes["mailbox-a"]
+    here = mailbox.add({**card("s1"), "mobilePhone": "333"})
+    await world.settle(3)
+    (record,) = living(world)
+    world.crm.edit(record.id, mobile="444")
+    await world.attempt(Accident(await _revise_of_mailbox(), how))
+    assert here.fields["mobilePhone"] == "444"
+    world.crm.edit(record.id, mobile="333" if back else "555")
+    await world.settle(4)
+    assert (record.fields["mobile"], here.fields["mobilePhone"]) == (("333", "333") if back else ("555", "555"))
+    mailbox.edit(here.id, mobilePhone="444")  # what was sent once is an edit like any other
+    await world.settle(3)
+    assert record.fields["mobile"] == "444"
+
+
+async def _revise_of_mailbox() -> int:
+    """At which operation the edit of the test above reaches the mailbox."""
+    world = await connected({"19x1": "mailbox-a"})
+    world.mailboxes["mailbox-a"].add({**card("s1"), "mobilePhone": "333"})
+    await world.settle(3)
+    (record,) = living(world)
+    world.crm.edit(record.id, mobile="444")
+    process = await world.attempt()
+    return process.trace.index("mailbox Revise") + 1
+
+
 class Sulking(MemoryCrm):
     """A CRM that has an internal error at every write."""
 

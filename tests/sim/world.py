@@ -17,7 +17,7 @@ from mapping.model import Translator, Value
 from mapping.people import AddressBook
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Kind
-from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, default_kinds
+from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, Preferences, RemovalScope, default_kinds
 from sync.run import Limits
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
@@ -118,6 +118,10 @@ class World:
         self.room_tags: dict[str, str] = {}  # crm id -> category
         self.todos = {m: MemoryTodo(m, self.now, self._wire) for m in users.values()}
         self.groups: dict[str, Group] = {}
+        self.signed_out: list[str] = []
+        self.preferences: dict[str, Preferences] = {}  # by mailbox
+        self.removal: RemovalScope | None = None
+        self.parted: frozenset[str] = frozenset()
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
@@ -168,6 +172,9 @@ class World:
             mails=self.mails,
             crm_contact_invitees=self.crm_contact_invitees,
             create_strangers=self.create_strangers,
+            preferences=self.preferences,
+            removal=self.removal,
+            parted=self.parted,
         )
 
     def book(self) -> AddressBook:
@@ -292,3 +299,6 @@ class _Sides:
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.todo_side(mailbox)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        self.world.signed_out.append(mailbox)

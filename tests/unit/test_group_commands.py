@@ -221,7 +221,7 @@ async def test_what_a_removed_key_closed_is_empty_until_it_is_read_again(world: 
     other = Keyring(b"i" * 32, [("a", b"d" * 32)], [("b", b"f" * 32)])
     users, groups = Users(world.rows, other), Groups(world.rows, other)
     anna = await users.get(ANNA)
-    assert anna == User(ANNA, "", "", True, mailbox=ANNAS, enabled=True)
+    assert anna == User(ANNA, "", "", True, mailbox=ANNAS, enabled=True, sync_start="1970-01-01")
     assert await groups.policies() == {SALES: Group(BRUNO, (ANNA,), now_of(world))}
     await users.refresh(STAFF, world.now())
     again = await users.get(ANNA)

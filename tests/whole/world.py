@@ -20,7 +20,7 @@ from emulators.vtenext import VtenextEmulator, access_key
 from mapping.model import Value
 from sync.model import Family, Item, Kind, Side
 from sync.sides.base import Crm, Mailbox
-from sync.sides.graph import GraphConnection, Throttle, connect, open_mailbox
+from sync.sides.graph import GraphConnection, Sign, Throttle, connect, open_mailbox
 from sync.sides.graph.cards import card_of, item_of
 from sync.sides.graph.stamps import STAMP
 from sync.sides.memory import Card, Record
@@ -170,7 +170,7 @@ class WholeWorld(World):
         ]
         owners = self.vtenext.backdoor.add_users(people)
         (group,) = self.vtenext.backdoor.add_groups([{"groupname": "Vendite"}])
-        self.graph = GraphEmulator(clock=clock, auth=False)
+        self.graph = self._tenant(clock)
         ids = [self.graph.add_user(f"{name}@x.example", name) for name in NAMES[:users]]
         super().__init__(dict(zip(owners, ids, strict=True)), family=family)
         self.group = group
@@ -191,6 +191,9 @@ class WholeWorld(World):
     def time(self, value: datetime) -> None:
         self.clock.set(value)
 
+    def _tenant(self, clock: Clock) -> GraphEmulator:
+        return GraphEmulator(clock=clock, auth=False)
+
     def _open(self) -> None:
         """The adapters of a new process."""
         gate = StoreLoginGate(self.rows, self.now, sleep=self._sleep)
@@ -205,9 +208,12 @@ class WholeWorld(World):
         )
         fields = {kind: [p.crm for p in t.pairs] for kind, t in translators().items()}
         self._side = VtenextCrm(self._client, fields=fields)
+        self._connection = self._connected(Badge())
+
+    def _connected(self, sign: Sign) -> GraphConnection:
         throttle = Throttle(clock=lambda: self.now().timestamp(), sleep=self._sleep)
-        self._connection: GraphConnection = connect(
-            Badge(),
+        return connect(
+            sign,
             throttle,
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._requests):012d}",
             sleep=self._sleep,

@@ -2,6 +2,7 @@
 
     answers      what came back, as data                     throttle   lanes, cap, quota, pauses
     credentials  the application's sign-in                    client     one request (imports the SDK when it is built)
+    entra        people's sign-in, by msal                    delegated  the sign-in of one mailbox
     batch        many requests in few                         requests   a mailbox's parts and listings
     delta        the changes of a folder or a window          stamps     our mark on an item
     cards        contact <-> item                             folders    our folder, and where strays are
@@ -19,9 +20,11 @@ Importing this package imports neither msgraph nor azure.
 """
 
 from sync.sides.graph.calendar import GraphCalendar, open_calendar
-from sync.sides.graph.client import BASE_URL, GraphConnection, connect
+from sync.sides.graph.client import BASE_URL, GraphConnection, Sign, connect
 from sync.sides.graph.contacts import GraphMailbox, open_mailbox
 from sync.sides.graph.credentials import Tokens, application_tokens
+from sync.sides.graph.delegated import Held, MailboxTokens
+from sync.sides.graph.entra import MsalEntra
 from sync.sides.graph.folders import resolve_user
 from sync.sides.graph.throttle import Throttle
 from sync.sides.graph.todo import GraphTodo, open_todo
@@ -33,7 +36,11 @@ __all__ = [
     "GraphConnection",
     "GraphMailbox",
     "GraphTodo",
+    "Held",
     "Horizon",
+    "MailboxTokens",
+    "MsalEntra",
+    "Sign",
     "Throttle",
     "Tokens",
     "application_tokens",

@@ -147,7 +147,7 @@ class GraphMailbox:
         match write:
             case New(fields=fields, stamp=stamp):
                 url = f"{folder_path(self.id, self._folder.id)}/contacts"
-                return Part("POST", url, card_of(fields, stamp=stamp))
+                return Part("POST", url, card_of(fields, fields, stamp))
             case Revise(expected=item, fields=fields):
                 return Part("PATCH", self._path(item.id), card_of(fields, item.fields), if_match=item.version)
             case Remove(expected=item):

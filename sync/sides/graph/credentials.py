@@ -123,7 +123,7 @@ def application_tokens(
 
     if client_secret:
         return Tokens(lambda: _by_secret(tenant_id, client_id, client_secret, options()))
-    identity = _Identity(managed_identity)
+    identity = ManagedIdentity(managed_identity)
     return Tokens(
         lambda: _by_assertion(tenant_id, client_id, identity, options()),
         before=identity.refresh,
@@ -141,7 +141,7 @@ def authority_of(host: str) -> tuple[str, str]:
     raise ConfigMistake("ENTRA_AUTHORITY_HOST", "an https address; http only for a loopback host")
 
 
-class _Identity:
+class ManagedIdentity:
     """The managed identity whose token stands in for a secret. The assertion is read synchronously by azure-identity."""
 
     def __init__(self, client_id: str) -> None:
@@ -171,7 +171,7 @@ def _by_secret(tenant: str, client: str, secret: str, options: dict[str, Any]) -
     return ClientSecretCredential(tenant, client, secret, **options)
 
 
-def _by_assertion(tenant: str, client: str, who: _Identity, options: dict[str, Any]) -> AsyncTokenCredential:
+def _by_assertion(tenant: str, client: str, who: ManagedIdentity, options: dict[str, Any]) -> AsyncTokenCredential:
     from azure.identity.aio import ClientAssertionCredential
 
     return ClientAssertionCredential(tenant, client, who.assertion, **options)

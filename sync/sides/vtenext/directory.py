@@ -7,7 +7,7 @@ would bring password hashes and access keys; for the same reason users are never
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sync.errors import Cause, RetryLater, StopConnector
@@ -45,18 +45,21 @@ class VtenextDirectory:
         self._group_prefix = ""
 
     async def users(self) -> list[CrmUser]:
-        """All users, inactive ones included. Where Employees is switched off or empty: the active ones, from Users."""
+        """All users, inactive ones included. Where Employees is switched off or empty: the active ones, from Users.
+
+        A deleted user's employee says that it is active; Users, which lists active ones only, tells.
+        """
         try:
             employees = await self._all("Employees", EMPLOYEE)
         except Denied:
             employees = []
-        found = [_from_employee(row) for row in employees if row["username"] and row[OWNER]]
-        if found:
-            return found
         try:
-            return [_from_user(row) for row in await self._all("Users", USER)]
+            active = [_from_user(row) for row in await self._all("Users", USER)]
         except Denied as denied:
             raise StopConnector(Cause.CRM_NOT_ADMIN) from denied
+        there = {user.id for user in active}
+        found = [_from_employee(row) for row in employees if row["username"] and row[OWNER]]
+        return [replace(user, active=user.active and user.id in there) for user in found] or active
 
     async def group(self, group: str) -> CrmGroup | None:
         """Read one by id. `retrieve` is never asked for an id of another module: of a user it would bring the password's hash."""

@@ -63,6 +63,8 @@ def test_secrets_do_not_show() -> None:
         ("GRAPH_BASE_URL", "http://graph.example/v1.0"),
         ("ENTRA_AUTHORITY_HOST", "http://login.example"),
         ("KEY_VAULT_URL", "my-vlt"),
+        ("PUBLIC_URL", "http://sync.example"),
+        ("PUBLIC_URL", "https://sync.example/panel"),
         ("TENANT_ID", "not a tenant"),
         ("CLIENT_ID", "not-a-guid"),
         ("CLIENT_SECRET", "11111111-2222-4333-8444-555555555555"),

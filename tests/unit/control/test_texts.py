@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from control.texts import LANGUAGES, language, mending, sentence, table
+from sync import connecting
+from sync.consent import ADMIN, POPUP
 from sync.errors import Cause
 from sync.model import Flag, Reason
+from sync.sides.graph.entra import DECLINED
 
 ROOT = Path(__file__).resolve().parents[3]
-STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled")
+STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "disabled", "leaving", "removed")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,15 @@ STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "
 )
 def test_exactly_the_words_that_exist_have_sentences(section: str, keys: list[str]) -> None:
     assert set(table()[section]) == set(keys)
+
+
+def test_exactly_the_outcomes_of_connecting_have_sentences() -> None:
+    names = ("sync/connecting.py", "sync/store/states.py", "sync/sides/graph/entra.py")
+    source = "".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+    said = set(re.findall(r'(?:Outcome|StateRefused|Declined)\("(\w+)"', source)) | set(DECLINED.values())
+    said |= {value for name, value in vars(connecting).items() if name.isupper() and isinstance(value, str)}
+    assert len(said) > 15, "the search itself must work"
+    assert said - {connecting.CONNECT, connecting.CONSENT, ADMIN, POPUP} == set(table()["outcome"])
 
 
 def test_both_languages_say_something_of_their_own() -> None:

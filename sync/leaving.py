@@ -1,0 +1,78 @@
+"""What a removal will do, as counts, and what is left of one after 30 days: nothing. I/O, no commands.
+
+The store keeps no list of its partitions: what a mailbox has is found by the names that `sync.store` gives them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sync.clearing import left_to_delete
+from sync.clearing_tools import is_ours
+from sync.connector import Connector
+from sync.model import Family, Kind
+from sync.store.base import MAX_OPS, Drop
+from sync.store.ledger import MailboxLedger, partition_of
+from sync.store.registry import MailboxRow
+
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What the removal of a user does. `to_delete`: cards that are deleted in the mailbox; `ours`: of all linked cards those that we made."""
+
+    contacts: int = 0
+    companies: int = 0
+    ours: int = 0
+    to_delete: int = 0
+    events: int = 0
+    tasks: int = 0
+    pending: int = 0
+    holds: int = 0
+
+
+async def leaving_of(connector: Connector, mailbox: str) -> Leaving:
+    """The counts, as the ledger says now. Asks no server."""
+    registry = connector.registry
+    kinds: Counter[Kind] = Counter()
+    ours = pending = 0
+    for family in Family:
+        ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)  # no fence: for reading only
+        pending += len(await ledger.pending())
+        async for link in ledger.links():
+            kinds[link.kind] += 1
+            ours += is_ours(link) and family is Family.PEOPLE
+    return Leaving(
+        contacts=kinds[Kind.CONTACT],
+        companies=kinds[Kind.COMPANY],
+        ours=ours,
+        to_delete=await left_to_delete(registry, mailbox, (await connector.settings.read()).removal),
+        events=kinds[Kind.EVENT],
+        tasks=kinds[Kind.TASK],
+        pending=pending,
+        holds=sum(1 for hold in await registry.holds() if hold.mailbox == mailbox),
+    )
+
+
+async def forget_removed(connector: Connector) -> None:
+    """Journal, tombstones and row of mailboxes whose user was removed 30 days ago and not connected again."""
+    before = (connector.now() - KEPT).isoformat(timespec="seconds")
+    for row in await connector.registry.mailboxes():
+        if is_removed(row) and row.left_at < before:
+            for family in Family:
+                await _drop_all(connector, partition_of(row.id, family))
+            await connector.registry.rows.transact("mailboxes", [Drop(row.id)])
+
+
+def is_removed(row: MailboxRow) -> bool:
+    """Has the removal ended, and nobody taken it back?"""
+    return row.state == "removed" and not row.enabled and not row.clearing and row.has_left
+
+
+async def _drop_all(connector: Connector, partition: str) -> None:
+    keys = [row.key async for row in connector.registry.rows.query(partition)]
+    for start in range(0, len(keys), MAX_OPS):
+        await connector.registry.rows.transact(partition, [Drop(key) for key in keys[start : start + MAX_OPS]])
