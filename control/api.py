@@ -15,6 +15,7 @@ from control.endpoints import (
     control,
     groups,
     holds,
+    journal,
     leaving,
     mappings,
     settings,
@@ -27,7 +28,7 @@ from control.openapi import described
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, users, leaving, groups, settings, mappings, holds, connecting, audit)
+_TOPICS = (status, control, users, leaving, groups, settings, mappings, holds, journal, connecting, audit)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

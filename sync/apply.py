@@ -13,22 +13,22 @@ from dataclasses import replace
 
 from mapping.model import Rendered, Translator
 from sync.colours import colour
-from sync.events import hides, shown_fields
+from sync.events import hides
 from sync.joining import claimed_by, record_stamp, write_stamp
+from sync.journal import change_by, keep, new_key
 from sync.keeping import name_meetings
 from sync.model import Create, Delete, Family, Flag, Item, Kind, Link, Reason, Role, Sent, Side, Update
 from sync.record import Job, done, settle, waiting
 from sync.settle import foreseen, record_digest, values_of
 from sync.sides.base import Done, New, Remove, Revise
-from sync.store.base import Op, Put
+from sync.store.base import Op
+from sync.store.journal import Kept
 from sync.store.ledger import (
     Intent,
     put_intent,
     put_link,
 )
 from sync.tools import Tools
-
-CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
 
 
 async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> None:
@@ -54,9 +54,6 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     await _remember(jobs, tools)
     await tools.ledger.commit_groups(groups)
     await name_meetings(_made_in_mailbox(jobs), tools)
-    for job in jobs:
-        if isinstance(job.action, Update) and hides(job.action, tools.context):
-            await tools.ledger.forget_values(job.action.pair.crm.id if job.action.pair.crm else "")
     await _afterwards(jobs, ended, tools)
 
 
@@ -126,7 +123,8 @@ def _render(
 
 
 async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
-    """Before the calls: who will hold what, intents of creations, journal of what is overwritten or deleted."""
+    """Before the calls: who will hold what, intents of creations, journal of what is overwritten, deleted and written."""
+    await tools.ledger.forget_values(_turned_private(jobs, tools))
     roles: dict[str, Role] = {}
     groups: list[list[Op]] = []
     for job in jobs:
@@ -139,23 +137,19 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
                 intent = Intent(
                     source.side, source.id, kind, stamp, tools.at(), taken_over, sent, action.role, action.flags
                 )
-                groups.append([put_intent(intent)])
+                groups.append([put_intent(intent), *_journal(job, tools)])
                 if side is Side.MAILBOX:
                     roles[source.id] = replaces.role if replaces else job.action.role
-            case Update(pair=pair, role=role, lost=lost):
+            case Update(pair=pair, role=role):
                 if pair.crm and (pair.link is None or pair.link.role is not role):
                     roles[pair.crm.id] = role
+                groups.append(_journal(job, tools))
                 if job.writes and pair.link:
                     link = _begun(job, pair.link, tools)
                     job.action = replace(job.action, pair=replace(pair, link=link))
                     groups.append(put_link(link))
-                if lost and pair.crm:
-                    values = {f"{x.side.value}:{x.field_pair}": x.value for x in lost}
-                    groups.append([_journal(pair.crm.id, job.action.because, values, tools)])
-            case Delete(item=item, link=link, side=side):
-                kept = shown_fields(item)
-                fields = {f"{side.value}:{name}": value for name, value in kept.items() if value}
-                groups.append([_journal(link.crm_id, job.action.because, fields, tools)])
+            case Delete():
+                groups.append(_journal(job, tools))
     if roles:
         await tools.registry.hold_records(tools.context.policy.mailbox, roles)
     await tools.ledger.commit_groups(groups)
@@ -185,14 +179,32 @@ def sent_digests(held: Mapping[str, str], kind: Kind, tools: Tools) -> str:
     return json.dumps({pair: digest("intent", pair, translator.version, image) for pair, image in images.items()})
 
 
-def _journal(crm_id: str, because: Reason, values: Mapping[str, object], tools: Tools) -> Op:
-    """A row with values that are about to be overwritten or deleted, encrypted, restorable for 30 days."""
-    key = f"j|{tools.at()}|{crm_id}|{tools.new_id()}"
-    sealed = tools.keys.encrypt(json.dumps(values, ensure_ascii=False), key)
-    parts = [sealed[i : i + CHUNK_OF_TEXT] for i in range(0, len(sealed), CHUNK_OF_TEXT)]
-    data: dict[str, str | int | bool] = {"because": because.value, "parts": len(parts)}
-    data.update({f"v{number}": part for number, part in enumerate(parts)})
-    return Put(key, data)
+def _turned_private(jobs: Sequence[Job], tools: Tools) -> set[str]:
+    """Ids of events whose text goes from the CRM with these writes: what is kept of them goes first."""
+    pairs = [j.action.pair for j in jobs if isinstance(j.action, Update) and hides(j.action, tools.context)]
+    return {item.id for pair in pairs for item in (pair.crm, pair.mailbox) if item}
+
+
+def _journal(job: Job, tools: Tools) -> list[Op]:
+    """The values that this action overwrites, deletes and writes."""
+    rendered = {side: made for side, made in job.rendered.items() if side in job.writes}
+    change = change_by(job.action, rendered, tools)
+    if not change:
+        return []
+    job.journal = new_key(tools)
+    owner = where = ""
+    match job.action:
+        case Create(side=side, source=source, kind=kind):
+            ids, what, where = (source.id, "") if source.side is Side.CRM else ("", source.id), "create", side.value
+        case Update(pair=pair):
+            ids, what = (pair.crm.id if pair.crm else "", pair.mailbox.id if pair.mailbox else ""), "update"
+            kind = pair.crm.kind if isinstance(pair.crm, Item) else pair.kind
+        case Delete(side=side, link=link, item=item):
+            ids, what, where = (link.crm_id, link.item_id), "delete", side.value
+            kind, owner = item.kind, item.owner
+    because = job.action.because.value
+    kept = Kept(job.journal, *ids, kind, what, because, tools.run, where, owner)
+    return keep(kept, change, {key.partition(":")[2] for key in change.before}, tools)
 
 
 async def _call(side: Side, jobs: Sequence[Job], tools: Tools) -> None:

@@ -131,8 +131,8 @@ async def hold(connector: Connector, id_: str) -> HoldRow:
     return found
 
 
-async def approve(connector: Connector, id_: str, choice: str = "") -> HoldRow:
-    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several."""
+async def approve(connector: Connector, id_: str, choice: str = "", by: str = "") -> HoldRow:
+    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so."""
     asked = await _open_hold(connector, id_)
     if asked.because is Reason.SEVERAL_CANDIDATES:
         if choice not in (*asked.candidates, NEW):
@@ -140,7 +140,8 @@ async def approve(connector: Connector, id_: str, choice: str = "") -> HoldRow:
     elif choice:
         raise ConfigMistake("choice", "left out: there is nothing to choose here")
     until = (connector.now() + PERMIT).isoformat(timespec="seconds")
-    answered = replace(asked, state="approved", until=until, choice=choice)
+    at = connector.now().isoformat(timespec="seconds")
+    answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
     if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
         await _let_vanish(connector, asked)
     await connector.registry.put_hold(answered)
@@ -159,9 +160,10 @@ async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
     await connector.leave_gone()
 
 
-async def reject(connector: Connector, id_: str) -> HoldRow:
+async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
     """Leave both sides as they are, for good."""
-    answered = replace(await _open_hold(connector, id_), state="rejected")
+    at = connector.now().isoformat(timespec="seconds")
+    answered = replace(await _open_hold(connector, id_), state="rejected", by=by, at=at)
     await connector.registry.put_hold(answered)
     if answered.mailbox:
         await _wake_for(connector, answered)

@@ -117,9 +117,11 @@ class Reason(StrEnum):
     REFUSED = "refused"
     """The server refused the write: tried again, then quarantined."""
     QUARANTINED = "quarantined"
-    """Failed three times: left alone until 'restore state', the rest goes on."""
+    """Failed three times: left alone until somebody lets it be tried again, the rest goes on."""
     OSCILLATES = "oscillates"
     """The same field was written in four consecutive runs: something undoes it; left alone."""
+    RESTORED = "restored"
+    """An admin restored what the journal kept: from then on an edit like anybody's."""
 
 
 class Flag(StrEnum):

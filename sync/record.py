@@ -13,10 +13,11 @@ from mapping.people import CONTACT, is_person
 from sync.errors import Failure
 from sync.events import over_at
 from sync.invitations import BEGUN, at_once, plan_tags
+from sync.journal import history_key, new_key
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.settle import answered, left_out, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
-from sync.store.base import Op, Put
+from sync.store.base import Drop, Op, Put
 from sync.store.ledger import (
     Pending,
     Tombstone,
@@ -43,6 +44,7 @@ class Job:
     writes: dict[Side, Write] = field(default_factory=dict)
     rendered: dict[Side, Rendered] = field(default_factory=dict)
     results: dict[Side, Result] = field(default_factory=dict)
+    journal: str = ""  # key of the row with its values
 
 
 def done(job: Job, side: Side) -> bool:
@@ -59,12 +61,13 @@ async def settle(job: Job, tools: Tools) -> tuple[list[Op], Link | None]:
         case Delete(link=link, because=because, side=side):
             failure = _failure(job.results[side])
             if failure:
-                return [again(Side.CRM, link.crm_id, link.kind, job.results[side], tools)], None
+                op = again(Side.CRM, link.crm_id, link.kind, job.results[side], tools)
+                return [op, *_not_done(job, link.crm_id)], None
             tools.counts[because.value] += 1
             return [
                 *drop_link(link),
                 *cleared(link.crm_id, link.item_id, tools),
-                history(link, because, "delete", (), tools),
+                history(link, because, "delete", (), tools, journal=job.journal),
             ], None
 
 
@@ -73,7 +76,8 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
     if isinstance(result, Unclear):
         return [waiting(source.side, source.id, action.kind, Reason.INTENT_OPEN, tools)], None
     if isinstance(result, Refused) or result.item is None:
-        return [drop_intent(source.side, source.id), again(source.side, source.id, action.kind, result, tools)], None
+        op = again(source.side, source.id, action.kind, result, tools)
+        return [drop_intent(source.side, source.id), op, *_not_done(job, "")], None
     rendered, made = job.rendered[side], result.item
     crm, card = (made, source) if side is Side.CRM else (source, made)
     link = new_link(crm, card, action, tools)
@@ -93,7 +97,7 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
     ops.update({op.key: op for op in _unfinished(crm, card, link, tools, made=side)})
     extra = [
         drop_intent(source.side, source.id),
-        history(link, action.because, f"create in {side.value}", rendered.held, tools, link.flags),
+        history(link, action.because, f"create in {side.value}", rendered.held, tools, link.flags, job.journal),
     ]
     return [*ops.values(), *extra], link
 
@@ -207,12 +211,14 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
         side, id_ = (Side.CRM, crm.id) if linked or after.written else (Side.MAILBOX, card.id)
         op = again(side, id_, link.kind, after.failed, tools)
         ops[op.key] = op
+        if not after.written:
+            ops.update({op.key: op for op in _not_done(job, crm.id)})
         if linked is None and not after.written:
             return list(ops.values()), None
     ops.update({op.key: op for op in put_link(link)})
     if after.written or linked is None:
         tools.counts[action.because.value] += 1
-        op = history(link, action.because, "update", after.written, tools, flags - before.flags)
+        op = history(link, action.because, "update", after.written, tools, flags - before.flags, job.journal)
         ops[op.key] = op
     if linked is None:
         ops.update({op.key: op for op in (drop_intent(Side.CRM, crm.id), drop_intent(Side.MAILBOX, card.id))})
@@ -330,14 +336,29 @@ def cleared(crm_id: str, item_id: str, tools: Tools) -> list[Op]:
     return ops
 
 
+def _not_done(job: Job, crm_id: str) -> list[Op]:
+    """The journal's rows of an action that certainly did nothing: gone. What is unclear stays."""
+    if not job.journal or not all(isinstance(result, Refused) for result in job.results.values()):
+        return []
+    return [Drop(job.journal), *([Drop(history_key(crm_id, job.journal))] if crm_id else [])]
+
+
 def history(
-    link: Link, because: Reason, what: str, pairs: Iterable[str], tools: Tools, flags: frozenset[str] = frozenset()
+    link: Link,
+    because: Reason,
+    what: str,
+    pairs: Iterable[str],
+    tools: Tools,
+    flags: frozenset[str] = frozenset(),
+    journal: str = "",
 ) -> Op:
+    """A line of an item's history. `journal`: key of the row with its values."""
     names = ",".join(sorted(pairs))
     data: dict[str, str | int | bool] = {"what": what, "because": because.value, "pairs": names, "run": tools.run}
+    data |= {"item": link.item_id, "kind": link.kind.value, "journal": journal}
     if flags:
         data["flags"] = " ".join(sorted(flags))
-    return Put(f"h|{link.crm_id}|{tools.at()}|{tools.new_id()}", data)
+    return Put(history_key(link.crm_id, journal or new_key(tools)), data)
 
 
 def unlink_ops(link: Link, because: Reason, tombstone: bool, tools: Tools) -> list[Op]:

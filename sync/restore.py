@@ -56,10 +56,10 @@ async def clear_errors(connector: Connector) -> Cleared:
     """Every mailbox out of its error state, every quarantined item back to work, deleted folders forgotten."""
     mailboxes = items = 0
     for row in await connector.registry.mailboxes():
-        stuck = {family: await _stuck(connector, row.id, family) for family in Family}
+        stuck = {family: await stuck_in(connector, row.id, family) for family in Family}
         lost_folder = row.state == "error" and row.cause == Cause.FOLDER_DELETED.value
         if any(stuck.values()) or lost_folder:
-            items += await _put_back(connector, row, stuck, lost_folder)
+            items += await put_back(connector, row, stuck, lost_folder)
         if row.state == "error":
             mailboxes += 1
         if row.state == "error" or row.attempts or row.starts:
@@ -78,15 +78,16 @@ async def clear_attempts(connector: Connector) -> None:
             await connector.registry.change_mailbox(row.id, attempts=0, due_at="")
 
 
-async def _stuck(connector: Connector, mailbox: str, family: Family) -> list[Pending]:
+async def stuck_in(connector: Connector, mailbox: str, family: Family) -> list[Pending]:
+    """What a family of a mailbox gave up on."""
     ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "", family)  # no fence: for reading only
     return [each for each in await ledger.pending() if each.because in GIVEN_UP]
 
 
-async def _put_back(
-    connector: Connector, row: MailboxRow, stuck: Mapping[Family, Sequence[Pending]], lost_folder: bool
+async def put_back(
+    connector: Connector, row: MailboxRow, stuck: Mapping[Family, Sequence[Pending]], lost_folder: bool = False
 ) -> int:
-    """Under the mailbox's lease. How many; 0 when a worker took the lease first: the admin presses again."""
+    """Let items be looked at again, under the mailbox's lease. How many; 0 when a worker took the lease first: the admin presses again."""
     await connector.registry.change_mailbox(row.id, holder="", expires="")
     lease = await connector.registry.take_lease(row.id, connector.new_id(), connector.now())
     if lease is None:

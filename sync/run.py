@@ -52,6 +52,7 @@ from sync.model import (
 from sync.planning import chunks
 from sync.record import unlink_ops, waiting
 from sync.recurring import create_series
+from sync.restoring import restore_ordered
 from sync.settle import oscillates
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_link, put_pending
@@ -105,7 +106,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     tools.context = replace(tools.context, now=tools.now())
     if tools.family is not Family.PEOPLE:
         point = await calendar.begin(point, _owners(tools), tools)
-    work, marks = await _gather(tools, point, limits, full)
+    work, marks, ordered = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
     keys = keys_of(work, links)
     if work.full and point.compared and point.under == tools.generation:
@@ -136,7 +137,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    return Outcome(dict(tools.counts), unfinished, tools.cause)
+    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause)
 
 
 async def _linked(work: Work, tools: Tools) -> Links:
@@ -160,13 +161,17 @@ async def _linked(work: Work, tools: Tools) -> Links:
     return links
 
 
-async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark]]:
-    """Everything to look at, from the mailbox's delta, the marks, pending rows, decided holds and open intents."""
+async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -> tuple[Work, list[Mark], bool]:
+    """Everything to look at, from the mailbox's delta, the marks, what was restored, pending rows, decided holds and open intents.
+
+    And whether orders to restore are left for the next run.
+    """
     work = Work(full=full or not point.cursor, family=tools.family)
     inbox = await tools.registry.inbox(tools.context.policy.mailbox)
     marks = [mark for mark in inbox if mark.kind in tools.family.kinds]
     work.records.update({mark.crm_id: mark.kind for mark in marks})
     await _read_mailbox(point, work, tools)
+    ordered = await restore_ordered(work, limits.crm_time_limit, tools)
     if work.full:
         await read_everything(tools.crm, _owners(tools), work, tools.now())
     open_ids = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
@@ -186,7 +191,7 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
             work.records.setdefault(stone.other, _kind_of(work.cards[stone.id], tools))
     await read_waiting(work, tools.mailbox)
     work.joined = {i: j for i, j in work.joined.items() if i in work.cards}
-    return work, marks
+    return work, marks, ordered
 
 
 async def _read_mailbox(point: Checkpoint, work: Work, tools: Tools) -> None:

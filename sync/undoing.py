@@ -32,7 +32,7 @@ CARD = f"{Side.MAILBOX.value}:"
 def restored_card(kept: Kept, keys: Sealing) -> Mapping[str, Value]:
     """The fields of a card from its journal row, as the mailbox showed them; {} when only a removed key opens it."""
     try:
-        values = json.loads(keys.decrypt(kept.sealed, kept.key))
+        values = json.loads(keys.decrypt(kept.sealed, kept.key))["before"]
     except Undecipherable:
         return {}
     return {

@@ -32,6 +32,8 @@ class HoldShown(Shown):
     candidates: tuple[str, ...]
     choices: tuple[str, ...]
     choice: str
+    by: str
+    at: str
 
 
 class HoldsShown(Shown):
@@ -70,12 +72,12 @@ async def hold(call: Call) -> HoldShown:
 
 
 async def approve(call: Call) -> HoldShown:
-    return shown(await commands.approve(call.app.connector, call.id, call.read(Approval).choice), call.lang)
+    return shown(await commands.approve(call.app.connector, call.id, call.read(Approval).choice, call.by), call.lang)
 
 
 async def reject(call: Call) -> HoldShown:
     call.read(Nothing)
-    return shown(await commands.reject(call.app.connector, call.id), call.lang)
+    return shown(await commands.reject(call.app.connector, call.id, call.by), call.lang)
 
 
 def shown(found: HoldRow, lang: str) -> HoldShown:
@@ -95,6 +97,8 @@ def shown(found: HoldRow, lang: str) -> HoldShown:
         candidates=tuple(found.candidates),
         choices=(*found.candidates, NEW) if several else (),
         choice=found.choice,
+        by=found.by,
+        at=found.at,
     )
 
 

@@ -8,7 +8,7 @@ service are checked here, in `check`, for both: Azurite is laxer than the servic
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +96,7 @@ class Rows(Protocol):
 
 MAX_OPS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+ENOUGH_BYTES = MAX_TRANSACTION_BYTES * 3 // 4
 MAX_ROW_BYTES = 1024 * 1024
 MAX_PROPERTY_CHARS = 32 * 1024  # 64 KiB of UTF-16
 MAX_PROPERTIES = 252
@@ -163,10 +164,9 @@ def check(partition: str, ops: Sequence[Op]) -> None:
         check_key(op.key)
         if isinstance(op, Replace | Drop) and op.etag in ("", "*"):
             raise LimitExceeded("an ETag that guards nothing")
-        sent += 1024  # headers and separators of its part of the batch, with both keys escaped
         if not isinstance(op, Drop):
             _check_data(partition, op)
-            sent += _sent_bytes(op.data)
+        sent += sent_bytes(op)
     if sent > MAX_TRANSACTION_BYTES:
         raise LimitExceeded(f"transaction of {sent} bytes")
 
@@ -184,6 +184,27 @@ def _check_data(partition: str, op: Insert | Put | Replace) -> None:
     size = size_of(op.data) + 2 * (width(partition) + width(op.key))
     if size > MAX_ROW_BYTES:
         raise LimitExceeded(f"row of {size} bytes")
+
+
+def transactions(groups: Iterable[Sequence[Op]], most: int) -> Iterator[list[Op]]:
+    """Groups of operations put together, no group split, at most `most` operations and well below the bytes of a transaction in each."""
+    part: dict[str, Op] = {}
+    size = 0
+    for group in groups:
+        more = sum(map(sent_bytes, group))
+        full = len(part) + len(group) > most or size + more > ENOUGH_BYTES
+        if part and (full or any(op.key in part for op in group)):
+            yield list(part.values())
+            part, size = {}, 0
+        part.update({op.key: op for op in group})
+        size += more
+    if part:
+        yield list(part.values())
+
+
+def sent_bytes(op: Op) -> int:
+    """What an operation adds to a transaction: headers and separators of its part of the batch, with both keys escaped, and its row."""
+    return 1024 + (0 if isinstance(op, Drop) else _sent_bytes(op.data))
 
 
 def _sent_bytes(data: Data) -> int:

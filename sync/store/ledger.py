@@ -6,7 +6,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     f          the fence, raised by whoever takes the lease            c|crm id   a link (all of it)
     k          checkpoint and counters                                 m|item id  points to the link
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
-    t|side|id  tombstone: unlinked on purpose                          h|... j|... history and journal
+    t|side|id  tombstone: unlinked on purpose                          h|... j|... sync.store.journal
     b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
     q          mails charged, by hour               x|... what a removal left: see sync.store.remnants
 
@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
-from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end
+from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
+from sync.store.journal import old_rows, values_of_items
 
 
 def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
@@ -202,7 +203,7 @@ class MailboxLedger:
     """One worker's view of a family's partition of one mailbox, under a fence."""
 
     def __init__(self, rows: Rows, mailbox: str, fence: int, fence_etag: str, family: Family = Family.PEOPLE) -> None:
-        self._rows, self.mailbox, self.fence, self.family = rows, mailbox, fence, family
+        self.rows, self.mailbox, self.fence, self.family = rows, mailbox, fence, family
         self.partition = partition_of(mailbox, family)
         self._fence_etag = fence_etag
         self._turn = asyncio.Lock()  # transactions carry the fence's ETag: one after another
@@ -228,7 +229,7 @@ class MailboxLedger:
                 part = list(ops[start : start + MAX_OPS - 1])
                 fence = Replace("f", {"fence": self.fence}, self._fence_etag)
                 try:
-                    etags = await self._rows.transact(self.partition, [fence, *part])
+                    etags = await self.rows.transact(self.partition, [fence, *part])
                 except Conflict as conflict:
                     if conflict.key == "f":
                         raise Fenced from None
@@ -237,17 +238,11 @@ class MailboxLedger:
 
     async def commit_groups(self, groups: Iterable[Sequence[Op]]) -> None:
         """Commit groups of operations, never splitting a group over two transactions."""
-        part: dict[str, Op] = {}
-        for group in groups:
-            if len(part) + len(group) > MAX_OPS - 1 or any(op.key in part for op in group):
-                await self.commit(list(part.values()))
-                part = {}
-            part.update({op.key: op for op in group})
-        if part:
-            await self.commit(list(part.values()))
+        for part in transactions(groups, MAX_OPS - 1):
+            await self.commit(part)
 
     async def checkpoint(self) -> Checkpoint:
-        row = await self._rows.get(self.partition, "k")
+        row = await self.rows.get(self.partition, "k")
         if row is None:
             return Checkpoint()
         kept = {name: value for name, value in row.data.items() if name in Checkpoint.__dataclass_fields__}
@@ -259,11 +254,11 @@ class MailboxLedger:
         await self.commit([Put("k", {**data, "deletes": json.dumps(dict(point.deletes))})])
 
     async def link_by_crm(self, crm_id: str) -> Link | None:
-        row = await self._rows.get(self.partition, f"c|{crm_id}")
+        row = await self.rows.get(self.partition, f"c|{crm_id}")
         return self._link(crm_id, row.data) if row else None
 
     async def link_by_item(self, item_id: str) -> Link | None:
-        row = await self._rows.get(self.partition, f"m|{safe(item_id)}")
+        row = await self.rows.get(self.partition, f"m|{safe(item_id)}")
         return await self.link_by_crm(_text(row.data, "crm")) if row else None
 
     async def links_of_series(self, series: str) -> list[Link]:
@@ -271,12 +266,12 @@ class MailboxLedger:
         prefix = f"m|{series}|"
         if safe(prefix) != prefix:
             return [link async for link in self.links() if link.item_id.startswith(f"{series}|")]
-        crm_ids = [_text(row.data, "crm") async for row in self._rows.query(self.partition, prefix, prefix_end(prefix))]
+        crm_ids = [_text(row.data, "crm") async for row in self.rows.query(self.partition, prefix, prefix_end(prefix))]
         found = await asyncio.gather(*(self.link_by_crm(crm_id) for crm_id in crm_ids))
         return [link for link in found if link]
 
     async def links(self) -> AsyncIterator[Link]:
-        async for row in self._rows.query(self.partition, "c|", prefix_end("c|")):
+        async for row in self.rows.query(self.partition, "c|", prefix_end("c|")):
             yield self._link(row.key[2:], row.data)
 
     def _link(self, crm_id: str, data: Data) -> Link:
@@ -300,12 +295,12 @@ class MailboxLedger:
 
     async def mails(self) -> dict[str, int]:
         """Hour (ISO) -> mails that the engine was charged with."""
-        row = await self._rows.get(self.partition, "q")
+        row = await self.rows.get(self.partition, "q")
         return json.loads(_text(row.data, "hours")) if row else {}
 
     async def mails_of_run(self, run: int) -> tuple[int, int]:
         """Meetings and mails that earlier slices (or lives) of this run were charged with."""
-        row = await self._rows.get(self.partition, "q")
+        row = await self.rows.get(self.partition, "q")
         same = row is not None and row.data.get("run") == run
         return (int(row.data["meetings"]), int(row.data["mails"])) if row and same else (0, 0)
 
@@ -319,29 +314,26 @@ class MailboxLedger:
         await self.commit([Put(f"b|{crm_id}", {"digest": digest}) for crm_id, digest in digests.items()])
 
     async def baseline(self) -> dict[str, str]:
-        rows = self._rows.query(self.partition, "b|", prefix_end("b|"))
+        rows = self.rows.query(self.partition, "b|", prefix_end("b|"))
         return {row.key[2:]: _text(row.data, "digest") async for row in rows}
 
     async def forming(self, uid: str) -> Forming:
         """What was last seen of a CRM series that is forming."""
-        row = await self._rows.get(self.partition, f"u|{safe(uid)}")
+        row = await self.rows.get(self.partition, f"u|{safe(uid)}")
         return (
             Forming(_text(row.data, "members"), int(row.data["seen"]), _text(row.data, "since")) if row else Forming()
         )
 
     async def purge_journal(self, before: str) -> None:
         """Forget journal values and what removals left that is older than `before` (ISO UTC): restorable for 30 days (SPEC 4.6)."""
-        for letter in ("j|", "x|"):
-            old = [Drop(row.key) async for row in self._rows.query(self.partition, letter, letter + before)]
-            await self.commit(old)
+        await self.commit(await old_rows(self.rows, self.partition, ("j|", "x|"), before))
 
-    async def forget_values(self, crm_id: str) -> None:
-        """Remove what the journal holds of a record: it turned private (SPEC 2.10)."""
-        rows = self._rows.query(self.partition, "j|", prefix_end("j|"))
-        await self.commit([Drop(row.key) async for row in rows if row.key.split("|")[2] == crm_id])
+    async def forget_values(self, ids: Collection[str]) -> None:
+        """Remove what the journal holds of items, by the id of either side."""
+        await self.commit(await values_of_items(self.rows, self.partition, ids) if ids else [])
 
     async def intents(self) -> list[Intent]:
-        rows = self._rows.query(self.partition, "i|", prefix_end("i|"))
+        rows = self.rows.query(self.partition, "i|", prefix_end("i|"))
         return [
             Intent(
                 _side(row.key),
@@ -358,7 +350,7 @@ class MailboxLedger:
         ]
 
     async def pending(self) -> list[Pending]:
-        rows = self._rows.query(self.partition, "p|", prefix_end("p|"))
+        rows = self.rows.query(self.partition, "p|", prefix_end("p|"))
         return [
             Pending(
                 _side(row.key),
@@ -376,7 +368,7 @@ class MailboxLedger:
         ]
 
     async def tombstones(self) -> list[Tombstone]:
-        rows = self._rows.query(self.partition, "t|", prefix_end("t|"))
+        rows = self.rows.query(self.partition, "t|", prefix_end("t|"))
         return [
             Tombstone(
                 _side(row.key), _text(row.data, "id"), Reason(_text(row.data, "because")), _text(row.data, "other")

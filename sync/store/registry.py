@@ -87,6 +87,8 @@ class HoldRow:
     items: Sequence[str] = ()  # ids, the first hundred
     candidates: Sequence[str] = ()
     choice: str = ""
+    by: str = ""  # who answered, and when (ISO UTC)
+    at: str = ""
 
 
 def _mailbox(row: Row) -> MailboxRow:
@@ -331,4 +333,6 @@ def _hold(row: Row) -> HoldRow:
         tuple(json.loads(str(data["items"]))),
         tuple(json.loads(str(data["candidates"]))),
         str(data["choice"]),
+        str(data.get("by", "")),
+        str(data.get("at", "")),
     )

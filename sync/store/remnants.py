@@ -68,5 +68,5 @@ async def kept_values(rows: Rows, partition: str, since: str, because: Reason) -
     async for row in rows.query(partition, f"j|{since}", prefix_end("j|")):
         if row.data["because"] == because.value:
             sealed = "".join(str(row.data[f"v{number}"]) for number in range(int(row.data["parts"])))
-            found[row.key.split("|")[2]] = Kept(row.key, sealed)
+            found[str(row.data["crm"])] = Kept(row.key, sealed)
     return found

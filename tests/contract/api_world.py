@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -16,6 +17,7 @@ from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
 from sync.connecting import Connecting
+from sync.store.secrets import Keyring
 from sync.store.states import States
 from sync.store.tokens import TokenStore
 from tests.unit.control.test_environment import CRM, NEEDED
@@ -26,6 +28,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """What routes need of a worker: they run nothing."""
+
+    keys: Keyring
+
+
 class Api:
     """The functions by name, over a world in memory."""
 
@@ -34,7 +43,7 @@ class Api:
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
-        app = App(environment, world.connector, None, connecting)  # type: ignore[arg-type]
+        app = App(environment, world.connector, _Worker(world.keys), connecting)  # type: ignore[arg-type]
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -10,6 +9,7 @@ from sync.brakes import MAILBOX_LIMITS
 from sync.model import Link, Reason, Role, Side
 from sync.sides.memory import Card, Record
 from sync.store.base import prefix_end
+from sync.store.journal import change_of
 from sync.store.ledger import MailboxLedger, Pending, Tombstone, partition_of
 from sync.store.memory import MemoryRows
 from tests.sim.story import Story, _serial_of_card, _serial_of_record
@@ -154,8 +154,7 @@ async def _journal(world: World) -> set[str]:
     values: set[str] = set()
     for mailbox in world.mailboxes:
         async for row in world.rows.query(partition_of(mailbox), "j|", prefix_end("j|")):
-            sealed = "".join(str(row.data[f"v{number}"]) for number in range(int(row.data["parts"])))
-            values |= {str(value) for value in json.loads(world.keys.decrypt(sealed, row.key)).values()}
+            values |= {str(value) for value in change_of(row, world.keys).before.values()}
     return values
 
 

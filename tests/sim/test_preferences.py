@@ -50,7 +50,7 @@ async def test_from_full_to_busy_the_crm_is_scrubbed_and_the_journal_forgets() -
     world.crm.edit(record.id, subject="Visita dal dentista")
     world.calendars[A].edit(event.id, subject="Visita del figlio")
     await world.settle(3)
-    assert len(await journal(world)) == 1
+    assert len(await journal(world)) == 2, "the creation and the conflict"
     world.preferences = {A: Preferences(private=PrivateEvents.BUSY)}
     world.full.add(A)  # as `commands.change_user` orders
     await world.settle(3)

@@ -1,0 +1,117 @@
+"""What an admin can ask and order about what was done: the history of an item, its values, and restoring them (SPEC 4.6). No HTTP.
+
+Listing decrypts nothing. Whoever shows values notes it in the audit first (`noted` endpoints do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sync.commands import NotFound, NotNow
+from sync.connector import Connector
+from sync.errors import ConfigMistake
+from sync.model import Family
+from sync.store.journal import Change, Entry, Kept, Opens, change_of, entries, kept_of, of_run
+from sync.store.ledger import MailboxLedger
+from sync.store.orders import Order, add, orders
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """How many journal rows will be restored by the mailbox's next run."""
+
+    orders: int
+
+
+async def history(connector: Connector, mailbox: str, family: Family, id_: str) -> list[Entry]:
+    """What was done to an item, the newest first. `id_`: of the CRM's or of the mailbox's item. Raises NotFound."""
+    ledger = await _ledger(connector, mailbox, family)
+    link = await ledger.link_by_item(id_)
+    crm_ids = [link.crm_id] if link else [id_, *(await _buried_with(ledger, id_))]
+    for crm_id in crm_ids:
+        found = await entries(ledger.rows, ledger.partition, crm_id)
+        if found:
+            return found[::-1]
+    raise NotFound
+
+
+async def run_rows(connector: Connector, mailbox: str, family: Family, run: int) -> list[Kept]:
+    """The journal of one run of a mailbox, the newest first: also what `restore_run` would restore."""
+    ledger = await _ledger(connector, mailbox, family)
+    return [kept_of(row) for row in await of_run(ledger.rows, ledger.partition, run)]
+
+
+async def reveal(connector: Connector, keys: Opens, mailbox: str, family: Family, journal: str) -> Change:
+    """The values before and after, decrypted. Raises NotFound when they are not kept any more."""
+    ledger = await _ledger(connector, mailbox, family)
+    row = await ledger.rows.get(ledger.partition, _journal_key(journal))
+    if row is None:
+        raise NotFound
+    return change_of(row, keys)
+
+
+async def restore(
+    connector: Connector, by: str, mailbox: str, family: Family, journal: str, names: Sequence[str] = ()
+) -> Ordered:
+    """Order that what a journal row kept is restored: values by `side:field pair`, () = all of them; a deleted item as a whole."""
+    ledger = await _ledger(connector, mailbox, family)
+    row = await ledger.rows.get(ledger.partition, _journal_key(journal))
+    if row is None:
+        raise NotFound
+    kept = kept_of(row)
+    if kept.what == "delete" and names:
+        raise ConfigMistake("names", "left out: a deleted item is restored as a whole")
+    if kept.what not in {"update", "delete", "restore"}:
+        raise NotNow("nothing_to_restore")
+    return await _order(connector, by, ledger, [kept], tuple(names))
+
+
+async def restore_run(connector: Connector, by: str, mailbox: str, family: Family, run: int) -> Ordered:
+    """Order that everything that a run overwrote or deleted is restored, the newest first: what stood there before the run stays."""
+    found = await run_rows(connector, mailbox, family, run)
+    ledger = await _ledger(connector, mailbox, family)
+    return await _order(connector, by, ledger, [kept for kept in found if kept.what in {"update", "delete"}], ())
+
+
+async def ordered(connector: Connector, mailbox: str, family: Family) -> list[Order]:
+    """Orders that wait for the next run, and those of the last thirty days that could not be carried out, with why."""
+    ledger = await _ledger(connector, mailbox, family)
+    return await orders(ledger.rows, ledger.partition)
+
+
+async def _order(
+    connector: Connector, by: str, ledger: MailboxLedger, rows: Sequence[Kept], names: tuple[str, ...]
+) -> Ordered:
+    at = connector.now().isoformat(timespec="seconds")
+    found = [
+        Order(f"o|{at}|{number:06d}|{connector.new_id()}", kept.key, kept.crm_id, by, names)
+        for number, kept in enumerate(rows)
+    ]
+    await add(ledger.rows, ledger.partition, found)
+    if found and await connector.state() == "running":
+        row = await connector.registry.mailbox(ledger.mailbox)
+        await connector.wake([row] if row else [], "restore")
+    return Ordered(len(found))
+
+
+async def _ledger(connector: Connector, mailbox: str, family: Family) -> MailboxLedger:
+    """For reading only: without a fence. Raises NotFound when there is no such mailbox."""
+    if await connector.registry.mailbox(mailbox) is None:
+        raise NotFound
+    return MailboxLedger(connector.registry.rows, mailbox, 0, "", family)
+
+
+async def _buried_with(ledger: MailboxLedger, item_id: str) -> list[str]:
+    """Records whose link with a mailbox item ended; of a deleted one the journal knows."""
+    stones = [stone.other for stone in await ledger.tombstones() if stone.id == item_id]
+    if stones:
+        return stones
+    rows = ledger.rows.query(ledger.partition, "j|", "k")
+    return [str(row.data["crm"]) async for row in rows if row.data["item"] == item_id and row.data["crm"]]
+
+
+def _journal_key(text: str) -> str:
+    if not text.startswith("j|") or text.count("|") != 2:
+        raise NotFound
+    return text

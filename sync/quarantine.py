@@ -1,0 +1,71 @@
+"""What of a mailbox is not settled, item by item, and trying again what was given up. No HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sync.commands import NotFound, NotNow
+from sync.connector import Connector
+from sync.model import Family, Reason, Side
+from sync.restore import GIVEN_UP, put_back, stuck_in
+from sync.store.ledger import MailboxLedger, Pending
+from sync.store.registry import MailboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An item of a mailbox that waits, is held, left or given up, and why."""
+
+    family: Family
+    row: Pending
+
+    @property
+    def key(self) -> str:
+        """Its place in the list."""
+        return f"{self.family.value}|{self.row.side.value}|{self.row.id}"
+
+
+async def unsettled(
+    connector: Connector, mailbox: str, reasons: Sequence[Reason] = tuple(sorted(GIVEN_UP))
+) -> list[Unsettled]:
+    """Items that are pending for these reasons, () = any; without a word those that were given up. Raises NotFound."""
+    await _mailbox(connector, mailbox)
+    found: list[Unsettled] = []
+    for family in Family:
+        ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "", family)  # no fence: for reading only
+        found += [Unsettled(family, row) for row in await ledger.pending() if not reasons or row.because in reasons]
+    return sorted(found, key=lambda each: each.key)
+
+
+async def retry(connector: Connector, mailbox: str, side: Side | None = None, id_: str = "") -> int:
+    """Look again at one item that was given up, or at all of the mailbox; how many.
+
+    Raises NotFound when there is none, NotNow when a run took the lease first.
+    """
+    row = await _mailbox(connector, mailbox)
+    stuck: Mapping[Family, list[Pending]] = {
+        family: [each for each in await stuck_in(connector, mailbox, family) if _meant(each, side, id_)]
+        for family in Family
+    }
+    wanted = {family: pending for family, pending in stuck.items() if pending}
+    if not wanted:
+        raise NotFound
+    count = await put_back(connector, row, wanted)
+    if not count:
+        raise NotNow("mailbox_busy")
+    if await connector.state() == "running":
+        again = await connector.registry.mailbox(mailbox)
+        await connector.wake([again] if again else [], "retry")
+    return count
+
+
+def _meant(row: Pending, side: Side | None, id_: str) -> bool:
+    return not id_ or (row.id == id_ and row.side is side)
+
+
+async def _mailbox(connector: Connector, mailbox: str) -> MailboxRow:
+    row = await connector.registry.mailbox(mailbox)
+    if row is None:
+        raise NotFound
+    return row
