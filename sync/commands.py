@@ -99,9 +99,11 @@ async def restore_state(connector: Connector, by: str) -> Restored:
         return Restored(False, await connector.state(board), checks)
     cleared = await clear_errors(connector)
     if board.state == "running":
-        board = await connector.board.change(attempts=0, due_at="", cause="")
+        board = await connector.board.change(attempts=0, due_at="", cause="", servers="")
     else:
         board = await connector.board.enter("running", connector.now(), by=by)
+    at = connector.now().isoformat(timespec="seconds")
+    board = await connector.board.change(restored_by=by, restored_at=at)
     queued = await connector.wake(await connector.registry.mailboxes(), "restored")
     state = await connector.state(board)
     return Restored(True, state, checks, cleared.mailboxes, cleared.items, queued)
@@ -109,11 +111,7 @@ async def restore_state(connector: Connector, by: str) -> Restored:
 
 async def restore_attempts(connector: Connector, by: str) -> str:
     """Set the counters of attempts to zero and go on where they had stopped us. Returns the state."""
-    board = await connector.board.read()
-    if board.state == "stopped":
-        board = await connector.board.enter("running", connector.now(), by=by)
-    elif board.attempts or board.due_at:
-        board = await connector.board.change(attempts=0, due_at="")
+    board = await connector.board.forget_attempts(by, connector.now())
     await clear_attempts(connector)
     state = await connector.state(board)
     if state == "running":

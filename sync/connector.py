@@ -175,5 +175,4 @@ class Connector:
             await self.board.failed(error.cause.value, now)
         else:
             due = (now + timedelta(seconds=error.after or 60)).isoformat()
-            if (await self.board.read()).state == "running":
-                await self.board.change(due_at=due, cause=error.cause.value)
+            await self.board.pause(error.cause.value, due)

@@ -77,11 +77,16 @@ class SyncError(Exception):
 
 
 class RetryLater(SyncError):
-    """Try again `after` seconds (None: at the spacing of attempts). `counts`: an attempt that failed (SPEC 4.3)."""
+    """Try again `after` seconds (None: at the spacing of attempts). `counts`: an attempt that failed (SPEC 4.3).
 
-    def __init__(self, cause: Cause, after: float | None = None, *, counts: bool = True) -> None:
+    `everybody`: the server itself cannot be reached, whatever mailbox was asked about.
+    """
+
+    def __init__(
+        self, cause: Cause, after: float | None = None, *, counts: bool = True, everybody: bool = False
+    ) -> None:
         super().__init__(cause.value)
-        self.cause, self.after, self.counts = cause, after, counts
+        self.cause, self.after, self.counts, self.everybody = cause, after, counts, everybody
 
 
 class ReconnectNeeded(SyncError):

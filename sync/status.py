@@ -14,6 +14,7 @@ from sync.errors import SIGN_IN
 from sync.model import Family
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
+from sync.store.servers import Server
 from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
@@ -50,6 +51,9 @@ class Status:
     since: str
     by: str
     attempts: int
+    servers: tuple[Server, ...]
+    restored_by: str
+    restored_at: str
     missing: tuple[str, ...]
     last_run: str
     next_run: str
@@ -81,6 +85,9 @@ async def status(connector: Connector, schedule: str) -> Status:
         since=board.since,
         by=board.by,
         attempts=board.attempts,
+        servers=board.trouble,
+        restored_by=board.restored_by,
+        restored_at=board.restored_at,
         missing=await connector.missing(),
         last_run=board.last_sweep,
         next_run=max(planned, board.due_at) if planned else "",

@@ -17,7 +17,9 @@ from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.leaving import forget_removed
 from sync.run import Outcome
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
+from sync.store.board import Board
 from sync.store.registry import MailboxRow
+from sync.store.servers import MICROSOFT
 from sync.sweep import Swept, sweep
 from sync.worker import Worker
 
@@ -49,13 +51,14 @@ async def tick(connector: Connector, why: str) -> Ticked:
         if not mine:
             return Ticked("busy")
         try:
+            await _look_first(connector, board)
             swept = await _sweep(connector)
         except (RetryLater, StopConnector, StopMailbox) as error:
             await connector.note(error)
             return Ticked("failed")
-    if board.cause.startswith("crm_"):
-        await connector.board.reached()
     now = connector.now()
+    answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
+    await connector.board.reached(("crm", *answered), now)
     await forget_removed(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
     due = [row.id for row in await connector.registry.mailboxes() if is_due(row, now.isoformat())]
@@ -99,7 +102,20 @@ async def last_sweep(connector: Connector) -> dict[str, int]:
 
 async def _may_run(connector: Connector) -> bool:
     board = await connector.board.read()
-    return await connector.state(board) == "running" and board.due_at <= connector.now().isoformat()
+    return (
+        await connector.state(board) == "running" and not board.attempts and board.due_at <= connector.now().isoformat()
+    )
+
+
+async def _look_first(connector: Connector, board: Board) -> None:
+    """One cheap call to each server that had failed, before anything else is sent; raises when it fails again."""
+    failing = {each.server for each in board.trouble if each.attempts}
+    if "crm" in failing:
+        await connector.outside.check_crm()
+        await connector.board.reached(("crm",), connector.now())
+    if failing & set(MICROSOFT):
+        await connector.outside.check_mailboxes()
+        await connector.board.reached(MICROSOFT, connector.now())
 
 
 async def _sweep(connector: Connector) -> Swept:

@@ -21,9 +21,10 @@ from sync.policy import CalendarPolicy
 from sync.run import Limits, Outcome, run_mailbox
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
-from sync.store.board import ATTEMPTS, BoardStore, spacing
+from sync.store.board import BoardStore
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+from sync.store.servers import ATTEMPTS, MICROSOFT, TOGETHER, spacing
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
 
@@ -70,7 +71,7 @@ class Worker:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
         board = await self.board.read()  # before the setup: what moves after this is seen by the guard
         setup = await self.setup()
-        if not setup.active or board.state != "running":
+        if not setup.active or board.state != "running" or board.attempts:  # the tick looks first whether it answers
             return None
         lease = await self.registry.take_lease(mailbox, self.new_id(), self.now())
         if lease is None or not lease.row.works:
@@ -220,7 +221,7 @@ class Worker:
 
     async def _ended(self, lease: Lease, outcome: Outcome, generation: int) -> None:
         counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
-        await self.board.reached()
+        await self.board.reached(MICROSOFT, self.now())
         moved = (await self.board.read()).generation != generation  # settings changed at the last moment: compare anew
         done = {"full": False, "past_too": False} if lease.row.full and not outcome.unfinished and not moved else {}
         await self.registry.release(
@@ -238,11 +239,15 @@ class Worker:
     async def _later(self, lease: Lease, later: RetryLater) -> None:
         """The server asked for patience, or cannot be reached: spaced attempts, of this mailbox or of the whole connector."""
         now = self.now()
-        if later.cause.value.startswith(("crm_", "entra_")):
+        if later.everybody or later.cause.value.startswith(("crm_", "entra_")):
             due = (now + timedelta(seconds=later.after)).isoformat() if later.after is not None else ""
             await self.registry.release(lease, dirty=True, due_at=due)
             if not later.counts:
                 return
+            await self.board.failed(later.cause.value, now)
+            return
+        if later.counts and await self._others_fail(lease.row, later.cause, now) >= TOGETHER - 1:
+            await self.registry.release(lease, dirty=True)
             await self.board.failed(later.cause.value, now)
             return
         attempts = lease.row.attempts + (1 if later.counts else 0)
@@ -252,3 +257,12 @@ class Worker:
         wait = timedelta(seconds=later.after) if later.after is not None else spacing(attempts)
         due = (now + wait).isoformat()
         await self.registry.release(lease, attempts=attempts, due_at=due, cause=later.cause.value, dirty=True)
+
+    async def _others_fail(self, row: MailboxRow, cause: Cause, now: datetime) -> int:
+        """How many other mailboxes wait after a counted failure of this kind."""
+        rows = await self.registry.mailboxes()
+        return sum(
+            1
+            for other in rows
+            if other.id != row.id and other.attempts and other.cause == cause.value and other.due_at > now.isoformat()
+        )

@@ -35,6 +35,16 @@ class Mailbox(Shown):
     compared_at: str
 
 
+class ServerShown(Shown):
+    """A server that could not be reached, or asked for patience (`attempts` 0), and when it is asked again."""
+
+    server: str
+    attempts: int
+    due_at: str
+    cause: str
+    why: str
+
+
 class StatusShown(Shown):
     """`why`: what is behind the state, or behind the attempt that is due."""
 
@@ -46,6 +56,9 @@ class StatusShown(Shown):
     since: str
     by: str
     attempts: int
+    servers: tuple[ServerShown, ...]
+    restored_by: str
+    restored_at: str
     missing: tuple[str, ...]
     last_run: str
     next_run: str
@@ -77,6 +90,7 @@ def shown(found: Status, lang: str) -> StatusShown:
             "mend": mend_of(mend, lang),
             "secret_warning": _secret_warning(left, lang),
             "reconnect_warning": sentence("warning", "reconnect", lang) if found.reconnect else "",
+            "servers": [ServerShown(**asdict(each), why=why(each.cause, lang)) for each in found.servers],
             "mailboxes": [_mailbox(each, lang) for each in found.mailboxes],
         }
     )

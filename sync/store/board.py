@@ -7,23 +7,21 @@ error     waits for a person (cause says why)         stopped  five spaced attem
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from sync.store import servers as counts
 from sync.store.base import Conflict, Data, Insert, Op, Replace, Row, Rows
-
-ATTEMPTS = 5
-SPACING = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
-
-
-def spacing(attempts: int) -> timedelta:
-    """How long to wait after that many consecutive failed attempts (SPEC 4.3)."""
-    return SPACING[min(max(attempts, 1), len(SPACING)) - 1]
+from sync.store.servers import Server
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`generation` rises with every kill, restore and change of settings: a run that sees it move stops at the next batch."""
+    """`generation` rises with every kill, restore and change of settings: a run that sees it move stops at the next batch.
+
+    `attempts`, `due_at` and `cause` are those of the worst server in `servers`; `restored_*`: who last restored state or attempts, and when.
+    """
 
     state: str = "running"
     cause: str = ""
@@ -33,6 +31,14 @@ class Board:
     due_at: str = ""
     generation: int = 0
     last_sweep: str = ""
+    servers: str = ""
+    restored_by: str = ""
+    restored_at: str = ""
+
+    @property
+    def trouble(self) -> tuple[Server, ...]:
+        """Servers that failed or asked for patience, and have not been reached since."""
+        return counts.parse(self.servers)
 
 
 class BoardStore:
@@ -47,12 +53,18 @@ class BoardStore:
 
     async def change(self, *, stop: bool = False, **changes: object) -> Board:
         """Change columns, whatever others change meanwhile. `stop`: runs under way end at their next batch."""
+
+        def changed(before: Board) -> Board:
+            after = replace(before, **changes)  # type: ignore[arg-type]
+            return replace(after, generation=before.generation + 1) if stop else after
+
+        return await self._update(changed)
+
+    async def _update(self, changed: Callable[[Board], Board]) -> Board:
         for _ in range(20):
             row = await self._rows.get("control", "board")
             before = _board(row) if row else Board()
-            after = replace(before, **changes)  # type: ignore[arg-type]
-            if stop:
-                after = replace(after, generation=before.generation + 1)
+            after = changed(before)
             if row and after == before:
                 return after
             op: Op = Replace("board", _data(after), row.etag) if row else Insert("board", _data(after))
@@ -69,28 +81,71 @@ class BoardStore:
         if (before.state, before.cause) == (state, cause):
             return before
         at = now.isoformat(timespec="seconds")
-        return await self.change(stop=True, state=state, cause=cause, since=at, by=by, attempts=0, due_at="")
+        return await self.change(
+            stop=True, state=state, cause=cause, since=at, by=by, attempts=0, due_at="", servers=""
+        )
 
     async def failed(self, cause: str, now: datetime) -> Board:
-        """A server for everybody could not be reached. Failures inside one back-off window count once."""
-        board = await self.read()
-        if board.state != "running" or board.due_at > now.isoformat():
-            return board
-        attempts = board.attempts + 1
-        if attempts >= ATTEMPTS:
-            return await self.enter("stopped", now, cause)
-        due = (now + spacing(attempts)).isoformat()
-        return await self.change(attempts=attempts, due_at=due, cause=cause)
+        """A server for everybody could not be reached: nobody sends until its pause is over. Failures inside one pause count once."""
 
-    async def reached(self) -> None:
-        """The server answered: the count begins anew."""
-        board = await self.read()
-        if board.state == "running" and (board.attempts or board.cause):
-            await self.change(attempts=0, due_at="", cause="")
+        def changed(board: Board) -> Board:
+            if board.state != "running":
+                return board
+            after = counts.failed(board.trouble, cause, now)
+            if after == board.trouble:
+                return board
+            worn = counts.used_up(after)
+            if worn:
+                at = now.isoformat(timespec="seconds")
+                board = replace(board, state="stopped", since=at, by="")
+            after = () if worn else after
+            board = replace(_shows(board, after), generation=board.generation + 1)
+            return replace(board, cause=worn.cause) if worn else board
+
+        return await self._update(changed)
+
+    async def pause(self, cause: str, due_at: str) -> Board:
+        """A server for everybody asked for patience: no attempt."""
+
+        def changed(board: Board) -> Board:
+            if board.state != "running":
+                return board
+            return _shows(board, counts.asked_for_patience(board.trouble, cause, due_at))
+
+        return await self._update(changed)
+
+    async def reached(self, names: Sequence[str], now: datetime) -> Board:
+        """These servers answered: their counts begin anew, those of others stay."""
+
+        def changed(board: Board) -> Board:
+            after = counts.reached(board.trouble, names, now)
+            return board if board.state != "running" or after == board.trouble else _shows(board, after)
+
+        return await self._update(changed)
+
+    async def forget_attempts(self, by: str, now: datetime) -> Board:
+        """Restore attempts: every count begins anew; who and when are kept. What had stopped for its attempts runs again."""
+        at = now.isoformat(timespec="seconds")
+
+        def changed(board: Board) -> Board:
+            board = replace(board, restored_by=by, restored_at=at)
+            if board.state == "stopped":
+                board = replace(board, state="running", since=at, by=by, generation=board.generation + 1)
+                return _shows(board, ())
+            return _shows(board, ()) if board.state == "running" else board
+
+        return await self._update(changed)
 
     async def touch(self) -> Board:
         """Settings moved: runs under way stop at their next batch and begin anew."""
         return await self.change(stop=True)
+
+
+def _shows(board: Board, servers: Sequence[Server]) -> Board:
+    """The board with these servers in trouble; its own columns show the worst."""
+    worst = max(servers, key=lambda each: (each.attempts, each.due_at), default=Server("", 0, "", ""))
+    due = max((each.due_at for each in servers), default="")
+    return replace(board, servers=counts.dump(servers), attempts=worst.attempts, due_at=due, cause=worst.cause)
 
 
 def _board(row: Row) -> Board:

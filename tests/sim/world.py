@@ -250,6 +250,7 @@ class World:
             await sweep(tools)
         except (RetryLater, StopConnector, StopMailbox):
             return
+        await self.board.reached(("crm", "entra", "graph"), self.now())  # the timer's look at servers that had failed
         await self.runs(self.worker())
 
     async def runs(self, worker: Worker) -> None:

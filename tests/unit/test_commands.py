@@ -413,13 +413,65 @@ async def test_five_spaced_attempts_then_stopped(world: World) -> None:
 
 async def test_a_success_of_the_crm_does_not_hide_that_entra_fails(world: World) -> None:
     await world.board.failed("entra_unreachable", world.now())
+    world.servers.graph_fails = RetryLater(Cause.ENTRA_UNREACHABLE)
     world.pass_time(2)
-    await tick(world.connector, "timer")
-    assert (await world.board.read()).attempts == 1
     await world.board.failed("crm_unreachable", world.now())
-    world.pass_time(10)
+    world.pass_time(2)
+    assert (await tick(world.connector, "timer")).state == "failed"
+    trouble = (await status(world.connector, "")).servers
+    assert [(each.server, each.attempts) for each in trouble] == [("entra", 2)]
+    world.servers.graph_fails = None
+    world.pass_time(6)
     await tick(world.connector, "timer")
-    assert (await world.board.read()).attempts == 0
+    board = await world.board.read()
+    assert (board.trouble, board.attempts, board.due_at, board.cause) == ((), 0, "", "")
+
+
+async def test_one_cheap_call_comes_before_everything_else_and_five_stop_us(world: World) -> None:
+    """Entra fails for everybody while the CRM is fine: it is asked once per pause, nothing is swept, no mailbox runs."""
+    world.servers.graph_fails = RetryLater(Cause.ENTRA_UNREACHABLE)
+    await world.board.failed("entra_unreachable", world.now())
+    runner = Runner(lambda: Outcome({}, False))
+    world.servers.asked.clear()
+    for _ in range(120):
+        world.pass_time(1)
+        await tick(world.connector, "timer")
+        for mailbox in (ANNAS, BRUNOS):
+            await run_one(world.connector, runner, mailbox)  # type: ignore[arg-type]
+    board = await world.board.read()
+    assert (board.state, board.cause, runner.runs) == ("stopped", "entra_unreachable", 0)
+    assert world.servers.asked == ["check mailboxes"] * 4
+    world.servers.graph_fails = None
+    assert await commands.restore_attempts(world.connector, "me") == "running"
+    assert ((await world.board.read()).by, world.queue.take()) == ("me", [ANNAS, BRUNOS])
+
+
+async def test_throttling_stops_nothing_and_counts_nothing(world: World) -> None:
+    world.servers.crm_fails = RetryLater(Cause.CRM_UNREACHABLE, 60.0, counts=False)
+    for _ in range(60):
+        await tick(world.connector, "timer")
+        world.pass_time(1)
+        board = await world.board.read()
+        assert (board.state, board.attempts) == ("running", 0)
+    world.servers.crm_fails = None
+    world.pass_time(2)
+    assert (await tick(world.connector, "timer")).state == "swept"
+    assert (await world.board.read()).trouble == ()
+
+
+async def test_a_failure_of_the_store_does_not_block_for_good(world: World) -> None:
+    await world.board.failed("storage_unreachable", world.now())
+    world.pass_time(2)
+    assert (await tick(world.connector, "timer")).state == "swept"
+    assert (await world.board.read()).trouble == ()
+
+
+async def test_who_restored_is_kept_whatever_the_state(world: World) -> None:
+    await commands.restore_attempts(world.connector, "me")
+    board = await world.board.read()
+    assert (board.restored_by, board.restored_at) == ("me", world.now().isoformat(timespec="seconds"))
+    await commands.restore_state(world.connector, "you")
+    assert (await world.board.read()).restored_by == "you"
 
 
 async def test_a_refused_login_is_an_error_that_waits(world: World) -> None:

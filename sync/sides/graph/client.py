@@ -155,7 +155,7 @@ class GraphConnection:
         try:
             response = await self._native(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise RetryLater(Cause.GRAPH_UNREACHABLE) from None  # the exception carries the URL
+            raise RetryLater(Cause.GRAPH_UNREACHABLE, everybody=True) from None  # the exception carries the URL
         except httpx.RequestError as error:
             return Failure(status=0, code=type(error).__name__, where=where)
         try:
