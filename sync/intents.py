@@ -25,7 +25,6 @@ from sync.tools import Tools
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
 LIKE = 0.5
 RENAMED = 0.75
-TELLING = 3  # values besides the only name that say who it is
 GRAPH_TIME_LIMIT = timedelta(seconds=120)
 
 
@@ -134,14 +133,12 @@ def _likeness(intent: Intent, record: Item, tools: Tools) -> float:
 
 
 def _likeness_renamed(intent: Intent, record: Item, tools: Tools) -> float:
-    """From 0 to 1: the share of what was sent besides the names; 0 when the owner is another, or no name is as sent - but for an only one, where
-    all the rest is."""
+    """From 0 to 1: the share of what was sent besides the names, 0 when not one of two names is as sent or the owner is another."""
     same, names = _held(intent, record, tools)
     rest = json.loads(intent.sent or "{}").keys() - names
-    if record.stamp or record.owner != tools.context.policy.owner or not rest:
+    if record.stamp or record.owner != tools.context.policy.owner or not names & same or not rest:
         return 0.0
-    only = len(names) == 1 and rest <= same and len(rest) >= TELLING
-    return len(same & rest) / len(rest) if names & same or only else 0.0
+    return len(same & rest) / len(rest)
 
 
 def _held(intent: Intent, record: Item, tools: Tools) -> tuple[set[str], set[str]]:

@@ -179,19 +179,6 @@ async def test_a_lost_creation_that_was_renamed_meanwhile_is_no_second_person() 
     assert [each.fields["givenName"] for each in shown(world.mailboxes["mailbox-a"])] == ["Giovanna"]
 
 
-async def test_a_lost_creation_whose_only_name_was_edited_meanwhile_is_no_second_person() -> None:
-    """Seed 4506: a card with a last name alone; all the rest still says who it is."""
-    world = await connected({"19x1": "mailbox-a"})
-    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
-    world.mailboxes["mailbox-a"].add({"surname": "Rossi", "jobTitle": "s1", **here})
-    await world.attempt(Accident(await _operation("crm New"), "crash-after"))
-    (record,) = living(world)
-    world.crm.edit(record.id, lastname="O'Neil")
-    await world.settle(4)
-    assert [each.fields["lastname"] for each in living(world)] == ["O'Neil"]
-    assert [each.fields["surname"] for each in shown(world.mailboxes["mailbox-a"])] == ["O'Neil"]
-
-
 @pytest.mark.parametrize("how", ["lose", "crash-after"])
 @pytest.mark.parametrize("back", [True, False])
 async def test_a_write_whose_answer_was_lost_is_no_edit_of_the_other_side(how: str, back: bool) -> None:
