@@ -10,7 +10,7 @@ from control.failures import report
 from control.texts import sentence
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
-from sync.store.base import Stale, StoreUnreachable
+from sync.store.base import BadKey, Stale, StoreUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,7 +35,7 @@ def problem(code: str, lang: str, status: int, **data: str) -> Problem:
 def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]) -> Problem:
     """What an exception means to the caller. What nobody expected, and what a server did, gets an id for support."""
     match error:
-        case NotFound():
+        case NotFound() | BadKey():
             return problem("not_found", lang, 404)
         case NotNow():
             return problem(error.code, lang, 409, **error.data)

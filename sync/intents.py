@@ -7,6 +7,7 @@ the server's time limit after the intent, because a timed-out creation may still
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from sync.tools import Tools
 SKEW = timedelta(minutes=10)  # between our clock and the CRM's
 LIKE = 0.5
 RENAMED = 0.75
+LEAST_REST = 3  # values besides the name that tell one from a colleague
 GRAPH_TIME_LIMIT = timedelta(seconds=120)
 
 
@@ -107,7 +109,8 @@ def _recognise(intents: Sequence[Intent], candidates: Mapping[str, Item], tools:
     """Intent's id -> its record: by stamp, else the one that holds the most of what was sent, and half of it at least.
 
     The names must be those sent. Not all the rest: a workflow changes fields on creation, and somebody may have edited the record.
-    What is left over on both sides may have been renamed meanwhile: then one name and nearly all the rest must be as sent.
+    What is left over on both sides may have been renamed meanwhile: then one name and nearly all the rest must be as sent. Who had one name
+    only keeps none of it: then all the rest must be as sent, and no other intent or record may be as like.
     """
     found: dict[str, Item] = {}
     for least, like in ((LIKE, _likeness), (RENAMED, _likeness_renamed)):
@@ -119,7 +122,27 @@ def _recognise(intents: Sequence[Intent], candidates: Mapping[str, Item], tools:
             if score >= least and intent_id not in found and crm_id not in taken:
                 found[intent_id] = candidates[crm_id]
                 taken.add(crm_id)
-    return found
+    return found | _renamed_wholly(intents, candidates, found, tools)
+
+
+def _renamed_wholly(
+    intents: Sequence[Intent], candidates: Mapping[str, Item], found: Mapping[str, Item], tools: Tools
+) -> dict[str, Item]:
+    """Those whose only name was changed meanwhile. In doubt none: a double is better than two people in one."""
+    left = [intent for intent in intents if intent.id not in found]
+    free = [record for record in candidates.values() if record not in found.values()]
+    alike = [(intent.id, record) for intent in left for record in free if _is_but_for_name(intent, record, tools)]
+    of_intent = Counter(intent_id for intent_id, _ in alike)
+    of_record = Counter(record.id for _, record in alike)
+    return {i: record for i, record in alike if of_intent[i] == of_record[record.id] == 1}
+
+
+def _is_but_for_name(intent: Intent, record: Item, tools: Tools) -> bool:
+    """Does it hold all that was sent besides a single name, and several things at that?"""
+    same, names = _held(intent, record, tools)
+    rest = json.loads(intent.sent or "{}").keys() - names
+    mine = not record.stamp and record.owner == tools.context.policy.owner
+    return mine and len(names) == 1 and len(rest) >= LEAST_REST and rest <= same
 
 
 def _likeness(intent: Intent, record: Item, tools: Tools) -> float:

@@ -79,6 +79,10 @@ class LimitExceeded(ValueError):
     """The service would refuse this; a bug of ours."""
 
 
+class BadKey(LimitExceeded):
+    """No row can have this key: an id that somebody made up."""
+
+
 class Rows(Protocol):
     async def get(self, partition: str, key: str) -> Row | None: ...
 
@@ -117,7 +121,7 @@ def width(text: str) -> int:
 def check_key(key: str) -> None:
     """Refuse what the service refuses in PartitionKey and RowKey."""
     if not key or width(key) > MAX_KEY_CHARS or any(c in "/\\#?" or c < " " or "\x7f" <= c <= "\x9f" for c in key):
-        raise LimitExceeded(f"not a table key ({len(key)} characters)")
+        raise BadKey(f"not a table key ({len(key)} characters)")
 
 
 def prefix_end(prefix: str) -> str:

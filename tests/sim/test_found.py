@@ -179,6 +179,33 @@ async def test_a_lost_creation_that_was_renamed_meanwhile_is_no_second_person() 
     assert [each.fields["givenName"] for each in shown(world.mailboxes["mailbox-a"])] == ["Giovanna"]
 
 
+async def test_a_lost_creation_whose_only_name_was_changed_meanwhile_is_no_second_person() -> None:
+    """Seed 4506: who had a family name only was given another in the CRM before the crashed creation was looked up."""
+    world = await connected({"19x1": "mailbox-a"})
+    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
+    world.mailboxes["mailbox-a"].add({"surname": "Rossi", **here})
+    await world.attempt(Accident(await _operation("crm New"), "crash-after"))
+    (record,) = living(world)
+    world.crm.edit(record.id, lastname="Verdi")
+    await world.settle(4)
+    assert [each.fields["lastname"] for each in living(world)] == ["Verdi"]
+    assert [each.fields["surname"] for each in shown(world.mailboxes["mailbox-a"])] == ["Verdi"]
+
+
+async def test_of_two_lost_creations_alike_but_for_the_name_a_renamed_record_is_nobodys() -> None:
+    """Whose it is cannot be told: two people must not become one."""
+    world = await connected({"19x1": "mailbox-a"})
+    here: dict[str, Value] = {"businessAddress.city": "Milano", "businessPhones": ("02 1",), "mobilePhone": "333"}
+    for name in ("Rossi", "Bianchi"):
+        world.mailboxes["mailbox-a"].add({"surname": name, **here})
+    await world.attempt(Accident(await _operation("crm New"), "crash-after"))
+    (record,) = living(world)  # the other one was not made
+    world.crm.edit(record.id, lastname="Verdi")
+    await world.settle(6)
+    kept = [each.fields["surname"] for each in shown(world.mailboxes["mailbox-a"])]
+    assert {"Rossi", "Bianchi"} <= set(kept)
+
+
 @pytest.mark.parametrize("how", ["lose", "crash-after"])
 @pytest.mark.parametrize("back", [True, False])
 async def test_a_write_whose_answer_was_lost_is_no_edit_of_the_other_side(how: str, back: bool) -> None:
