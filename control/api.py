@@ -18,6 +18,7 @@ from control.endpoints import (
     journal,
     leaving,
     mappings,
+    me,
     settings,
     status,
     users,
@@ -28,7 +29,7 @@ from control.openapi import described
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, users, leaving, groups, settings, mappings, holds, journal, connecting, audit)
+_TOPICS = (status, control, me, users, leaving, groups, settings, mappings, holds, journal, connecting, audit)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

@@ -106,6 +106,7 @@ class Endpoint:
     """One operation. `body`, `query`, `answer`: the models of what goes in and out, `also`: other statuses that come with a model of their own.
 
     `versioned`: the caller must say by If-Match which version is changed. `noted`: its calls go to the audit even though it changes nothing.
+    `missing`: 404 although its route names nothing.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Endpoint:
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     versioned: bool = False
     noted: bool = False
+    missing: bool = False
 
     @property
     def changes(self) -> bool:

@@ -101,7 +101,7 @@ def _operation(endpoint: Endpoint, names: Mapping[tuple[type[BaseModel], str], s
 
 def _refusals(endpoint: Endpoint) -> list[int]:
     statuses = {400, 401, 403, 500, 503}
-    if "{id}" in endpoint.route or endpoint.query:  # a query may name what is not there
+    if "{id}" in endpoint.route or endpoint.query or endpoint.missing:  # a query may name what is not there
         statuses |= {404}
     if endpoint.changes:
         statuses |= {404, 409, 415}

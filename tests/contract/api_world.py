@@ -38,9 +38,9 @@ class _Worker:
 class Api:
     """The functions by name, over a world in memory."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, **settings: str) -> None:
         self.world = world
-        environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN})
+        environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN, **settings})
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
         app = App(environment, world.connector, _Worker(world.keys), connecting)  # type: ignore[arg-type]

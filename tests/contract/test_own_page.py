@@ -1,0 +1,73 @@
+"""What a user who is no admin reaches: the own user and preferences, nothing of anybody else's (SPEC 7.3), by the platform's sign-in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from control.api import ENDPOINTS
+from control.endpoint import Guard
+from tests.contract.api_world import Api
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, TENANT, World
+
+AZURE = {"WEBSITE_SITE_NAME": "app", "WEBSITE_AUTH_ENABLED": "true", "ADMIN_TOKEN": ""}
+
+
+def signed_in(oid: str, address: str = "", *, tenant: str = TENANT, admin: bool = False) -> dict[str, str]:
+    """The headers that the platform adds."""
+    claims = [{"typ": "oid", "val": oid}, {"typ": "tid", "val": tenant}]
+    claims += [{"typ": "preferred_username", "val": address}] if address else []
+    claims += [{"typ": "roles", "val": "Connector.Admin"}] if admin else []
+    principal = {"auth_typ": "aad", "claims": claims, "role_typ": "roles"}
+    header = base64.b64encode(json.dumps(principal).encode()).decode()
+    return {"X-MS-CLIENT-PRINCIPAL": header, "Content-Type": "application/json"}
+
+
+@pytest.fixture
+async def api() -> Api:
+    api = Api(World(), **AZURE)
+    await api.raw("users", signed_in("an-admin", admin=True))
+    for user in (ANNA, BRUNO):
+        await api.raw("user_put", signed_in("an-admin", admin=True), b'{"enabled": true}', route={"id": user})
+    return api
+
+
+async def _asked(api: Api, name: str, headers: dict[str, str], body: Any = None, **route: str) -> tuple[int, Any]:
+    answer = await api.raw(name, headers, json.dumps(body or {}).encode(), route=route)
+    return answer.status_code, json.loads(answer.get_body())
+
+
+async def test_a_user_sees_the_own_page_and_nobody_elses(api: Api) -> None:
+    status, me = await _asked(api, "me", signed_in(ANNAS))
+    assert (status, me["user"]["id"], me["user"]["mailbox"], me["user"]["enabled"]) == (200, ANNA, ANNAS, True)
+    assert "bruno" not in json.dumps(me).lower()
+    assert (await _asked(api, "me", signed_in(BRUNOS)))[1]["user"]["id"] == BRUNO
+    for stranger in (signed_in("0000000c-0000-4000-8000-000000000000"), signed_in(ANNAS, tenant="another-tenant")):
+        assert (await _asked(api, "me", stranger))[0] == 404
+        assert (await _asked(api, "me_put", stranger, {"private_events": "none"}))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "endpoint", [each for each in ENDPOINTS if each.guard is Guard.ADMIN], ids=lambda each: each.name
+)
+async def test_nothing_else_is_open_to_a_user(api: Api, endpoint: Any) -> None:
+    before = api.world.rows.everything()
+    status, problem = await _asked(api, endpoint.name, signed_in(ANNAS), id=BRUNO)
+    assert (status, problem["code"]) == (403, "not_admin")
+    assert api.world.rows.everything() == before
+
+
+async def test_preferences_are_the_users_own_but_who_is_enabled_is_not(api: Api) -> None:
+    status, me = await _asked(api, "me_put", signed_in(ANNAS), {"private_events": "none"})
+    assert (status, me["user"]["private_events"]) == (200, "none")
+    assert (await api.world.users.get(BRUNO)).private_events == ""  # type: ignore[union-attr]
+    for more in ({"enabled": False}, {"mailbox": "bruno@acme.example"}, {"resource": True}, {"id": BRUNO}):
+        status, problem = await _asked(api, "me_put", signed_in(ANNAS), more)
+        assert (status, problem["code"]) == (400, "bad_value")
+    status, problem = await _asked(api, "me_put", signed_in(ANNAS), {"sync_start": "2026-01-01"})
+    assert (status, problem["code"]) == (409, "start_frozen")
+    notes = await api.world.connector.audit.listed("", 10)
+    assert {(each.by, each.what) for each in notes} >= {(ANNAS, "me_put")}
