@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 
 from mapping.attendees import Answer, attendees_of, invitees_of
 from mapping.calendar import MASKED, REMINDER, WHEN
-from mapping.people import CONTACT, ORGANIZER, SAYS, WHO, contacts_among, is_person, shown_answer, tags_of, tags_on
+from mapping.people import (
+    CONTACT,
+    ORGANIZER,
+    SAYS,
+    TAG,
+    WHO,
+    contacts_among,
+    is_person,
+    shown_answer,
+    tags_of,
+    tags_on,
+)
 from sync.merge import Sealed
 from sync.model import Action, Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
 from sync.plan import Context
@@ -244,6 +255,14 @@ def first_invitees(card: Item, role: Role, context: Context) -> dict[str, str]:
     known = {p: v for p, v in known.items() if WHO + p.partition(":")[2] in known}
     among = contacts_among(card.fields, context.policy.people)
     return {**known, CONTACT: among[0]} if among else known
+
+
+def things_on(card: Item, link: Link, context: Context) -> dict[str, str]:
+    """Field pairs of the things without a mailbox that an event shows by a category of ours, for the record that is made again: only the record
+    that went said that they take part."""
+    book = context.policy.people
+    shown = tags_on(card.fields, book)
+    return {WHO + thing: "1" for thing in sorted(book.things) if TAG + thing in link.base and shown.get(TAG + thing)}
 
 
 def scrubbed(crm: Item, card: Item, context: Context) -> dict[str, str]:

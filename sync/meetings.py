@@ -20,6 +20,7 @@ from sync.invitations import (
     plan_invitations,
     plan_tags,
     scrubbed,
+    things_on,
     withheld,
     without_organizer,
 )
@@ -223,6 +224,8 @@ def lead(pair: Pair, action: Action | None, context: Context, closed: bool) -> A
     match action:
         case Create(side=Side.CRM, source=source) if not is_copy(source):
             people = _invitees(source, Role.ORGANIZER, context)
+            if action.replaces:
+                people |= things_on(source, action.replaces, context)
             role = Role.ORGANIZER if source.fields.get("attendees") else Role.HOME
             return replace(action, values={**action.values, **people}, role=role)
         case Create(side=Side.MAILBOX, source=source):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mapping.calendar import WHEN
 from mapping.model import Rendered, Translator
-from mapping.people import CONTACT, is_person
+from mapping.people import CONTACT, TAG, WHO, is_person
 from sync.errors import Failure
 from sync.events import over_at
 from sync.invitations import BEGUN, at_once, plan_tags
@@ -89,6 +90,8 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
     old = action.replaces
     ops: dict[str, Op] = {}
     if old:
+        tags = {pair: sealed for pair, sealed in old.base.items() if pair.startswith(TAG)}
+        link = replace(link, base={**tags, **link.base})  # what we put there stays ours to take away
         ops.update({op.key: op for op in drop_link(old)})
         if action.because is Reason.BECAME_CONTACT:
             ops.update({op.key: op for op in await company_after(old, tools)})
@@ -108,13 +111,17 @@ def _now(job: Job, item: Item) -> Item:
     return result.item if isinstance(result, Done) and result.item else item
 
 
-def _unfinished(crm: Item, card: Item, link: Link, tools: Tools, made: Side | None = None) -> list[Op]:
-    """A pending row for an event that does not show yet what its record says of resources, or that was answered while it was made (rooms are
-    quick). What comes back of our own writes is an echo, so nobody else would look again. `made`: where it is new."""
+def _unfinished(
+    crm: Item, card: Item, link: Link, tools: Tools, made: Side | None = None, moved: bool = False
+) -> list[Op]:
+    """A pending row for an event that does not show yet what its record says of resources, that was answered while it was made or moved (rooms are
+    quick), or whose new record asks for a thing. What comes back of our own writes is an echo, so nobody else would look again. `made`: where it is
+    new."""
     if link.kind is not Kind.EVENT or tools.context.policy.calendar.import_only or link.ends <= tools.at():
         return []
-    early = at_once(crm, card, tools.context) if made is Side.MAILBOX else frozenset()
-    if not early and not plan_tags(crm, card, link, tools.context):
+    early = at_once(crm, card, tools.context) if made is Side.MAILBOX or moved else frozenset()
+    asked = made is Side.CRM and any(WHO + thing in link.base for thing in tools.context.policy.people.things)
+    if not early and not asked and not plan_tags(crm, card, link, tools.context):
         return []
     return [waiting(Side.CRM, crm.id, link.kind, Reason.CHANGED_MEANWHILE, tools)]
 
@@ -203,7 +210,8 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
             link = replace(link, base={pair: held for pair, held in link.base.items() if pair not in action.ended})
         link = replace(link, crm_version=after.versions[Side.CRM], item_version=after.versions[Side.MAILBOX])
         ops.update({op.key: op for op in cleared(crm.id, card.id, tools)})
-        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, tools)})
+        moved = WHEN.id in action.to_crm or WHEN.id in action.to_mailbox
+        ops.update({op.key: op for op in _unfinished(_now(job, crm), _now(job, card), link, tools, moved=moved)})
         if action.because is Reason.REASSIGNED:  # the last edits went along; now the copy may go
             op = waiting(Side.CRM, crm.id, link.kind, Reason.OTHER_HOME, tools)
             ops[op.key] = op

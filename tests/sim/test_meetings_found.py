@@ -241,3 +241,64 @@ async def test_a_room_that_answers_within_the_creation_is_heard() -> None:
     world.crm.invite(record.id, **{"19x6": "none"})
     await world.settle(4)
     assert record.invitees == {"19x6": "accepted"}
+
+
+@pytest.mark.parametrize("where", ["crm", "mailbox"])
+async def test_a_room_that_answers_within_a_move_is_heard(where: str) -> None:
+    """Seeds 4047 and 4686: vtenext takes every answer away with a move, the room gives the same one at once, and nobody looked again."""
+    world = await office()
+    room = address_of("room")
+    world.office.calendars[room] = replace(world.calendars["mailbox-5"], id="room", address=room, events={}, log=[])
+    world.office.rooms, world.rooms = {room}, {"19x6"}
+    world.crm.people["19x6"] = room
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x6": "none"})
+    await world.settle(4)
+    if where == "crm":
+        world.crm.edit(record.id, when=LATER)
+    else:
+        (own,) = shown(world, 1)
+        world.calendars["mailbox-1"].edit(own.id, when=LATER)
+    await world.settle(4)
+    assert (record.fields["when"], record.invitees) == (LATER, {"19x6": "accepted"})
+
+
+# things without a mailbox
+
+
+@pytest.mark.parametrize("edit", [{"subject": "m due"}, {"sensitivity": "private"}])
+async def test_a_record_that_is_made_again_has_its_car(edit: dict[str, str]) -> None:
+    """Seeds 2307, 2394 and nine more: the event that was edited while its record was deleted went on showing the car, and nobody had booked it."""
+    world = await office()
+    world.things = {CAR: "Auto"}
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x2": "none", CAR: "none"})
+    await world.settle(4)
+    (own,) = shown(world, 1)
+    world.crm.delete(record.id)
+    world.calendars["mailbox-1"].edit(own.id, **edit)
+    await world.settle(4)
+    (again,) = records(world)
+    assert (again.invitees[CAR], own.categories) == ("accepted", {"Auto"})
+    other = world.crm.add(Kind.EVENT, "19x3", {"subject": "altro", "when": WHEN})
+    world.crm.invite(other.id, **{CAR: "none"})
+    await world.settle(3)
+    assert other.invitees == {CAR: "declined"}
+    world.crm.invite(again.id, **{user: said for user, said in again.invitees.items() if user != CAR})
+    await world.settle(3)
+    assert own.categories == set()  # it is still known whose category it is
+
+
+async def test_a_category_of_the_same_name_books_no_car() -> None:
+    """A person may have one: only what we put there says that the car takes part."""
+    world = await office()
+    world.things = {CAR: "Auto"}
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    await world.settle(4)
+    (own,) = shown(world, 1)
+    own.categories.add("Auto")
+    world.crm.delete(record.id)
+    world.calendars["mailbox-1"].edit(own.id, subject="m due")
+    await world.settle(4)
+    assert [each.invitees for each in records(world)] == [{}]
+    assert own.categories == {"Auto"}
