@@ -13,7 +13,7 @@ from tests.sim.calendar_run import play_calendar
 from tests.sim.meeting_points import MEETING_SCENARIOS, every_meeting_point
 from tests.sim.meeting_points import Act as MeetingAct
 from tests.sim.meeting_run import play_meetings
-from tests.sim.plants import CALENDAR_PLANTS, MEETING_PLANTS, PLANTS, SERIES_PLANT
+from tests.sim.plants import CALENDAR_PLANTS, FIRST_SEED, MEETING_PLANTS, PLANTS, SERIES_PLANT
 from tests.sim.points import SCENARIOS, Act, every_point
 from tests.sim.run import play
 from tests.sim.world import Accident, World
