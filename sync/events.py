@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from mapping.calendar import BODY, MASKED, SENSITIVITY, EventTranslator, is_private, masked
+from mapping.calendar import BODY, BUSY, MASKED, SENSITIVITY, EventTranslator, is_private, masked
 from mapping.model import Translator, Value
 from sync.event_names import is_occurrence
 from sync.meetings import COPIES, as_home, flagged, is_copy, lead, plan_copy, role_of
@@ -65,18 +65,31 @@ def plan_event(pair: Pair, context: Context) -> Action | None:
 def _own(pair: Pair, context: Context, closed: bool) -> Action | None:
     """An event of this mailbox's user, alone or with others."""
     link, crm, card = pair.link, pair.crm, pair.mailbox
+    if link and isinstance(crm, Item) and isinstance(card, Item) and crm.id in context.led_twice:
+        return Delete(Side.MAILBOX, card, link, Reason.MEETING, moved=True)  # its new owner's; Exchange has it already
     leads = role_of(card, crm, link, context) if isinstance(card, Item) else link.role if link else Role.HOME
     plain = without_mailbox_writes(context) if closed else context
     if leads is Role.ORGANIZER and isinstance(crm, Item):
         plain = replace(plain, led={crm.id})
     action = plan_pair(as_home(pair), plain)
-    action = replace(action, pair=pair) if isinstance(action, Update) else action
+    action = replace(action, pair=pair) if isinstance(action, Update) else _of_a_block(action, context)
     action = lead(pair, action, context, closed)
     if not closed:
         action = flagged(action, pair, leads, Flag.BODY_KEPT, _body_stays(pair, action, context))
     if isinstance(action, Create):
         return replace(action, flags=action.flags | {Flag.CRM_PRIVATE}) if _made_open(action) else action
     return _finished(action, closed, context) if isinstance(action, Update) else action
+
+
+def _of_a_block(action: Action | None, context: Context) -> Action | None:
+    """A private event is gone and somebody moved the busy block that stands for it: there is nothing that could be made of a block."""
+    if not isinstance(action, Create) or action.side is not Side.MAILBOX or action.replaces is None:
+        return action
+    if str(action.source.fields.get("subject", "")) != BUSY:
+        return action
+    if context.policy.kinds[Kind.EVENT].deletes(Side.CRM):
+        return Delete(Side.CRM, action.source, action.replaces, Reason.MAILBOX_DELETED)
+    return Unlink(action.replaces, Reason.DELETE_LEFT, tombstone=True)
 
 
 def _made_open(action: Create) -> bool:
@@ -278,7 +291,8 @@ def _finished(action: Update, closed: bool, context: Context) -> Update:
     if not card.fields.get(MASKED):
         return action
     hidden = translator.inbound(card.fields)
-    if pair.link is None and action.role not in {Role.ATTENDEE, Role.GUEST}:
+    begins = pair.link is None or pair.link.role is Role.ATTENDEE  # what an attendee's copy hides was of no account
+    if begins and action.role not in {Role.ATTENDEE, Role.GUEST}:
         action = replace(action, to_crm={**_scrubbed(pair, card, hidden, context), **action.to_crm})
     return replace(action, lost=tuple(lost for lost in action.lost if lost.field_pair not in hidden))
 

@@ -34,6 +34,8 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
     alone = [(p, p.mailbox) for p in pairs if isinstance(p.mailbox, Item) and _may_keep(p, p.mailbox, context, tools)]
     ids = {p.crm.id for p, _ in alone if isinstance(p.crm, Item)}
     ids |= {p.crm.id for p in pairs if isinstance(p.crm, Item) and _shared_matters(p, context)}
+    made = {p.crm.id for p in pairs if isinstance(p.crm, Item) and _made_for_it(p)}
+    ids |= made
     holders = await tools.registry.holders_near(ids) if ids else {}
     holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
     holding = await _proven(holding, mine, tools)
@@ -51,6 +53,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
         kept={card.id for (_, card), yes in zip(alone, got, strict=True) if yes},
         shared={crm_id for crm_id, held in others.items() if held},
         led_elsewhere=met,
+        led_twice={crm_id for crm_id in made if Role.ORGANIZER in others[crm_id].values()},
     )
 
 
@@ -91,6 +94,13 @@ def _shared_matters(pair: Pair, context: Context) -> bool:
         isinstance(pair.mailbox, Item) and bool(pair.mailbox.fields.get("cancelled"))
     )
     return pair.link.role in COPIES and ended
+
+
+def _made_for_it(pair: Pair) -> bool:
+    """An event of this mailbox that we made for a record, and that nobody was invited to."""
+    link, card = pair.link, pair.mailbox
+    made = link is not None and link.role is Role.HOME and link.origin is Side.CRM
+    return made and isinstance(card, Item) and not card.fields.get("attendees")
 
 
 def handle_of(card: Item, tools: Tools) -> str:
