@@ -308,8 +308,8 @@ class Connections:
 
 
 async def _look(connection: GraphConnection) -> None:
-    """One cheap call."""
-    answer = await connection.read("/users?$top=1&$select=id", where="check")
+    """One cheap call, and no second one: it may be the attempt that counts."""
+    answer = await connection.read("/users?$top=1&$select=id", where="check", again=frozenset())
     if isinstance(answer, Failure):
         raise of_the_tenant(answer)
 

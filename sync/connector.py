@@ -6,6 +6,7 @@ The ports to the outside (servers, queue) are protocols here; control.app fills 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -173,6 +174,16 @@ class Connector:
             await self.board.enter("error", now, error.cause.value)
         elif error.counts:
             await self.board.failed(error.cause.value, now)
+            await self.try_again_in_time()
         else:
             due = (now + timedelta(seconds=error.after or 60)).isoformat()
             await self.board.pause(error.cause.value, due)
+
+    async def try_again_in_time(self) -> None:
+        """A message for the moment when the next attempt is due: the timer comes less often than the first of them."""
+        board = await self.board.read()
+        if board.state != "running" or not board.attempts:
+            return
+        wait = (datetime.fromisoformat(board.due_at) - self.now()).total_seconds()
+        if wait > 0:
+            await self.queue.send("", "retry", math.ceil(wait) + 1)

@@ -82,6 +82,8 @@ async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome
     except (RetryLater, StopConnector, StopMailbox) as error:  # before its lease: settings or mapping could not be read
         await connector.note(error)
         return None
+    if outcome is None:
+        await connector.try_again_in_time()
     row = await connector.registry.mailbox(mailbox)
     now = connector.now().isoformat()
     if row and row.dirty and is_due(row, now) and row.expires <= now and await _may_run(connector):
@@ -108,12 +110,14 @@ async def _may_run(connector: Connector) -> bool:
 
 
 async def _look_first(connector: Connector, board: Board) -> None:
-    """One cheap call to each server that had failed, before anything else is sent; raises when it fails again."""
-    failing = {each.server for each in board.trouble if each.attempts}
-    if "crm" in failing:
+    """One cheap call to Microsoft 365 before mailboxes are queued, and to the CRM when it had failed; raises when it fails.
+
+    So an outage is met by one call, not by every worker. For the CRM, when all is well, the sweep itself is that call.
+    """
+    if any(each.server == "crm" and each.attempts for each in board.trouble):
         await connector.outside.check_crm()
         await connector.board.reached(("crm",), connector.now())
-    if failing & set(MICROSOFT):
+    if any(row.works for row in await connector.registry.mailboxes()):
         await connector.outside.check_mailboxes()
         await connector.board.reached(MICROSOFT, connector.now())
 
