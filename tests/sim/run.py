@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.sim.calendar_points import CALENDAR_SCENARIOS, every_calendar_point
 from tests.sim.calendar_run import play_calendar
+from tests.sim.kill_points import every_kill_point
 from tests.sim.meeting_points import MEETING_SCENARIOS, every_meeting_point
 from tests.sim.meeting_run import play_meetings
 from tests.sim.points import SCENARIOS, every_point
@@ -88,6 +89,7 @@ POINTS: list[tuple[str, str, Callable[[], Coroutine[Any, Any, list[str]]]]] = [
     *((act.__name__, "calendar", partial(every_calendar_point, act)) for act in CALENDAR_SCENARIOS),
     *((act.__name__, "tasks", partial(every_task_point, act)) for act in TASK_SCENARIOS),
     *((act.__name__, "meetings", partial(every_meeting_point, act)) for act in MEETING_SCENARIOS),
+    *((f"kill, part {part}", "all kinds", partial(every_kill_point, 4, part)) for part in range(1, 5)),
 ]
 
 
