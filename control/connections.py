@@ -23,7 +23,7 @@ from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox, 
 from sync.events import event_translator
 from sync.groups import Groups
 from sync.mappings import MODULES, AtWork, Mappings, Versions, at_work, numbers
-from sync.model import Kind
+from sync.model import Family, Item, Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
 from sync.settings import DoubleBooking, Target
@@ -192,6 +192,21 @@ class Connections:
             if not delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
                 raise
             return MailboxUser(address.lower())
+
+    async def look(
+        self, mailbox: str, folder: str, kind: Kind, crm_ids: Sequence[str], item_ids: Sequence[str]
+    ) -> list[Item]:
+        known = await self._probed()
+        present = [*(await known.crm.get(kind, crm_ids)).values()] if crm_ids else []
+        if item_ids and mailbox and (folder or kind not in Family.PEOPLE.kinds):  # looking makes no folder
+            side = await self._side_of(mailbox, folder, kind, CalendarPolicy(known.zone))
+            present += (await side.get(item_ids)).values()
+        return [each for each in present if isinstance(each, Item)]
+
+    async def _side_of(self, mailbox: str, folder: str, kind: Kind, policy: CalendarPolicy) -> Mailbox:
+        if kind is Kind.EVENT:
+            return await self.calendar(mailbox, policy)
+        return await (self.todo(mailbox, policy) if kind is Kind.TASK else self.mailbox(mailbox, folder))
 
     async def sweep_tools(self) -> SweepTools:
         known, setup = await self._probed(), await self.setup()

@@ -17,7 +17,7 @@ from sync import vanishing
 from sync.clearing_tools import LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
-from sync.model import Kind
+from sync.model import Item, Kind
 from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
@@ -65,6 +65,13 @@ class Outside(Protocol):
 
     async def resolve_mailbox(self, address: str) -> MailboxUser:
         """Who has this address, principal name or object id. Raises StopMailbox(MAILBOX_UNKNOWN)."""
+        ...
+
+    async def look(
+        self, mailbox: str, folder: str, kind: Kind, crm_ids: Sequence[str], item_ids: Sequence[str]
+    ) -> list[Item]:
+        """These items of the CRM and of a mailbox (its people in `folder`) as they are now, for display only: nothing of it is kept. Those that
+        are gone or cannot be read are left out."""
         ...
 
     async def sweep_tools(self) -> SweepTools: ...

@@ -10,6 +10,7 @@ from control.endpoint import Call, Endpoint, Nothing, Paging, Shown, page
 from control.texts import sentence
 from sync import commands
 from sync.commands import NEW
+from sync.explaining import explain
 from sync.model import Reason
 from sync.settings import Model
 from sync.store.registry import HoldRow
@@ -41,6 +42,22 @@ class HoldsShown(Shown):
 
     holds: tuple[HoldShown, ...]
     next: str
+
+
+class NamedShown(Shown):
+    """An item or a candidate. `name` is empty when it cannot be read now, is gone, or is a private event."""
+
+    id: str
+    side: str
+    name: str
+    when: str
+    candidate: bool
+
+
+class HoldExplained(Shown):
+    """What a hold is about, by name, as both sides are now."""
+
+    items: tuple[NamedShown, ...]
 
 
 class HoldsAsked(Paging):
@@ -80,6 +97,16 @@ async def reject(call: Call) -> HoldShown:
     return shown(await commands.reject(call.app.connector, call.id, call.by), call.lang)
 
 
+async def explained(call: Call) -> HoldExplained:
+    named = await explain(call.app.connector, call.id)
+    return HoldExplained(
+        items=tuple(
+            NamedShown(id=each.id, side=each.side.value, name=each.name, when=each.when, candidate=each.candidate)
+            for each in named
+        )
+    )
+
+
 def shown(found: HoldRow, lang: str) -> HoldShown:
     several = found.because is Reason.SEVERAL_CANDIDATES
     return HoldShown(
@@ -105,6 +132,7 @@ def shown(found: HoldRow, lang: str) -> HoldShown:
 ENDPOINTS = (
     Endpoint("holds", "GET", "holds", holds, "What waits for an admin, and what was answered", HoldsShown, query=HoldsAsked),
     Endpoint("hold", "GET", "holds/{id}", hold, "One hold", HoldShown),
+    Endpoint("hold_explain", "GET", "holds/{id}/explain", explained, "Names of what it is about, read live", HoldExplained, noted=True),
     Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval),
     Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing),
 )  # fmt: skip

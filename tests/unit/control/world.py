@@ -11,7 +11,7 @@ from mapping.model import Translator, Value
 from sync.connector import Connector
 from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
-from sync.model import Kind
+from sync.model import Item, Kind
 from sync.settings_store import Defaults, SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.memory import MemoryCrm, MemoryMailbox
@@ -46,6 +46,7 @@ class Servers:
         self.mailboxes = {"anna@acme.example": ANNAS, "bruno@acme.example": BRUNOS, ANNAS: ANNAS, BRUNOS: BRUNOS}
         self.crm_fails: RetryLater | StopConnector | None = None
         self.graph_fails: RetryLater | StopConnector | StopMailbox | None = None
+        self.items: dict[str, Item] = {}
         self.asked: list[str] = []
 
     async def check_crm(self) -> None:
@@ -74,6 +75,12 @@ class Servers:
             raise StopMailbox(Cause.MAILBOX_UNKNOWN)
         id_ = self.mailboxes[address]
         return MailboxUser(id_, tuple(text for text, each in self.mailboxes.items() if each == id_ and "@" in text))
+
+    async def look(
+        self, mailbox: str, folder: str, kind: Kind, crm_ids: Sequence[str], item_ids: Sequence[str]
+    ) -> list[Item]:
+        self._answer(f"look {mailbox} {folder}", self.crm_fails)
+        return [self.items[each] for each in (*crm_ids, *item_ids) if each in self.items]
 
     async def sweep_tools(self) -> SweepTools:
         self._answer("sweep", self.crm_fails)
