@@ -19,6 +19,7 @@ from control.endpoints import (
     leaving,
     mappings,
     me,
+    preview,
     settings,
     status,
     users,
@@ -29,7 +30,7 @@ from control.openapi import described
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, me, users, leaving, groups, settings, mappings, holds, journal, connecting, audit)
+_TOPICS = (status, control, me, users, preview, leaving, groups, settings, mappings, holds, journal, connecting, audit)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

@@ -37,6 +37,7 @@ from sync.sides.graph import (
     Throttle,
     application_tokens,
     connect,
+    find_folder,
     open_calendar,
     open_mailbox,
     open_todo,
@@ -106,6 +107,9 @@ class Connections:
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         name = await self._folder_name(mailbox)
         return await open_mailbox(await self.graph(mailbox), mailbox, folder or None, name)
+
+    async def contact_folder(self, mailbox: str) -> str:
+        return await find_folder(await self.graph(mailbox), mailbox, await self._folder_name(mailbox))
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         settings = await self._settings.read()

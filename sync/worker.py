@@ -41,6 +41,10 @@ class Sides(Protocol):
         """Opens (or makes) the contact folder. Raises StopMailbox when a folder that was known is gone."""
         ...
 
+    async def contact_folder(self, mailbox: str) -> str:
+        """The id of the folder that `mailbox` would open, '' when it would have to be made."""
+        ...
+
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         """The mailbox's default calendar."""
         ...

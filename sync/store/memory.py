@@ -32,17 +32,17 @@ class MemoryRows:
         check_key(key)
         await self._begin("get")
         row = self._partitions.get(partition, {}).get(key)
-        return _copy(row) if row else None
+        return copied(row) if row else None
 
     async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
         """As `Rows.query`, over the rows as they were when the iteration began."""
         check_key(partition)
         await self._begin("query")
-        low, high = _order(first), _order(last)
-        places = sorted((_order(key), key) for key in self._partitions.get(partition, {}))
+        low, high = order(first), order(last)
+        places = sorted((order(key), key) for key in self._partitions.get(partition, {}))
         chosen = [key for place, key in places if low <= place and (not last or place < high)]
         for row in [self._partitions[partition][key] for key in chosen]:
-            yield _copy(row)
+            yield copied(row)
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """As `Rows.transact`. Nothing awaits between the first guard checked and the last row written."""
@@ -52,7 +52,7 @@ class MemoryRows:
         await self._begin("transact")
         rows = self._partitions.setdefault(partition, {})
         for index, op in enumerate(ops):
-            if not _holds(op, rows.get(op.key)):
+            if not holds(op, rows.get(op.key)):
                 raise Conflict(index, op.key)
         etags = [self._write(rows, partition, op) for op in ops]
         if self.after is not None:
@@ -61,7 +61,7 @@ class MemoryRows:
 
     def everything(self) -> list[Row]:
         """Every row there is, by partition and key: for a test that looks for what must not be stored. Calls no hook."""
-        return [_copy(rows[key]) for _, rows in sorted(self._partitions.items()) for key in sorted(rows, key=_order)]
+        return [copied(rows[key]) for _, rows in sorted(self._partitions.items()) for key in sorted(rows, key=order)]
 
     async def _begin(self, operation: str) -> None:
         if self.before is not None:
@@ -78,7 +78,7 @@ class MemoryRows:
         return row.etag
 
 
-def _holds(op: Op, row: Row | None) -> bool:
+def holds(op: Op, row: Row | None) -> bool:
     match op:
         case Insert():
             return row is None
@@ -88,10 +88,10 @@ def _holds(op: Op, row: Row | None) -> bool:
             return row is not None and row.etag == etag
 
 
-def _order(key: str) -> bytes:
+def order(key: str) -> bytes:
     """The service sorts keys by UTF-16 unit, so an astral character comes before U+E000; Python's own order differs there."""
     return key.encode("utf-16-be", "surrogatepass")
 
 
-def _copy(row: Row) -> Row:
+def copied(row: Row) -> Row:
     return Row(row.partition, row.key, dict(row.data), row.etag)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -17,9 +16,14 @@ from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
 from sync.connecting import Connecting
-from sync.store.secrets import Keyring
+from sync.policy import CalendarPolicy
+from sync.setup import Setup
+from sync.sides.base import Crm, Mailbox
+from sync.sides.memory import MemoryCalendar, MemoryTodo
 from sync.store.states import States
 from sync.store.tokens import TokenStore
+from sync.users import homes_of
+from sync.worker import Worker
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import World
 
@@ -28,11 +32,36 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """What routes need of a worker: they run nothing."""
+class Sides:
+    """The servers' people, as a worker reaches them; calendars and lists are empty."""
 
-    keys: Keyring
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def crm(self) -> Crm:
+        return self._world.crm
+
+    async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
+        return await self._world.servers.mailbox(mailbox, folder)
+
+    async def contact_folder(self, mailbox: str) -> str:
+        return (await self.mailbox(mailbox, "")).folder_id
+
+    async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        return MemoryCalendar(mailbox, self._world.now)
+
+    async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
+        return MemoryTodo(mailbox, self._world.now)
+
+    async def forget_sign_in(self, mailbox: str) -> None:
+        """Nobody signed in."""
+
+
+def worker_of(world: World) -> Worker:
+    async def setup() -> Setup:
+        return Setup(True, world.translators, homes_of(await world.users.all()))
+
+    return Worker(world.registry, world.board, world.keys, Sides(world), setup, world.now, world.new_id)
 
 
 class Api:
@@ -43,7 +72,7 @@ class Api:
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN, **settings})
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
-        app = App(environment, world.connector, _Worker(world.keys), connecting)  # type: ignore[arg-type]
+        app = App(environment, world.connector, worker_of(world), connecting)
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         self.functions: dict[str, Function] = {

@@ -26,6 +26,7 @@ from sync.store.base import (
     prefix_end,
 )
 from sync.store.memory import MemoryRows
+from sync.store.overlay import OverlayRows
 from sync.store.tables import TableRows
 
 P = "mailbox|people"
@@ -383,6 +384,42 @@ class TestMemoryRows(RowsContract):
     @pytest.fixture
     def rows(self) -> MemoryRows:
         return MemoryRows()
+
+
+class TestOverlayRows(RowsContract):
+    """What a preview writes on: over rows that must stay as they are."""
+
+    @pytest.fixture
+    async def rows(self) -> AsyncIterator[OverlayRows]:
+        real = MemoryRows()
+        await real.transact("another", [Put("x", {"text": "as it was"})])
+        before = real.everything()
+        yield OverlayRows(real)
+        assert real.everything() == before
+
+
+async def test_an_overlay_shows_what_is_under_it_in_order() -> None:
+    real = MemoryRows()
+    await real.transact(P, [Put(key, {"n": key}) for key in ("b", "d", "f", "z")])
+    rows = OverlayRows(real)
+    row = await get(rows, "d")
+    await rows.transact(
+        P, [Put("a", {"n": "new"}), Replace("d", {"n": "D"}, row.etag), Drop("f"), Insert("e", {"n": "new"})]
+    )
+    assert await contents(rows) == {
+        "a": {"n": "new"},
+        "b": {"n": "b"},
+        "d": {"n": "D"},
+        "e": {"n": "new"},
+        "z": {"n": "z"},
+    }
+    assert await keys(rows) == ["a", "b", "d", "e", "z"]
+    assert await keys(rows, "b", "e") == ["b", "d"]
+    with pytest.raises(Conflict):
+        await rows.transact(P, [Replace("d", {"n": "x"}, row.etag)])
+    with pytest.raises(Conflict):
+        await rows.transact(P, [Insert("b", {"n": "x"})])
+    assert await keys(real) == ["b", "d", "f", "z"]
 
 
 @pytest.mark.azurite

@@ -314,6 +314,9 @@ class _Sides:
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self.world.side(mailbox, folder)
 
+    async def contact_folder(self, mailbox: str) -> str:
+        return self.world.mailboxes[mailbox].folder_id
+
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.calendar_side(mailbox)
 

@@ -25,7 +25,7 @@ from sync.sides.graph.contacts import GraphMailbox, open_mailbox
 from sync.sides.graph.credentials import Tokens, application_tokens
 from sync.sides.graph.delegated import Held, MailboxTokens
 from sync.sides.graph.entra import MsalEntra
-from sync.sides.graph.folders import resolve_user
+from sync.sides.graph.folders import find_folder, resolve_user
 from sync.sides.graph.throttle import Throttle
 from sync.sides.graph.todo import GraphTodo, open_todo
 from sync.sides.graph.window import Horizon
@@ -45,6 +45,7 @@ __all__ = [
     "Tokens",
     "application_tokens",
     "connect",
+    "find_folder",
     "open_calendar",
     "open_mailbox",
     "open_todo",

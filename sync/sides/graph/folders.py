@@ -112,6 +112,13 @@ async def open_folder(connection: GraphConnection, user: str, folder_id: str | N
     return Folder(named[0], twins=len(named) - 1)
 
 
+async def find_folder(connection: GraphConnection, user: str, name: str) -> str:
+    """The folder that `open_folder` would open without knowing one, '' when it would make it. Makes nothing."""
+    if not name:
+        return (await open_folder(connection, user, None, "")).id
+    return next(iter(await _named(connection, user, name)), "")
+
+
 async def places(connection: GraphConnection, user: str, ours: str, parents: Iterable[str]) -> dict[str, Place]:
     """Where each of these folders is; see the module's text. `ours` is read along, as the proof that contact folders answer."""
     asked = sorted(set(parents))

@@ -1,0 +1,135 @@
+"""A dry run of one mailbox (SPEC 4.7): the very run that would follow, over rows and sides on which nothing is written.
+
+What people are called is shown to the admin who asked and kept nowhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mapping.calendar import is_private
+from sync.commands import NotNow, configured, known_user, resolved
+from sync.connector import Connector
+from sync.dry import DrySides, Would
+from sync.explaining import NAMES
+from sync.model import Family, Item, Kind, Side
+from sync.setup import Setup
+from sync.store.board import BoardStore
+from sync.store.ledger import MailboxLedger
+from sync.store.overlay import OverlayRows
+from sync.store.registry import MailboxRow, Registry
+from sync.worker import Worker
+
+SHOWN = 20
+LIMIT = timedelta(seconds=60)
+CRM_WRITES, GRAPH_WRITES = 7.0, 8.0
+"""A second: what vtenext takes from one session (API.md), and four in flight at half a second each."""
+MODULES: Mapping[Kind, str] = {Kind.CONTACT: "4", Kind.COMPANY: "3", Kind.EVENT: "18", Kind.TASK: "9"}
+"""Prefixes for records that are not there; nothing reads more into them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that would be done. `name` '' = private."""
+
+    what: str
+    side: Side
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run of the mailbox would do. `counts`: (what, side, kind) -> number; `reasons`: as a run counts them; `held`: reason -> questions that
+    an admin would be asked; `mails`: that would leave at most; `seconds`: how long the writes take about; `complete` False: time was up; `cause`:
+    what stopped it, '' = nothing."""
+
+    mailbox: str
+    first: bool
+    counts: Mapping[tuple[str, Side, Kind], int]
+    reasons: Mapping[str, int]
+    held: Mapping[str, int]
+    mails: int
+    seconds: int
+    rows: tuple[Row, ...]
+    complete: bool
+    cause: str
+
+
+async def preview(connector: Connector, worker: Worker, user_id: str, limit: timedelta = LIMIT) -> Preview:
+    """Of a connected user's mailbox, or as if the user had just been connected. Raises NotFound, NotNow and what sync.errors names."""
+    await configured(connector)
+    user = await known_user(connector, user_id)
+    if not user.mailbox and not user.email:
+        raise NotNow("nothing_to_show")
+    mailbox = user.mailbox or (await resolved(connector, "mailbox", user.email)).id
+    return await dry_run(worker, mailbox, user.id, limit)
+
+
+async def dry_run(worker: Worker, mailbox: str, user: str, limit: timedelta = LIMIT) -> Preview:
+    """What this worker would do to this mailbox of that user now. Nothing is written anywhere."""
+    overlay, real = OverlayRows(worker.registry.rows), worker.registry
+    registry, board = Registry(overlay), BoardStore(overlay)
+    before = await real.mailbox(mailbox)
+    await _make_ready(registry, board, before, mailbox, user, worker.now())
+
+    async def setup() -> Setup:
+        now = await worker.setup()
+        return replace(now, homes={**now.homes, user: mailbox}, parted=now.parted - {mailbox})
+
+    sides = DrySides(worker.sides, MODULES)
+    limits = replace(worker.limits, slice=limit / 2)
+    dry = replace(worker, registry=registry, board=board, sides=sides, setup=setup, limits=limits)
+    reasons: Counter[str] = Counter()
+    deadline, complete = worker.now() + limit, False
+    while not complete and worker.now() < deadline:
+        outcome = await dry.run(mailbox)
+        if outcome is None:
+            break
+        reasons.update(outcome.counts)
+        complete = not outcome.unfinished
+    ended = await registry.mailbox(mailbox)
+    known = {hold.id for hold in await real.holds()}
+    asked = [hold for hold in await registry.holds() if hold.id not in known and hold.mailbox == mailbox]
+    return Preview(
+        mailbox,
+        first=before is None or not before.last_run,
+        counts=Counter((would.what, would.side, would.item.kind) for would in sides.log),
+        reasons=reasons,
+        held=Counter(hold.because.value for hold in asked),
+        mails=await _charged(registry, mailbox) - await _charged(real, mailbox),
+        seconds=_seconds(sides.log),
+        rows=tuple(Row(would.what, would.side, would.item.kind, _name(would.item)) for would in sides.log[:SHOWN]),
+        complete=complete,
+        cause=ended.cause if ended else "",
+    )
+
+
+async def _make_ready(
+    registry: Registry, board: BoardStore, before: MailboxRow | None, mailbox: str, user: str, now: datetime
+) -> None:
+    """Rows of the preview's own: whatever stands in the way of a run does not stand in the way of a look."""
+    await board.change(stop=True, state="running", cause="", attempts=0, due_at="", servers="")
+    connected = before.connected_at if before and before.enabled else now.isoformat(timespec="seconds")
+    full = before is None or before.full or not before.enabled
+    going = {"state": "ok", "cause": "", "holder": "", "expires": "", "due_at": "", "starts": 0, "clearing": ""}
+    await registry.change_mailbox(mailbox, user=user, enabled=True, connected_at=connected, full=full, **going)
+
+
+async def _charged(registry: Registry, mailbox: str) -> int:
+    ledger = MailboxLedger(registry.rows, mailbox, 0, "", Family.CALENDAR)  # no fence: for reading only
+    return sum((await ledger.mails()).values())
+
+
+def _seconds(log: list[Would]) -> int:
+    crm = sum(1 for would in log if would.side is Side.CRM)
+    return round(crm / CRM_WRITES + (len(log) - crm) / GRAPH_WRITES)
+
+
+def _name(item: Item) -> str:
+    if item.side is Side.MAILBOX and item.kind is Kind.EVENT and is_private(item.fields):
+        return ""
+    return " ".join(filter(None, (str(item.fields.get(name, "")).strip() for name in NAMES[item.side, item.kind])))
