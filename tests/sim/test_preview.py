@@ -46,8 +46,7 @@ class Watched(World):
                 self.wrong.append(f"{mailbox}: {dict(counts)} happened, {dict(seen.reasons)} were announced")
 
 
-async def _played(seed: int) -> list[str]:
-    world = Watched(USERS)
+async def watched_story(seed: int, world: Watched) -> list[str]:
     story = Story(world, random.Random(seed))
     await world.connect()
     story.act(10)
@@ -61,7 +60,9 @@ async def _played(seed: int) -> list[str]:
 
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_what_a_preview_says_is_what_happens(first: int) -> None:
-    assert [wrong for seed in range(first, first + 20) for wrong in asyncio.run(_played(seed))] == []
+    assert [
+        wrong for seed in range(first, first + 20) for wrong in asyncio.run(watched_story(seed, Watched(USERS)))
+    ] == []
 
 
 async def test_all_four_kinds_with_a_series_and_a_meeting() -> None:
