@@ -10,11 +10,12 @@ import asyncio
 import copy
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sync import commands
 from sync.connector import Connector
 from sync.model import Family, Kind
-from tests.sim.world import Process, World, _let_go, address_of
+from tests.sim.world import Accident, Crash, Process, World, _let_go, address_of
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 A, B = (address_of(mailbox) for mailbox in USERS.values())
@@ -124,11 +125,18 @@ def picture(world: World) -> Counter[str]:
     return seen
 
 
-async def played(start: World, at: int) -> tuple[World, Killing, list[str]]:
-    """The work, with Kill at the operation `at` (0 = never); and what is wrong."""
+async def played(start: World, at: int, crash: bool = False) -> tuple[World, Killing, list[str]]:
+    """The work, with Kill (or kill -9: `crash`) at the operation `at` (0 = never); and what is wrong."""
     world = copy.deepcopy(start, {id(start.keys): start.keys})
-    process = world.process = Killing(world=world if at else None, at=at)
-    await world.tick()
+    process = world.process = Killing(world=world if at and not crash else None, at=at)
+    process.accident = Accident(at, "crash-before") if crash else None
+    try:
+        await world.tick()
+    except Crash:
+        world.time += timedelta(minutes=2)  # the lease of the dead runs out
+    except BaseExceptionGroup as group:
+        if group.subgroup(lambda error: not isinstance(error, Crash)):
+            raise
     if process.order:
         await process.order
     await _let_go()
@@ -147,16 +155,16 @@ async def played(start: World, at: int) -> tuple[World, Killing, list[str]]:
     return world, process, wrong
 
 
-async def every_kill_point(step: int = 1, first: int = 1) -> list[str]:
-    """Kill at every operation (or every `step`-th)."""
+async def every_kill_point(step: int = 1, first: int = 1, crash: bool = False) -> list[str]:
+    """Kill, or kill -9, at every operation (or every `step`-th)."""
     start = await begun()
     quiet, process, found = await played(start, 0)
     usual = picture(quiet)
     for at in range(first, process.operations + 1, step):
-        world, _, wrong = await played(start, at)
+        world, _, wrong = await played(start, at, crash)
         now = picture(world)
         wrong += [f"missing: {what}" for what in usual - now] + [f"different: {what}" for what in now - usual]
         more = len(world.office.mails) - len(quiet.office.mails)
         wrong += [f"{more} mails more"] if more > 0 else []
-        found += [f"kill at {at}: {message}" for message in wrong]
+        found += [f"{'crash' if crash else 'kill'} at {at}: {message}" for message in wrong]
     return found

@@ -90,6 +90,7 @@ POINTS: list[tuple[str, str, Callable[[], Coroutine[Any, Any, list[str]]]]] = [
     *((act.__name__, "tasks", partial(every_task_point, act)) for act in TASK_SCENARIOS),
     *((act.__name__, "meetings", partial(every_meeting_point, act)) for act in MEETING_SCENARIOS),
     *((f"kill, part {part}", "all kinds", partial(every_kill_point, 4, part)) for part in range(1, 5)),
+    *((f"kill -9, part {part}", "all kinds", partial(every_kill_point, 4, part, True)) for part in range(1, 5)),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sync.model import Kind
 from tests.sim.kill_points import begun, every_kill_point, picture, played
 
@@ -25,5 +27,6 @@ async def test_the_scenario_writes_all_four_kinds_on_both_sides() -> None:
     assert process.operations > 100
 
 
-async def test_a_kill_anywhere_only_delays() -> None:
-    assert await every_kill_point(step=29) == []
+@pytest.mark.parametrize("crash", [False, True])
+async def test_a_kill_anywhere_only_delays(crash: bool) -> None:
+    assert await every_kill_point(step=37, crash=crash) == []
