@@ -225,6 +225,7 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         "addresses": paired.addresses,
         "address": address,
         "enabled": enabled,
+        "barred": before.barred if change.enabled is None else not change.enabled,
         "resource": resource,
         "colour": before.colour if change.colour is None else change.colour,
     }

@@ -25,6 +25,7 @@ CALLBACKS = {CONNECT: "/api/oauth/callback", CONSENT: "/api/oauth/consent-callba
 CONNECTED, CONSENT_GIVEN = "connected", "consent_given"
 CONSENT_RECORDED, WRONG_ACCOUNT = "consent_recorded", "wrong_account"
 NOT_DELEGATED, DECLINED = "not_delegated", "declined"
+BARRED = "user_barred"
 OTHER_TENANT, TAKEN, INACTIVE, SCOPES_MISSING = "other_tenant", "mailbox_taken", "user_inactive", "scopes_missing"
 
 
@@ -116,6 +117,8 @@ class Connecting:
                 raise NotFound
         if not found.active:
             raise NotNow("user_inactive")
+        if found.barred:
+            raise NotNow(BARRED)
         return await self._begun(CONNECT, who, found.id)
 
     async def finish(self, who: Who | None, answer: Mapping[str, str], browser: str) -> Outcome:
@@ -213,6 +216,8 @@ class Connecting:
         user = await self.connector.users.get(asked.user)
         if user is None or not user.active:
             return INACTIVE
+        if user.barred:
+            return BARRED
         if not set(granted.scopes) >= NEEDED or not granted.refresh_token:
             return SCOPES_MISSING
         if user.mailbox and user.mailbox.lower() != granted.oid:

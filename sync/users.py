@@ -48,6 +48,7 @@ class User:
     mailbox: str = ""
     address: str = field(default="", repr=False)
     enabled: bool = False
+    barred: bool = False  # an admin disabled the user: nobody connects by pressing Connect until an admin enables
     resource: bool = False
     colour: str = ""
     addresses: tuple[str, ...] = field(default=(), repr=False)
@@ -263,6 +264,7 @@ class Users:
             absent=int(data["absent"]),
             mailbox=str(data["mailbox"]),
             enabled=bool(data["enabled"]),
+            barred=bool(data.get("barred", False)),
             resource=bool(data.get("resource", False)),
             colour=str(data.get("colour", "")),
             addresses=tuple(addresses.split("\n")) if addresses else (),
@@ -286,6 +288,7 @@ class Users:
             "absent": user.absent,
             "mailbox": user.mailbox,
             "enabled": user.enabled,
+            "barred": user.barred,
         }
 
     def _seal(self, user: str, name: str, text: str) -> str:

@@ -285,6 +285,20 @@ async def test_once_bound_the_address_makes_nobody_the_user(scene: Scene) -> Non
     assert (await scene.connecting.own_user(Person(names=("new.name@acme.example",)))).id == ANNA
 
 
+async def test_whom_an_admin_disabled_does_not_come_back_by_pressing_connect(scene: Scene) -> None:
+    world = scene.world
+    asked = await scene.connecting.begin(Person())
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    await commands.change_user(world.connector, ANNA, {"enabled": False})
+    with pytest.raises(NotNow, match="user_barred"):
+        await scene.connecting.begin(Person())
+    outcome = await scene.connecting.finish(Person(), {"code": "c", "state": asked.state}, asked.browser)
+    assert outcome.code == "user_barred"
+    assert (await world.users.get(ANNA)).enabled is False  # type: ignore[union-attr]
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    assert (await scene.connecting.begin(Person())).url
+
+
 async def test_an_admin_may_open_the_popup_of_anybody(scene: Scene) -> None:
     assert await scene.go(ADMIN, BRUNO, oid=BRUNOS) == "connected"
     with pytest.raises(NotFound):
