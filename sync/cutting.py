@@ -12,11 +12,12 @@ from datetime import date, timedelta
 from mapping.attendees import attendees_of
 from sync.errors import Failure
 from sync.event_names import is_occurrence, original_day, series_of
+from sync.journal import deletion, history_key
 from sync.mails import exceptions_now
 from sync.model import Delete, Gone, Item, Kind, Reason, Side
 from sync.record import again, cleared, history
 from sync.sides.base import Done, Refused, Remove, Result, Revise
-from sync.store.base import Op
+from sync.store.base import Drop, Op
 from sync.store.ledger import drop_link
 from sync.tools import Tools
 
@@ -58,22 +59,26 @@ async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
     first = min(date.fromisoformat(original_day(action.item)) for action in deletes)
     master = (await tools.mailbox.get([series]))[series]
     result: Result = Done(None)
+    written = {action.link.crm_id: deletion(action, Reason.SERIES_CUT, tools) for action in deletes}
+    await tools.ledger.commit_groups([rows for _, rows in written.values()])
     if isinstance(master, Item):
         write = Revise(master, {"until": (first - timedelta(days=1)).isoformat()})
         begins = any(action.item.fields.get("slot") == "0" for action in deletes)
         (result,) = await tools.mailbox.apply([Remove(master) if begins else write])
     elif not isinstance(master, Gone):
         result = Refused(Failure(503, "UNREAD", where="series"))
-    groups = [_settled(action, result, tools) for action in deletes]
+    groups = [_settled(action, result, written[action.link.crm_id][0], tools) for action in deletes]
     if isinstance(result, Done):
         await tools.registry.release_records(tools.context.policy.mailbox, [a.link.crm_id for a in deletes])
         tools.counts[Reason.SERIES_CUT.value] += 1
     await tools.ledger.commit_groups(groups)
 
 
-def _settled(action: Delete, result: Result, tools: Tools) -> list[Op]:
+def _settled(action: Delete, result: Result, journal: str, tools: Tools) -> list[Op]:
     link = action.link
     if not isinstance(result, Done):
-        return [again(Side.CRM, link.crm_id, link.kind, result, tools)]
+        refused = isinstance(result, Refused)
+        nothing_done: list[Op] = [Drop(journal), Drop(history_key(link.crm_id, journal))] if refused else []
+        return [again(Side.CRM, link.crm_id, link.kind, result, tools), *nothing_done]
     ops = {op.key: op for op in [*drop_link(link), *cleared(link.crm_id, link.item_id, tools)]}
-    return [*ops.values(), history(link, Reason.SERIES_CUT, "delete", (), tools)]
+    return [*ops.values(), history(link, Reason.SERIES_CUT, "delete", (), tools, journal=journal)]

@@ -11,7 +11,7 @@ from mapping.calendar import MASKED
 from mapping.model import Rendered
 from mapping.people import is_person
 from sync.events import shown_fields
-from sync.model import Create, Delete, Item, Link, Side, Update, Value
+from sync.model import Create, Delete, Item, Link, Reason, Side, Update, Value
 from sync.store.base import Op, Put
 from sync.store.journal import BEGUN, Change, Kept, put_kept
 from sync.tools import Tools
@@ -85,6 +85,16 @@ def keep(kept: Kept, change: Change, pairs: Collection[str], tools: Tools) -> li
         item = {"item": kept.item_id, "kind": kept.kind.value, "journal": kept.key}
         ops.append(Put(history_key(kept.crm_id, kept.key), {**data, **item}))
     return ops
+
+
+def deletion(action: Delete, because: Reason, tools: Tools) -> tuple[str, list[Op]]:
+    """Key and rows of a deletion that is a part of something larger (a series that is called off): committed before the call."""
+    key, link, item = new_key(tools), action.link, action.item
+    kept = Kept(
+        key, link.crm_id, link.item_id, item.kind, "delete", because.value, tools.run, action.side.value, item.owner
+    )
+    change = change_by(action, {}, tools)
+    return key, keep(kept, change, {name.partition(":")[2] for name in change.before}, tools)
 
 
 def history_key(crm_id: str, journal: str) -> str:

@@ -224,3 +224,23 @@ async def test_an_order_whose_values_are_gone_says_so() -> None:
     (order,) = await history_commands.ordered(connector(world), BOX, Family.PEOPLE)
     assert (order.outcome, order.by) == ("gone", "admin")
     assert phones(world) == ["222", "222"]
+
+
+async def test_a_series_that_is_called_off_as_a_whole_leaves_its_values() -> None:
+    world = World({"19x1": BOX}, None, Family.CALENDAR)
+    await world.connect()
+    weeks = [f"2026-12-{day:02d}T09:00Z/2026-12-{day:02d}T10:00Z" for day in (1, 8, 15)]
+    world.calendars[BOX].add(
+        {"subject": "Corso", "when": weeks[0]}, rule="FREQ=WEEKLY;INTERVAL=1;BYDAY=TU;WKST=MO;COUNT=3"
+    )
+    await world.settle(3)
+    made = [record for record in world.crm.records.values() if not record.deleted]
+    for record in made:
+        world.crm.delete(record.id)
+    await world.settle(3)
+    assert all(event.deleted for event in world.calendars[BOX].events.values())
+    for record in made:
+        line = (await history_commands.history(connector(world), BOX, Family.CALENDAR, record.id))[0]
+        assert (line.what, line.because) == ("delete", "series_cut")
+        values = await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
+        assert values.before["mailbox:subject"] == "Corso"
