@@ -34,7 +34,7 @@ READ_ONLY = frozenset({Role.GUEST, Role.ATTENDEE})
 
 class NotRestorable(Exception):
     """It cannot be done; `outcome` says why, and stays with the order: gone | unlinked | read_only | people |
-    missing | kind | there | refused."""
+    missing | kind | there | direction | refused."""
 
     def __init__(self, outcome: str) -> None:
         super().__init__(outcome)
@@ -84,6 +84,8 @@ async def _restore(order: Order, work: Work, crm_time_limit: timedelta, tools: T
         wanted.setdefault(Side.CRM if kept.kind is Kind.EVENT else side, {})[pair] = str(value)
     if not wanted:
         raise NotRestorable("gone")
+    if not all(tools.context.policy.kinds[kept.kind].writes(side) for side in wanted):
+        raise NotRestorable("direction")
     for side, values in wanted.items():
         if not await _write_back(order, side, values, link, work, tools):
             return

@@ -244,3 +244,13 @@ async def test_a_series_that_is_called_off_as_a_whole_leaves_its_values() -> Non
         assert (line.what, line.because) == ("delete", "series_cut")
         values = await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
         assert values.before["mailbox:subject"] == "Corso"
+
+
+async def test_nothing_is_restored_against_the_directions_of_the_settings() -> None:
+    world, crm_id, _ = await edited()
+    line = await last(world, crm_id)
+    world.kinds[Kind.CONTACT] = KindPolicy(to_mailbox=False)
+    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal, [PHONE])
+    await world.settle(2)
+    assert phones(world) == ["222", "222"]
+    assert [order.outcome for order in await orders(world.rows, f"{BOX}|people")] == ["direction"]
