@@ -16,6 +16,7 @@ from sync.connector import Connector
 from sync.dry import DrySides, Would
 from sync.explaining import NAMES
 from sync.model import Family, Item, Kind, Side
+from sync.policy import Preferences
 from sync.setup import Setup
 from sync.store.board import BoardStore
 from sync.store.ledger import MailboxLedger
@@ -66,11 +67,16 @@ async def preview(connector: Connector, worker: Worker, user_id: str, limit: tim
     if not user.mailbox and not user.email:
         raise NotNow("nothing_to_show")
     mailbox = user.mailbox or (await resolved(connector, "mailbox", user.email)).id
-    return await dry_run(worker, mailbox, user.id, limit)
+    return await dry_run(worker, mailbox, user.id, limit, user.preferences)
 
 
-async def dry_run(worker: Worker, mailbox: str, user: str, limit: timedelta = LIMIT) -> Preview:
-    """What this worker would do to this mailbox of that user now. Nothing is written anywhere."""
+async def dry_run(
+    worker: Worker, mailbox: str, user: str, limit: timedelta = LIMIT, preferences: Preferences | None = None
+) -> Preview:
+    """What this worker would do to this mailbox of that user now. Nothing is written anywhere.
+
+    `preferences`: the user's own, which the setup does not know before the user is connected; None = as the setup says.
+    """
     overlay, real = OverlayRows(worker.registry.rows), worker.registry
     registry, board = Registry(overlay), BoardStore(overlay)
     before = await real.mailbox(mailbox)
@@ -78,7 +84,9 @@ async def dry_run(worker: Worker, mailbox: str, user: str, limit: timedelta = LI
 
     async def setup() -> Setup:
         now = await worker.setup()
-        return replace(now, homes={**now.homes, user: mailbox}, parted=now.parted - {mailbox})
+        own = {} if preferences is None else {mailbox: preferences}
+        homes, known = {**now.homes, user: mailbox}, {**now.preferences, **own}
+        return replace(now, homes=homes, preferences=known, parted=now.parted - {mailbox})
 
     sides = DrySides(worker.sides, MODULES)
     limits = replace(worker.limits, slice=limit / 2)
@@ -100,7 +108,7 @@ async def dry_run(worker: Worker, mailbox: str, user: str, limit: timedelta = LI
         counts=Counter((would.what, would.side, would.item.kind) for would in sides.log),
         reasons=reasons,
         held=Counter(hold.because.value for hold in asked),
-        mails=await _charged(registry, mailbox) - await _charged(real, mailbox),
+        mails=_more(await _charged(real, mailbox), await _charged(registry, mailbox)),
         seconds=_seconds(sides.log),
         rows=tuple(Row(would.what, would.side, would.item.kind, _name(would.item)) for would in sides.log[:SHOWN]),
         complete=complete,
@@ -119,9 +127,13 @@ async def _make_ready(
     await registry.change_mailbox(mailbox, user=user, enabled=True, connected_at=connected, full=full, **going)
 
 
-async def _charged(registry: Registry, mailbox: str) -> int:
-    ledger = MailboxLedger(registry.rows, mailbox, 0, "", Family.CALENDAR)  # no fence: for reading only
-    return sum((await ledger.mails()).values())
+async def _charged(registry: Registry, mailbox: str) -> dict[str, int]:
+    return await MailboxLedger(registry.rows, mailbox, 0, "", Family.CALENDAR).mails()  # no fence: for reading only
+
+
+def _more(before: Mapping[str, int], after: Mapping[str, int]) -> int:
+    """Mails charged since, hour by hour: a run forgets the hours that are older than a day."""
+    return sum(number - before.get(hour, 0) for hour, number in after.items())
 
 
 def _seconds(log: list[Would]) -> int:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sync.model import Kind
+from sync.model import Family, Kind
 from sync.preview import Preview, dry_run
+from sync.store.base import Put
+from sync.store.ledger import MailboxLedger
 from tests.sim.kill_points import begun
 from tests.sim.run import USERS
 from tests.sim.story import Story
@@ -90,3 +94,24 @@ async def test_a_mailbox_that_is_not_connected_yet_is_shown_as_if_it_were() -> N
     assert (seen.first, seen.complete, seen.cause, world.writes) == (True, True, "", 0)
     assert world.rows.everything() == []
     assert {row.name for row in seen.rows} == {"Anna Rossi", "Bruno Verdi"}
+
+
+async def test_mails_of_days_ago_are_no_mails_saved() -> None:
+    """A run forgets charges that are older than a day: what is gone from the ledger must not lower what is announced."""
+    world = await begun()
+    ledger = MailboxLedger(world.registry.rows, "mailbox-a", 0, "", Family.CALENDAR)
+    before = await ledger.mails()
+    old = (world.now() - timedelta(hours=50)).strftime("%Y-%m-%dT%H")
+    row = {"hours": json.dumps({**before, old: 40}), "run": 0, "meetings": 0, "mails": 0}
+    await world.rows.transact(ledger.partition, [Put("q", row)])
+    seen: list[Preview] = []
+
+    async def looked(worker: Any) -> None:
+        seen.append(await dry_run(worker, "mailbox-a", "19x1"))
+        await worker.run("mailbox-a")
+
+    world.runs = looked  # type: ignore[method-assign]
+    await world.tick()
+    after = await ledger.mails()
+    assert old not in after, "nothing was charged: this proves nothing"
+    assert seen[0].mails == sum(after.values()) - sum(before.values()) > 0
