@@ -26,7 +26,7 @@ from sync.mappings import MODULES, AtWork, Mappings, Versions, at_work, numbers
 from sync.model import Family, Item, Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
-from sync.settings import DoubleBooking, Target
+from sync.settings import DoubleBooking
 from sync.settings_store import SettingsStore, SignIn
 from sync.setup import Setup
 from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
@@ -128,14 +128,14 @@ class Connections:
         missing = self._environment.crm_missing or (await self._settings.sign_in()).missing
         if not settings.active or missing:
             return Setup(False, {}, {})
-        admin = settings.contact_target is Target.ADMIN
         known = await self._probed()
         users = await self._users.all()
+        left_out = {user.mailbox for user in users if user.connected and not settings.allows(user.mailbox)}
         return Setup(
             active=True,
             translators=known.translators,
-            homes=homes_of(users),
-            admin_mailbox=settings.admin_mailbox if admin else "",
+            homes=homes_of(user for user in users if settings.allows(user.mailbox)),
+            admin_mailbox=settings.shared_mailbox,
             admin_user=settings.admin_user,
             kinds=settings.policies(),
             calendar=CalendarPolicy(known.zone, settings.sync_start, settings.private_events),
@@ -151,7 +151,7 @@ class Connections:
             remaps={kind: each.remap for kind, each in known.mappings.items()},
             preferences={user.mailbox: user.preferences for user in users if user.connected},
             removal=settings.removal,
-            parted=parted(users) - {settings.admin_mailbox if admin else ""},
+            parted=(parted(users) | left_out) - {settings.shared_mailbox},
         )
 
     # sync.connector.Outside

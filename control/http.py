@@ -7,6 +7,7 @@ the audit, with how it ended. No answer and no log line carries the text of an e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from control.app import App
 
 MAX_BODY = 64 * 1024
+_GUID = "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_JOURNAL = r"(?:\|[a-z]+\|j\|[0-9A-Za-z:+.|-]+)?"
+ID = re.compile(rf"\d+x\d+|{_GUID}{_JOURNAL}|[A-Za-z0-9_-]{{22}}|contact|company|event|task")
+"""What ids of ours and of the servers look like: users, mailboxes, holds, mappings, rows of the journal."""
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -115,7 +120,10 @@ async def _carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]
     if not (endpoint.changes or endpoint.noted):
         return _respond(await endpoint.handler(call), endpoint)
     audit, now = call.app.connector.audit, call.app.connector.now
-    noted = await audit.begin(call.by, endpoint.name, call.id, now(), new_id())
+    target = (
+        call.id if ID.fullmatch(call.id) else "?" if call.id else ""
+    )  # a name or an address is kept nowhere in clear
+    noted = await audit.begin(call.by, endpoint.name, target, now(), new_id())
     try:
         response = _respond(await endpoint.handler(call), endpoint)
     except Exception as error:

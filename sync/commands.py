@@ -92,6 +92,9 @@ async def restore_state(connector: Connector, by: str) -> Restored:
     board = await connector.board.read()
     await connector.outside.forget_refusals()
     checks = await check_both(connector.outside)
+    now = await connector.board.read()
+    if now.state == "killed" and now.generation != board.generation:  # pressed while both servers were asked
+        raise NotNow("killed_meanwhile")
     if any(check.cause for check in checks):
         if board.state == "error":
             cause = next(check.cause for check in checks if check.cause)
@@ -142,7 +145,7 @@ async def approve(connector: Connector, id_: str, choice: str = "", by: str = ""
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
     if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
         await _let_vanish(connector, asked)
-    await connector.registry.put_hold(answered)
+    await _answer(connector, asked, answered)
     if not asked.mailbox:
         await mark_approved(answered, await connector.outside.sweep_tools())
     await _wake_for(connector, answered)
@@ -161,11 +164,18 @@ async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
 async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
     """Leave both sides as they are, for good."""
     at = connector.now().isoformat(timespec="seconds")
-    answered = replace(await _open_hold(connector, id_), state="rejected", by=by, at=at)
-    await connector.registry.put_hold(answered)
+    asked = await _open_hold(connector, id_)
+    answered = replace(asked, state="rejected", by=by, at=at)
+    await _answer(connector, asked, answered)
     if answered.mailbox:
         await _wake_for(connector, answered)
     return answered
+
+
+async def _answer(connector: Connector, asked: HoldRow, answered: HoldRow) -> None:
+    """Raises NotNow when it was answered, or grew, since it was read."""
+    if not await connector.registry.answer_hold(asked, answered):
+        raise NotNow("hold_changed")
 
 
 async def _open_hold(connector: Connector, id_: str) -> HoldRow:
@@ -273,7 +283,7 @@ async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
     settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        stays = before.mailbox == settings.admin_mailbox
+        stays = before.mailbox == settings.shared_mailbox
         await connector.registry.change_mailbox(before.mailbox, enabled=stays)
     begins = after.connected and (before.mailbox, before.connected) != (after.mailbox, True)
     waits = begins and settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)

@@ -131,7 +131,7 @@ class Connector:
         users = await self.users.all()
         rows = {row.id: row for row in await self.registry.mailboxes()}
         gone = {user.mailbox: user.id for user in users if not user.active and user.mailbox in rows}
-        taken = {user.mailbox for user in users if user.connected} | {(await self.settings.read()).admin_mailbox}
+        taken = {user.mailbox for user in users if user.connected} | {(await self.settings.read()).shared_mailbox}
         for mailbox, user in gone.items():
             if mailbox not in taken and rows[mailbox].user == user and not rows[mailbox].has_left:
                 await self.leave(mailbox)

@@ -30,7 +30,7 @@ async def remove_user(connector: Connector, id_: str, confirm: int) -> User:
     await connector.leave(
         user.mailbox
     )  # first: a run of the mailbox must never see that its user has no home here any more
-    after = await connector.users.change(id_, enabled=False)
+    after = await connector.users.change(id_, enabled=False, barred=True)  # or Connect would undo it
     await connector.board.touch()
     return after
 
@@ -62,7 +62,7 @@ async def _known(connector: Connector, id_: str) -> User:
 async def _row(connector: Connector, user: User) -> MailboxRow:
     """The mailbox's row, if this user can be removed from it."""
     row = await connector.registry.mailbox(user.mailbox) if user.mailbox else None
-    if row is not None and row.id == (await connector.settings.read()).admin_mailbox:
+    if row is not None and row.id == (await connector.settings.read()).shared_mailbox:
         raise NotNow("shared_mailbox")
     if row is None or row.user != user.id or (row.has_left and row.clearing != UNDO):
         raise NotNow("nothing_to_remove")

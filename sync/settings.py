@@ -200,6 +200,11 @@ class Settings(Model):
         return self
 
     @property
+    def shared_mailbox(self) -> str:
+        """The one mailbox of everybody's contacts, '' where each user has the own ones in the own mailbox."""
+        return self.admin_mailbox if self.contact_target is Target.ADMIN else ""
+
+    @property
     def folder(self) -> str:
         """The folder's name as the mailbox side takes it: '' = the default folder."""
         return "" if self.use_default_folder else self.folder_name

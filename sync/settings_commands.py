@@ -41,9 +41,8 @@ async def change_settings(
     saved = await connector.settings.saved()
     before = saved.settings
     after, secret = changed(before, body)
-    if after.contact_target is Target.ADMIN and (after.admin_mailbox, after.admin_user) != (
-        before.admin_mailbox,
-        before.admin_user,
+    if (after.admin_mailbox, after.admin_user) != (before.admin_mailbox, before.admin_user) or (
+        after.shared_mailbox and not before.shared_mailbox
     ):
         after = await _with_admin(connector, after)
     if after.allow_list != before.allow_list:
@@ -54,12 +53,14 @@ async def change_settings(
         return saved
     if over not in (None, saved.version):
         raise Stale
-    for each in await connector.users.all():  # first: nobody may run whom the saved settings leave out
-        if each.connected and not after.allows(each.mailbox):
-            await part(connector, each.id)
     at = connector.now().isoformat(timespec="seconds")
     saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
+    for each in await connector.users.all():
+        if each.connected and not after.allows(each.mailbox):
+            await part(connector, each.id)
     await connector.board.touch()
+    if before.shared_mailbox not in ("", after.shared_mailbox):
+        await _no_longer_shared(connector, before.shared_mailbox)
     if after.sign_in_mode != before.sign_in_mode:
         await _forget_sign_ins(connector)
     if after.contact_target is Target.ADMIN:
@@ -88,12 +89,21 @@ async def try_settings(connector: Connector, body: Mapping[str, Any]) -> tuple[C
     )
 
 
+async def _no_longer_shared(connector: Connector, mailbox: str) -> None:
+    """What was everybody's is nobody's, unless it is a connected user's own."""
+    if not any(user.connected and user.mailbox == mailbox for user in await connector.users.all()):
+        await connector.registry.change_mailbox(mailbox, enabled=False)
+
+
 async def _with_admin(connector: Connector, settings: Settings) -> Settings:
-    """The admin's mailbox as its object id, the admin's user as one that exists."""
-    try:
-        await known_user(connector, settings.admin_user)
-    except NotFound:
-        raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
+    """The admin's mailbox as its object id (an address is kept nowhere in clear), the admin's user as one that exists."""
+    if settings.admin_user:
+        try:
+            await known_user(connector, settings.admin_user)
+        except NotFound:
+            raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
+    if not settings.admin_mailbox:
+        return settings
     mailbox = await resolved(connector, "admin_mailbox", settings.admin_mailbox)
     return settings.model_copy(update={"admin_mailbox": mailbox.id})
 

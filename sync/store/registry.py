@@ -314,6 +314,17 @@ class Registry:
     async def put_hold(self, hold: HoldRow) -> None:
         await self.rows.transact("holds", [Put(hold.id, _data(hold))])
 
+    async def answer_hold(self, asked: HoldRow, answered: HoldRow) -> bool:
+        """Replace the hold by its answer, if it still is what the answer was given to."""
+        row = await self.rows.get("holds", asked.id)
+        if row is None or _hold(row) != asked:
+            return False
+        try:
+            await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
+        except Conflict:
+            return False
+        return True
+
     async def drop_hold(self, id_: str) -> None:
         await self.rows.transact("holds", [Drop(id_)])
 
