@@ -41,15 +41,16 @@ class Ticked:
 
 async def tick(connector: Connector, why: str) -> Ticked:
     """Sweep the CRM and queue every mailbox that is due."""
-    board = await connector.board.read()
-    state = await connector.state(board)
-    if state != "running":
-        return Ticked(state)
-    if board.due_at > connector.now().isoformat():
-        return Ticked("waiting")
+    waits = await _waits(connector, await connector.board.read())
+    if waits:
+        return Ticked(waits)
     async with _alone(connector) as mine:
         if not mine:
             return Ticked("busy")
+        board = await connector.board.read()  # another may have failed, or killed, before the lease was ours
+        waits = await _waits(connector, board)
+        if waits:
+            return Ticked(waits)
         try:
             await _look_first(connector, board)
             swept = await _sweep(connector)
@@ -104,9 +105,15 @@ async def last_sweep(connector: Connector) -> dict[str, int]:
 
 async def _may_run(connector: Connector) -> bool:
     board = await connector.board.read()
-    return (
-        await connector.state(board) == "running" and not board.attempts and board.due_at <= connector.now().isoformat()
-    )
+    return not board.attempts and not await _waits(connector, board)
+
+
+async def _waits(connector: Connector, board: Board) -> str:
+    """Why nothing may be done now: a state, or `waiting` for the end of a pause; '' = it may."""
+    state = await connector.state(board)
+    if state != "running":
+        return state
+    return "waiting" if board.due_at > connector.now().isoformat() else ""
 
 
 async def _look_first(connector: Connector, board: Board) -> None:

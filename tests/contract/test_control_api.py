@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,33 @@ async def test_status_names_the_trouble_and_its_remedy_in_both_languages(api: Ap
         assert (mailbox["mailbox"], mailbox["user"], mailbox["state"]) == (ANNAS, ANNA, "error")
         assert mailbox["sentence"] == table()["cause"]["folder_deleted"][lang]
         assert "acme.example" not in json.dumps(shown)
+
+
+async def test_status_shows_each_server_in_trouble_and_who_restored_last(api: Api) -> None:
+    now = api.world.now()
+    _, shown = await api.ask("status")
+    assert (shown["servers"], shown["restored_by"], shown["restored_at"]) == ([], "", "")
+    await api.world.board.failed("entra_unreachable", now)
+    await api.world.board.pause("crm_unreachable", (now + timedelta(seconds=90)).isoformat())
+    for lang in ("it", "en"):
+        _, shown = await api.ask("status", lang=lang)
+        assert shown["servers"] == [
+            {
+                "server": name,
+                "attempts": attempts,
+                "due_at": (now + timedelta(seconds=wait)).isoformat(),
+                "cause": f"{name}_unreachable",
+                "why": table()["cause"][f"{name}_unreachable"][lang],
+            }
+            for name, attempts, wait in (("crm", 0, 90), ("entra", 1, 60))
+        ]
+        assert (shown["state"], shown["attempts"], shown["cause"]) == ("running", 1, "entra_unreachable")
+    api.world.pass_time(1)
+    assert (await api.ask("control_restore_attempts"))[0] == 200
+    _, shown = await api.ask("status")
+    at = api.world.now().isoformat(timespec="seconds")
+    assert (shown["servers"], shown["attempts"], shown["cause"]) == ([], 0, "")
+    assert (shown["restored_by"], shown["restored_at"]) == ("token", at)
 
 
 async def test_restoring_with_a_broken_connection_says_which_and_why(api: Api) -> None:

@@ -20,6 +20,7 @@ from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
 from sync.sides.memory import MemoryCrm
 from sync.status import next_run, status
+from sync.store.board import Board, BoardStore
 from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_link, put_pending
 from sync.store.registry import HoldRow
 from sync.store.secrets import Keyring
@@ -446,6 +447,25 @@ async def test_one_cheap_call_comes_before_everything_else_and_five_stop_us(worl
     world.queue.take()
     assert await commands.restore_attempts(world.connector, "me") == "running"
     assert ((await world.board.read()).by, world.queue.take()) == ("me", [ANNAS, BRUNOS])
+
+
+async def test_a_tick_that_began_before_the_failure_of_another_does_not_ask_again(world: World) -> None:
+    """It had read the board already, and gets the lease when the other gives it back."""
+    world.servers.graph_fails = RetryLater(Cause.ENTRA_UNREACHABLE)
+    world.servers.asked.clear()
+    others: list[str] = []
+
+    class Late(BoardStore):
+        async def read(self) -> Board:
+            board = await super().read()
+            if not others:
+                others.append((await tick(world.connector, "timer")).state)
+            return board
+
+    late = replace(world.connector, board=Late(world.rows))
+    assert ((await tick(late, "retry")).state, others) == ("waiting", ["failed"])
+    assert world.servers.asked == ["check mailboxes"]
+    assert (await world.board.read()).attempts == 1
 
 
 async def test_throttling_stops_nothing_and_counts_nothing(world: World) -> None:
