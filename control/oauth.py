@@ -14,6 +14,7 @@ from typing import Any
 import azure.functions as func
 
 from control.auth import Denied, Person, person_of
+from control.cookies import cookie, cookies_of
 from control.environment import Environment
 from control.failures import report
 from control.pages import HEADERS, outcome_page
@@ -117,7 +118,7 @@ def _endpoint(
             params = _body(req) if method == "POST" else dict(req.params)
             if params is None or sum(map(len, params.values())) > MAX_QUERY:
                 return answer.refused("json_needed", 415)
-            call = Call(connecting(), person, params, _cookies(headers.get("cookie", "")), lang)
+            call = Call(connecting(), person, params, cookies_of(headers.get("cookie", "")), lang)
             return answer.made(await handler(call), call)
         except Exception as error:
             return _failed(error, name, answer, new_id)
@@ -136,10 +137,10 @@ class _Answer:
 
     def made(self, result: Begun | Outcome, call: Call) -> func.HttpResponse:
         if isinstance(result, Begun):
-            cookie = {"Set-Cookie": self._cookie(_cookie_of(result.state), result.browser, int(LIFE.total_seconds()))}
+            kept = {"Set-Cookie": self._cookie(_cookie_of(result.state), result.browser, int(LIFE.total_seconds()))}
             if self.plain:
-                return self._json({"url": result.url}, 200, cookie)
-            return func.HttpResponse("", status_code=302, headers={**HEADERS, **cookie, "Location": result.url})
+                return self._json({"url": result.url}, 200, kept)
+            return func.HttpResponse("", status_code=302, headers={**HEADERS, **kept, "Location": result.url})
         status = next((status for codes, status in STATUSES if result.code in codes), 409)
         name = _cookie_of(call.params.get("state", ""))
         spent = name in call.cookies and status not in (400, 403)  # a forged answer must not end the true one
@@ -164,8 +165,7 @@ class _Answer:
         return func.HttpResponse(text, status_code=status, headers={**HEADERS, **more}, mimetype=media)
 
     def _cookie(self, name: str, value: str, seconds: int) -> str:
-        secure = "; Secure" if self.secure else ""
-        return f"{name}={value}; Path={PATH}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+        return cookie(name, value, PATH, secure=self.secure, seconds=seconds)
 
 
 def _somebody(call: Call) -> Person:
@@ -177,12 +177,6 @@ def _somebody(call: Call) -> Person:
 def _cookie_of(state: str) -> str:
     """The cookie of one sign-in: several may be under way in one browser."""
     return COOKIE + state.partition(".")[0]
-
-
-def _cookies(header: str) -> dict[str, str]:
-    """Leniently: a foreign cookie that breaks the rules must not hide ours."""
-    parts = (part.strip().partition("=") for part in header.split(";"))
-    return {name: value for name, _, value in parts if name}
 
 
 def _body(req: func.HttpRequest) -> dict[str, str] | None:
