@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from control.endpoint import Call, Endpoint, Paging, Shown, page
 from control.endpoints.status import why
 from sync import commands
@@ -45,11 +49,19 @@ class UsersShown(Shown):
     why: str
 
 
+class UsersAsked(Paging):
+    """`search`: a part of the name or of an address, '' = everybody."""
+
+    search: Annotated[str, Field(max_length=100)] = ""
+
+
 async def users(call: Call) -> UsersShown:
-    paging = call.asked(Paging)
+    asked = call.asked(UsersAsked)
     directory = await commands.users(call.app.connector)
+    wanted = asked.search.strip().casefold()
+    listed = [each for each in directory.users if wanted in f"{each.name}\n{each.email}\n{each.address}".casefold()]
+    found, after = page(listed, lambda user: user.id, asked)
     rows = {row.id: row for row in await call.app.connector.registry.mailboxes()}
-    found, after = page(directory.users, lambda user: user.id, paging)
     return UsersShown(
         users=tuple(shown(each, rows.get(each.mailbox), call.lang) for each in found),
         next=after,
@@ -106,7 +118,9 @@ def _state(found: User, row: MailboxRow | None) -> str:
 
 
 ENDPOINTS = (
-    Endpoint("users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=Paging),
+    Endpoint(
+        "users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=UsersAsked
+    ),
     Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
     Endpoint(
         "user_put", "PUT", "users/{id}", put_user, "Pair, enable, disable; preferences", UserShown, body=UserChange

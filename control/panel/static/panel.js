@@ -56,3 +56,21 @@ document.addEventListener("submit", (event) => {
 
 localTimes(document);
 again();
+
+// The mapping editor offers only Exchange fields that fit the type of the vtenext field; the server refuses the others anyway.
+function offerFitting(row) {
+  const crm = row.querySelector("select[name=crm]");
+  const mailbox = row.querySelector("select[name=mailbox]");
+  const fits = (crm.selectedOptions[0] && crm.selectedOptions[0].dataset.fits) || "";
+  for (const option of mailbox.options) {
+    option.hidden = Boolean(fits && option.value) && !fits.split(" ").includes(option.dataset.type);
+    option.disabled = option.hidden && !option.selected;
+  }
+}
+
+for (const row of document.querySelectorAll("form#mapping tbody tr")) {
+  const crm = row.querySelector("select[name=crm]");
+  if (!crm) continue;
+  crm.addEventListener("change", () => offerFitting(row));
+  offerFitting(row);
+}
