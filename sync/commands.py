@@ -15,6 +15,7 @@ from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.model import Reason
+from sync.overview import draw, forget
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
 from sync.store.ledger import MailboxLedger
@@ -107,7 +108,9 @@ async def restore_state(connector: Connector, by: str) -> Restored:
         board = await connector.board.enter("running", connector.now(), by=by)
     at = connector.now().isoformat(timespec="seconds")
     board = await connector.board.change(restored_by=by, restored_at=at)
-    queued = await connector.wake(await connector.registry.mailboxes(), "restored")
+    rows = await connector.registry.mailboxes()
+    await draw(connector.registry, rows, connector.now())
+    queued = await connector.wake(rows, "restored")
     state = await connector.state(board)
     return Restored(True, state, checks, cleared.mailboxes, cleared.items, queued)
 
@@ -116,6 +119,7 @@ async def restore_attempts(connector: Connector, by: str) -> str:
     """Set the counters of attempts to zero and go on where they had stopped us. Returns the state."""
     board = await connector.board.forget_attempts(by, connector.now())
     await clear_attempts(connector)
+    await forget(connector.registry.rows)
     state = await connector.state(board)
     if state == "running":
         await connector.wake(await connector.registry.mailboxes(), "attempts")
@@ -295,6 +299,7 @@ async def follow(connector: Connector, before: User, after: User) -> None:
         if row and row.clearing == LEAVE and row.user == after.id:  # a removal that has not ended is taken back
             fresh["clearing"] = UNDO
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
+    await forget(connector.registry.rows)
     await connector.board.touch()
     if begins and not waits and await connector.state() == "running":
         await connector.enqueue([after.mailbox], "connected")

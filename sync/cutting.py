@@ -71,6 +71,7 @@ async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
     if isinstance(result, Done):
         await tools.registry.release_records(tools.context.policy.mailbox, [a.link.crm_id for a in deletes])
         tools.counts[Reason.SERIES_CUT.value] += 1
+        tools.done[Kind.EVENT, Side.MAILBOX] += 1
     await tools.ledger.commit_groups(groups)
 
 

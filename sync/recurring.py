@@ -215,6 +215,7 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     uid = intent.id.removeprefix(SERIES)
     await tools.ledger.commit([drop_intent(Side.CRM, intent.id), drop_forming(uid)])
     tools.counts[Reason.CRM_SERIES.value] += 1
+    tools.done[Kind.EVENT, Side.MAILBOX] += 1
     return True
 
 

@@ -7,7 +7,8 @@ and what is half done is found again by intents, bases and the old checkpoint.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,11 +91,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it."""
+    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it.
+
+    `done`: items that were written, by kind and side; `waits`: what is not settled, by reason; `full_at`: when all was last compared in full.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
     cause: str = ""
+    done: Mapping[tuple[Kind, Side], int] = field(default_factory=dict)
+    waits: Mapping[str, int] = field(default_factory=dict)
+    full_at: str = ""
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -132,12 +139,12 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         if work.full:
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         imported = point.imported or tools.family is not Family.PEOPLE
-        await tools.ledger.save_checkpoint(
-            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
-        )
+        point = replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
+        await tools.ledger.save_checkpoint(point)
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause)
+    waits = Counter(row.because.value for row in tools.pending.values())
+    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, dict(tools.done), waits, point.full_at)
 
 
 async def _linked(work: Work, tools: Tools) -> Links:
@@ -262,6 +269,8 @@ async def _pipeline(
             for start in range(0, len(batch), limits.batch):
                 await queue.put(batch[start : start + limits.batch])
             planned = min(planned + limits.chunk, len(keys))
+            if tools.progressed and len(keys) > limits.chunk:
+                await tools.progressed(planned, len(keys))
             if tools.now() >= deadline:
                 break
         for _ in range(limits.workers):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync.connector import AT_ONCE, Connector
-from sync.errors import SIGN_IN
-from sync.model import Family
-from sync.store.ledger import MailboxLedger
+from sync.connector import Connector
+from sync.overview import is_running, overview, state_of
 from sync.store.registry import MailboxRow
 from sync.store.servers import Server
 from sync.tick import last_sweep
@@ -22,7 +20,10 @@ EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """One mailbox. `state`: ok | error | retrying | disabled. `comparing`: a comparison in full is due or under way."""
+    """One mailbox. `state`: see `overview.state_of`. `comparing`: a comparison in full is due or under way; `first`: the first one.
+
+    `pending`: what was not settled when the last run ended, by reason; `items`, `items_done`: of a long run that is under way.
+    """
 
     mailbox: str
     user: str
@@ -37,13 +38,17 @@ class MailboxStatus:
     holds: int
     comparing: bool
     compared_at: str
+    first: bool
+    items: int
+    items_done: int
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends.
 
-    `reconnect`: mailboxes whose user must sign in (again).
+    `mailboxes`: how many there are by state, `trouble` and `reconnect`: the first ids of those in error and of those whose user must sign in
+    (again), `counted_at`: when that was counted.
     """
 
     state: str
@@ -61,22 +66,21 @@ class Status:
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
-    reconnect: tuple[str, ...]
     holds: int
-    mailboxes: tuple[MailboxStatus, ...]
+    mailboxes: Mapping[str, int]
+    running: int
+    trouble: tuple[str, ...]
+    reconnect: tuple[str, ...]
+    reconnecting: int
+    counted_at: str
 
 
 async def status(connector: Connector, schedule: str) -> Status:
-    """Everything that the status shows; one small look into the ledger of each mailbox."""
+    """Everything but the single mailboxes. The same few reads however many there are."""
     board = await connector.board.read()
     state = await connector.state(board)
-    holds = Counter(hold.mailbox for hold in await connector.registry.holds() if hold.state == "open")
     directory = await connector.users.state()
-    rows = await connector.registry.mailboxes()
-    mailboxes: list[MailboxStatus] = []
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        mailboxes += await asyncio.gather(*(_mailbox(connector, row, holds[row.id]) for row in part))
+    seen = await overview(connector.registry, connector.now())
     expires = (await connector.settings.read()).client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
@@ -95,10 +99,30 @@ async def status(connector: Connector, schedule: str) -> Status:
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
         secret_days_left=(expires - connector.now().date()).days if expires else None,
-        reconnect=tuple(each.mailbox for each in mailboxes if each.state == "error" and each.cause in SIGN_IN),
-        holds=holds.total(),
-        mailboxes=tuple(mailboxes),
+        holds=sum(1 for hold in await connector.registry.holds() if hold.state == "open"),
+        mailboxes=seen.states,
+        running=seen.running,
+        trouble=tuple(seen.trouble),
+        reconnect=tuple(seen.reconnect),
+        reconnecting=seen.reconnecting,
+        counted_at=seen.at,
     )
+
+
+async def mailboxes(connector: Connector, after: str, limit: int) -> list[MailboxStatus]:
+    """The next ones in the order of their ids."""
+    return await _shown(connector, await connector.registry.mailboxes_from(after, limit))
+
+
+async def named(connector: Connector, ids: Sequence[str]) -> list[MailboxStatus]:
+    """These mailboxes, as far as they are there."""
+    rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
+    return await _shown(connector, [row for row in rows if row is not None])
+
+
+async def _shown(connector: Connector, rows: Sequence[MailboxRow]) -> list[MailboxStatus]:
+    holds = Counter(hold.mailbox for hold in await connector.registry.holds() if hold.state == "open")
+    return [_mailbox(row, holds[row.id], connector.now()) for row in rows]
 
 
 def next_run(schedule: str, now: datetime) -> str:
@@ -113,14 +137,7 @@ def next_run(schedule: str, now: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> MailboxStatus:
-    rows = connector.registry.rows
-    ledgers = [MailboxLedger(rows, row.id, 0, "", family) for family in Family]  # no fence: for reading only
-    pending: Counter[str] = Counter()
-    for ledger in ledgers:
-        pending.update(each.because.value for each in await ledger.pending())
-    points = [await ledger.checkpoint() for ledger in ledgers]
-    compared_at = min(point.full_at for point in points)
+def _mailbox(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
@@ -128,23 +145,17 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
         cause=row.cause,
         attempts=row.attempts,
         due_at=row.due_at,
-        running=bool(row.holder) and row.expires > connector.now().isoformat(),
+        running=is_running(row, now),
         last_run=row.last_run,
         last_counts=_counts(row.counts),
-        pending=dict(sorted(pending.items())),
+        pending=_counts(row.waits),
         holds=holds,
-        comparing=row.enabled and (row.full or not compared_at),
-        compared_at=compared_at,
+        comparing=row.enabled and (row.full or not row.compared_at),
+        compared_at=row.compared_at,
+        first=row.enabled and not row.compared_at,
+        items=row.items,
+        items_done=row.items_done,
     )
-
-
-def state_of(row: MailboxRow) -> str:
-    """ok | error | retrying | disabled | leaving | removed."""
-    if row.clearing and not row.enabled:
-        return row.state if row.state == "error" else "leaving"
-    if not row.enabled:
-        return "removed" if row.state == "removed" else "disabled"
-    return "retrying" if row.state == "ok" and row.cause else row.state
 
 
 def _counts(text: str) -> dict[str, int]:

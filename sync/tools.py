@@ -50,6 +50,10 @@ class Tools:
     past_too: bool = False  # a comparison in full looks also at private events that are over for long
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    done: Counter[tuple[Kind, Side]] = field(default_factory=Counter)  # items that were written, by kind and side
+    progressed: Callable[[int, int], Awaitable[None]] | None = (
+        None  # told of a long run: items looked at, and all of them
+    )
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget | None = None  # of mails, in this run
     later: set[str] = field(

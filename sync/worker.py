@@ -7,7 +7,7 @@ records nothing more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from sync.clearing import clear, left_to_delete
 from sync.clearing_tools import LEAVE, Clearing, Progress
 from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
-from sync.model import Family, Reason
+from sync.model import Family, Kind, Reason, Side
 from sync.plan import Context
 from sync.policy import CalendarPolicy
 from sync.run import Limits, Outcome, run_mailbox
@@ -25,6 +25,7 @@ from sync.store.board import BoardStore
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
 from sync.store.servers import ATTEMPTS, MICROSOFT, TOGETHER, spacing
+from sync.store.tally import Tally
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
 
@@ -82,6 +83,7 @@ class Worker:
             if lease:
                 await self.registry.release(lease)
             return None
+        failures = 1
         try:
             if lease.row.state == "error":
                 raise StopMailbox(Cause(lease.row.cause))
@@ -102,6 +104,7 @@ class Worker:
         except SkipItem:  # a refusal of the whole mailbox that is none of the known ones
             await self.registry.release(lease, state="error", cause=Cause.GRAPH_REFUSED.value)
         except RetryLater as later:
+            failures = int(later.counts)
             await self._later(lease, later)
         except StopConnector as stop:
             if setup.delegated and stop.cause is Cause.CONSENT_MISSING:  # this person's token was refused: others go on
@@ -112,6 +115,7 @@ class Worker:
         else:
             await self._ended(lease, outcome, board.generation)
             return outcome
+        await Tally(self.registry.rows).add(mailbox, {}, self.now(), failures)
         return None
 
     async def _cleared(self, lease: Lease, setup: Setup, generation: int) -> bool:
@@ -146,9 +150,10 @@ class Worker:
         if progress is Progress.GOES_ON or present is None or present.clearing != row.clearing:
             await self.registry.release(lease, dirty=True)
             return False
-        counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
+        counts = _pairs(job.counts)
         left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
-        after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
+        gone: dict[str, object] = {"state": "removed", "compared_at": "", "waits": "", "items": 0, "items_done": 0}
+        after = gone if left else {"state": "ok", "full": True, "dirty": True}
         done = {"clearing": "", "permitted": 0, "cause": "", "attempts": 0, "due_at": "", "counts": counts}
         await self.registry.release(lease, **done, **after)
         return False
@@ -162,6 +167,9 @@ class Worker:
         families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
         limits = replace(self.limits, slice=self.limits.slice / len(families))
         counts: Counter[str] = Counter()
+        done: Counter[tuple[Kind, Side]] = Counter()
+        waits: Counter[str] = Counter()
+        full_at: list[str] = []
         unfinished, cause = False, ""
         for family in families:
             try:
@@ -174,9 +182,12 @@ class Worker:
                 )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
                 continue
             counts.update(outcome.counts)
+            done.update(outcome.done)
+            waits.update(outcome.waits)
+            full_at.append(outcome.full_at)
             unfinished |= outcome.unfinished
             cause = cause or outcome.cause
-        return Outcome(dict(counts), unfinished, cause)
+        return Outcome(dict(counts), unfinished, cause, done, waits, min(full_at, default=""))
 
     async def _family(
         self,
@@ -203,8 +214,20 @@ class Worker:
         context = Context(policy, setup.translators_of(policy), self.keys, tombstones, remaps=setup.remaps)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
         tools.connected_at, tools.past_too, tools.generation = row.connected_at, row.past_too, generation
+        tools.progressed = self._progressed(row)
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
+
+    def _progressed(self, row: MailboxRow) -> Callable[[int, int], Awaitable[None]]:
+        """Notes on the mailbox's row how far a long run has come, for who watches; a slice that goes on looks at what is left only."""
+        total = row.items
+
+        async def progressed(looked_at: int, of: int) -> None:
+            nonlocal total
+            total = max(total, of)
+            await self.registry.change_mailbox(row.id, items=total, items_done=total - of + looked_at)
+
+        return progressed
 
     def _guard(self, lease: Lease, generation: int) -> Callable[[], Awaitable[None]]:
         """Raises Fenced when the lease is not ours or the board moved; renews the lease in time."""
@@ -224,21 +247,25 @@ class Worker:
         return guard
 
     async def _ended(self, lease: Lease, outcome: Outcome, generation: int) -> None:
-        counts = " ".join(f"{name}={number}" for name, number in sorted(outcome.counts.items()))
         await self.board.reached(MICROSOFT, self.now())
         moved = (await self.board.read()).generation != generation  # settings changed at the last moment: compare anew
         done = {"full": False, "past_too": False} if lease.row.full and not outcome.unfinished and not moved else {}
+        whole = {} if outcome.unfinished else {"items": 0, "items_done": 0}
         await self.registry.release(
             lease,
             **done,
+            **whole,
             state="ok",
             cause=outcome.cause,
             attempts=0,
             due_at="",
             last_run=self.now().isoformat(timespec="seconds"),
             dirty=outcome.unfinished,
-            counts=counts,
+            counts=_pairs(outcome.counts),
+            waits=_pairs(outcome.waits),
+            compared_at=outcome.full_at,
         )
+        await Tally(self.registry.rows).add(lease.row.id, outcome.done, self.now())
 
     async def _later(self, lease: Lease, later: RetryLater) -> None:
         """The server asked for patience, or cannot be reached: spaced attempts, of this mailbox or of the whole connector."""
@@ -270,3 +297,8 @@ class Worker:
             for other in rows
             if other.id != row.id and other.attempts and other.cause == cause.value and other.due_at > now.isoformat()
         )
+
+
+def _pairs(counts: Mapping[str, int]) -> str:
+    """As they are kept on a mailbox's row: `reason=number ...`."""
+    return " ".join(f"{name}={number}" for name, number in sorted(counts.items()))

@@ -10,7 +10,7 @@ from control.endpoint import Call, Endpoint, Paging, Shown, page
 from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
-from sync.status import state_of
+from sync.overview import state_of
 from sync.store.registry import MailboxRow
 from sync.users import User, UserChange
 

@@ -86,8 +86,11 @@ class BadKey(LimitExceeded):
 class Rows(Protocol):
     async def get(self, partition: str, key: str) -> Row | None: ...
 
-    def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
-        """Rows of a partition in key order, keys >= first and < last ('' = no bound). Follows continuation."""
+    def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
+        """Rows of a partition in key order, keys >= first and < last ('' = no bound). Follows continuation.
+
+        `limit`: no more rows than that, and no more are asked for; 0 = all.
+        """
         ...
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:

@@ -29,8 +29,16 @@ class OverlayRows:
         row = mine[key]
         return copied(row) if row else None
 
-    async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
+    async def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
         """As `Rows.query`, over the rows of here as they were when the iteration began."""
+        left = limit or None
+        async for row in self._merged(partition, first, last):
+            yield row
+            left = None if left is None else left - 1
+            if left == 0:
+                return
+
+    async def _merged(self, partition: str, first: str, last: str) -> AsyncIterator[Row]:
         mine = dict(self._partitions.get(partition, {}))
         low, high = order(first), order(last)
         added = [key for key, row in mine.items() if row and low <= order(key) and (not last or order(key) < high)]

@@ -44,6 +44,10 @@ class MailboxRow:
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
     permitted: int = 0  # purge: how many deletions an admin confirmed
     left_at: str = ""  # when the removal of its user was ordered last
+    waits: str = ""  # what was not settled when the last run ended: "reason=number ..."
+    compared_at: str = ""  # when everything was last compared in full; '' = the first filling is not over
+    items: int = 0  # what the comparison under way has to look at, 0 = none is, or a short one
+    items_done: int = 0
 
     @property
     def works(self) -> bool:
@@ -127,6 +131,11 @@ class Registry:
 
     async def mailboxes(self) -> list[MailboxRow]:
         return [_mailbox(row) async for row in self.rows.query("mailboxes")]
+
+    async def mailboxes_from(self, after: str, limit: int) -> list[MailboxRow]:
+        """The next mailboxes in the order of their ids, after one that need not be there any more."""
+        rows = self.rows.query("mailboxes", f"{after} " if after else "", limit=limit)
+        return [_mailbox(row) async for row in rows]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:
         row = await self.rows.get("mailboxes", mailbox)

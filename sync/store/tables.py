@@ -48,6 +48,7 @@ PATIENCE: Mapping[str, Any] = {
 }
 NO_ECHO = {"response_preference": "return-no-content"}  # else an insert's answer repeats the row
 DROP_ROUNDS = 5
+PAGE = 1000  # rows: the service gives no more at once
 
 
 class TableRows:
@@ -97,7 +98,7 @@ class TableRows:
                     raise
                 return None
 
-    async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
+    async def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
         """As `Rows.query`. Not a snapshot: a later page shows what was written since."""
         check_key(partition)
         await self._make_table()
@@ -106,16 +107,18 @@ class TableRows:
             wanted += f" and RowKey ge {_quoted(first)}"
         if last:
             wanted += f" and RowKey lt {_quoted(last)}"
-        pages = self._client.query_entities(wanted).by_page()
-        while True:
+        pages = self._client.query_entities(wanted, results_per_page=min(limit or PAGE, PAGE)).by_page()
+        left = limit or None
+        while left != 0:
             with _translated():
                 try:
                     page = await anext(pages)
                     rows = [_row(entity) async for entity in page]
                 except StopAsyncIteration:
                     return
-            for row in rows:
+            for row in rows[:left]:
                 yield row
+            left = None if left is None else max(0, left - len(rows))
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """As `Rows.transact`.

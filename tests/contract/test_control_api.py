@@ -75,7 +75,8 @@ async def test_status_names_the_trouble_and_its_remedy_in_both_languages(api: Ap
         assert (status, shown["state"], shown["cause"]) == (200, "error", "secret_expired")
         assert shown["why"] == table()["cause"]["secret_expired"][lang]
         assert shown["mend"] == {"command": "restore-state", "label": table()["command"]["restore-state"][lang]}
-        (mailbox,) = shown["mailboxes"]
+        assert (shown["mailboxes"], shown["trouble"]) == ({"error": 1}, [ANNAS])
+        (mailbox,) = (await api.ask("mailboxes", lang=lang))[1]["mailboxes"]
         assert (mailbox["mailbox"], mailbox["user"], mailbox["state"]) == (ANNAS, ANNA, "error")
         assert mailbox["sentence"] == table()["cause"]["folder_deleted"][lang]
         assert "acme.example" not in json.dumps(shown)

@@ -18,12 +18,11 @@ from sync.errors import ConfigMistake
 from sync.mapping_commands import WrongMapping
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, at_work, left_behind
 from sync.model import Kind, Link, Role, Side
-from sync.resync import Seen, resync, summary
+from sync.resync import began
 from sync.settings_commands import change_settings
 from sync.settings_store import Defaults
 from sync.store.base import Conflict, Stale
-from sync.store.ledger import Checkpoint, MailboxLedger, put_link
-from sync.store.registry import MailboxRow
+from sync.store.ledger import MailboxLedger, put_link
 from tests.sim.mapping_for_tests import catalog
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
 
@@ -67,7 +66,7 @@ async def compare(world: World, *mailboxes: str) -> None:
         ledger = await MailboxLedger.open(world.rows, mailbox, 0)
         at = world.now().isoformat(timespec="seconds")
         await ledger.save_checkpoint(replace(await ledger.checkpoint(), full_at=at, folder="folder"))
-        await world.registry.change_mailbox(mailbox, full=False)
+        await world.registry.change_mailbox(mailbox, full=False, compared_at=at)
 
 
 # reading and checking
@@ -188,7 +187,7 @@ async def test_mailboxes_that_cannot_run_now_are_compared_later(world: World) ->
     await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
     assert world.queue.take() == []
     assert all(row.full for row in await world.registry.mailboxes())
-    assert (await resync(world.registry)).since == "2026-03-02T08:00:00+00:00"
+    assert (await began(world.rows)).since == "2026-03-02T08:00:00+00:00"
 
 
 async def test_settings_and_groups_that_move_while_nothing_runs_are_compared_later_too(world: World) -> None:
@@ -198,7 +197,7 @@ async def test_settings_and_groups_that_move_while_nothing_runs_are_compared_lat
     assert not any(row.full for row in await world.registry.mailboxes())
     await change_settings(world.connector, {"reassign_groups": False})
     assert all(row.full for row in await world.registry.mailboxes())
-    assert (await resync(world.registry)).why == "settings"
+    assert (await began(world.rows)).why == "settings"
     assert world.queue.take() == []
 
 
@@ -384,32 +383,3 @@ async def test_with_nothing_linked_there_is_nothing_to_show(world: World) -> Non
         await mapping_commands.preview(
             world.connector, Kind.COMPANY, {"pairs": DEFAULTS[Kind.COMPANY].to_json()["pairs"]}
         )
-
-
-# progress
-
-
-async def test_progress_of_a_resynchronisation(world: World) -> None:
-    assert (await resync(world.registry)).since == ""
-    await link(world, "4x1", "c1")
-    await link(world, "4x2", "c2")
-    await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
-    found = await resync(world.registry)
-    assert (found.since, found.why) == ("2026-03-02T08:00:00+00:00", "mapping")
-    assert (found.mailboxes, found.done, found.waiting) == (2, 0, (ANNAS, BRUNOS))
-    ledger = await MailboxLedger.open(world.rows, ANNAS, 0)
-    await ledger.save_checkpoint(Checkpoint(compared="4x1"))
-    half = await resync(world.registry)
-    assert (half.items, half.items_done) == (2, 1)
-
-
-def test_a_mailbox_is_done_when_all_its_families_are() -> None:
-    def one(*full_at: str, full: bool = False, enabled: bool = True) -> Seen:
-        return Seen(MailboxRow("m", "u", enabled=enabled, full=full), [Checkpoint(full_at=at) for at in full_at])
-
-    since = "2026-01-02"
-    assert summary(since, "", [one("2026-01-03", "2026-01-02")]).done == 1
-    assert summary(since, "", [one("2026-01-03", "2026-01-01")]).done == 0
-    assert summary(since, "", [one("2026-01-03", "")]).done == 0
-    assert summary(since, "", [one("2026-01-03", full=True)]).done == 0
-    assert summary(since, "", [one("2026-01-01", enabled=False)]).mailboxes == 0
