@@ -87,9 +87,9 @@ class Rows(Protocol):
     async def get(self, partition: str, key: str) -> Row | None: ...
 
     def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
-        """Rows of a partition in key order, keys >= first and < last ('' = no bound). Follows continuation.
+        """Rows of a partition in key order, keys >= first and < last ('' = no bound), at most `limit` (0 = all). Follows continuation.
 
-        `limit`: no more rows than that, and no more are asked for; 0 = all.
+        No more than `limit` rows are asked for, so a page of a long list costs no more than itself.
         """
         ...
 
@@ -130,6 +130,11 @@ def check_key(key: str) -> None:
 def prefix_end(prefix: str) -> str:
     """The smallest key above every key that starts with `prefix`."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def following(key: str) -> str:
+    """Where the rows after this key begin, '' = at the first: a key cannot go on with anything below a blank."""
+    return f"{key} " if key else ""
 
 
 def plain(data: Data) -> dict[str, str | int | bool]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sync.model import Kind, Reason, Role, Side
-from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
 
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
@@ -134,7 +134,7 @@ class Registry:
 
     async def mailboxes_from(self, after: str, limit: int) -> list[MailboxRow]:
         """The next mailboxes in the order of their ids, after one that need not be there any more."""
-        rows = self.rows.query("mailboxes", f"{after} " if after else "", limit=limit)
+        rows = self.rows.query("mailboxes", following(after) if after else "", limit=limit)
         return [_mailbox(row) async for row in rows]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:

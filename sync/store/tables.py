@@ -48,7 +48,7 @@ PATIENCE: Mapping[str, Any] = {
 }
 NO_ECHO = {"response_preference": "return-no-content"}  # else an insert's answer repeats the row
 DROP_ROUNDS = 5
-PAGE = 1000  # rows: the service gives no more at once
+MAX_PAGE = 1000  # the service gives no more rows at once
 
 
 class TableRows:
@@ -107,18 +107,21 @@ class TableRows:
             wanted += f" and RowKey ge {_quoted(first)}"
         if last:
             wanted += f" and RowKey lt {_quoted(last)}"
-        pages = self._client.query_entities(wanted, results_per_page=min(limit or PAGE, PAGE)).by_page()
-        left = limit or None
-        while left != 0:
+        most = min(limit, MAX_PAGE) or None
+        pages = self._client.query_entities(wanted, results_per_page=most).by_page()
+        given = 0
+        while True:
             with _translated():
                 try:
                     page = await anext(pages)
                     rows = [_row(entity) async for entity in page]
                 except StopAsyncIteration:
                     return
-            for row in rows[:left]:
+            for row in rows:
                 yield row
-            left = None if left is None else max(0, left - len(rows))
+                given += 1
+                if given == limit:
+                    return
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """As `Rows.transact`.
