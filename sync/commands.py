@@ -18,6 +18,7 @@ from sync.model import Reason
 from sync.overview import draw, forget
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
+from sync.store.base import Stale
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
@@ -136,9 +137,14 @@ async def hold(connector: Connector, id_: str) -> HoldRow:
     return found
 
 
-async def approve(connector: Connector, id_: str, choice: str = "", by: str = "") -> HoldRow:
-    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so."""
-    asked = await _open_hold(connector, id_)
+async def approve(
+    connector: Connector, id_: str, choice: str = "", by: str = "", *, over: str | None = None
+) -> HoldRow:
+    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so.
+
+    `over`: the version that was looked at, None = whichever is there. Raises Stale when the hold grew since.
+    """
+    asked = await _open_hold(connector, id_, over)
     if asked.because is Reason.SEVERAL_CANDIDATES:
         if choice not in (*asked.candidates, NEW):
             raise ConfigMistake("choice", f"one of the candidates, or '{NEW}'")
@@ -165,10 +171,10 @@ async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
     await connector.leave_gone()
 
 
-async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
-    """Leave both sides as they are, for good."""
+async def reject(connector: Connector, id_: str, by: str = "", *, over: str | None = None) -> HoldRow:
+    """Leave both sides as they are, for good. `over`: as in `approve`."""
     at = connector.now().isoformat(timespec="seconds")
-    asked = await _open_hold(connector, id_)
+    asked = await _open_hold(connector, id_, over)
     answered = replace(asked, state="rejected", by=by, at=at)
     await _answer(connector, asked, answered)
     if answered.mailbox:
@@ -182,10 +188,12 @@ async def _answer(connector: Connector, asked: HoldRow, answered: HoldRow) -> No
         raise NotNow("hold_changed")
 
 
-async def _open_hold(connector: Connector, id_: str) -> HoldRow:
+async def _open_hold(connector: Connector, id_: str, over: str | None) -> HoldRow:
     found = await hold(connector, id_)
     if found.state != "open":
         raise NotNow("hold_answered", state=found.state)
+    if over not in (None, found.version):
+        raise Stale
     return found
 
 

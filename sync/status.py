@@ -47,8 +47,8 @@ class MailboxStatus:
 class Status:
     """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends.
 
-    `mailboxes`: how many there are by state, `trouble` and `reconnect`: the first ids of those in error and of those whose user must sign in
-    (again), `counted_at`: when that was counted.
+    `every`: seconds between two sweeps, 0 = the schedule is no regular one. `mailboxes`: how many there are by state; `trouble` and
+    `reconnect`: the first ids of those in error and of those whose user must sign in (again), `counted_at`: when that was counted.
     """
 
     state: str
@@ -62,6 +62,7 @@ class Status:
     missing: tuple[str, ...]
     last_run: str
     next_run: str
+    every: int
     sweep: Mapping[str, int]
     directory_read_at: str
     directory_missing: int
@@ -95,6 +96,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         missing=await connector.missing(),
         last_run=board.last_sweep,
         next_run=max(planned, board.due_at) if planned else "",
+        every=interval(schedule),
         sweep=await last_sweep(connector),
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
@@ -125,12 +127,17 @@ async def _shown(connector: Connector, rows: Sequence[MailboxRow]) -> list[Mailb
     return [_mailbox(row, holds[row.id], connector.now()) for row in rows]
 
 
+def interval(schedule: str) -> int:
+    """Seconds between two runs of a schedule of every n minutes; 0 for any other schedule."""
+    found = EVERY_MINUTES.fullmatch(schedule)
+    return int(found[1]) * 60 if found else 0
+
+
 def next_run(schedule: str, now: datetime) -> str:
     """When a schedule of every n minutes is next due; '' for any other schedule."""
-    found = EVERY_MINUTES.fullmatch(schedule)
-    if not found:
+    every = interval(schedule) // 60
+    if not every:
         return ""
-    every = int(found[1])
     moment = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     while moment.minute % every:
         moment += timedelta(minutes=1)

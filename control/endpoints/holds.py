@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Nothing, Paging, Shown, page
+from control.endpoint import Call, Endpoint, Nothing, Paging, Reply, Shown, page
 from control.texts import sentence
 from sync import commands
 from sync.commands import NEW
@@ -17,9 +17,10 @@ from sync.store.registry import HoldRow
 
 
 class HoldShown(Shown):
-    """One hold, with what can be answered."""
+    """One hold, with what can be answered. `version`: what an answer names in If-Match."""
 
     id: str
+    version: str
     mailbox: str
     kind: str
     side: str
@@ -84,17 +85,29 @@ async def holds(call: Call) -> HoldsShown:
     return HoldsShown(holds=tuple(shown(each, call.lang) for each in part), next=after)
 
 
-async def hold(call: Call) -> HoldShown:
-    return shown(await commands.hold(call.app.connector, call.id), call.lang)
+async def hold(call: Call) -> Reply:
+    return _reply(await commands.hold(call.app.connector, call.id), call.lang)
 
 
-async def approve(call: Call) -> HoldShown:
-    return shown(await commands.approve(call.app.connector, call.id, call.read(Approval).choice, call.by), call.lang)
+async def approve(call: Call) -> Reply:
+    choice = call.read(Approval).choice
+    answered = await commands.approve(call.app.connector, call.id, choice, call.by, over=_version(call.match))
+    return _reply(answered, call.lang)
 
 
-async def reject(call: Call) -> HoldShown:
+async def reject(call: Call) -> Reply:
     call.read(Nothing)
-    return shown(await commands.reject(call.app.connector, call.id, call.by), call.lang)
+    answered = await commands.reject(call.app.connector, call.id, call.by, over=_version(call.match))
+    return _reply(answered, call.lang)
+
+
+def _version(match: str) -> str | None:
+    """None for `*`: whatever is shown now."""
+    return None if match == "*" else match
+
+
+def _reply(found: HoldRow, lang: str) -> Reply:
+    return Reply(shown(found, lang), etag=found.version)
 
 
 async def explained(call: Call) -> HoldExplained:
@@ -111,6 +124,7 @@ def shown(found: HoldRow, lang: str) -> HoldShown:
     several = found.because is Reason.SEVERAL_CANDIDATES
     return HoldShown(
         id=found.id,
+        version=found.version,
         mailbox=found.mailbox,
         kind=found.kind.value if found.kind else "user",
         side=found.side.value,
@@ -133,6 +147,6 @@ ENDPOINTS = (
     Endpoint("holds", "GET", "holds", holds, "What waits for an admin, and what was answered", HoldsShown, query=HoldsAsked),
     Endpoint("hold", "GET", "holds/{id}", hold, "One hold", HoldShown),
     Endpoint("hold_explain", "GET", "holds/{id}/explain", explained, "Names of what it is about, read live", HoldExplained, noted=True),
-    Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval),
-    Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing),
+    Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval, versioned=True),
+    Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing, versioned=True),
 )  # fmt: skip

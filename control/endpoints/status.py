@@ -81,6 +81,7 @@ class StatusShown(Shown):
     missing: tuple[str, ...]
     last_run: str
     next_run: str
+    every: int
     sweep: Mapping[str, int]
     directory_read_at: str
     directory_missing: int

@@ -40,7 +40,7 @@ async def save(visit: Visit) -> View | Goto:
     rows = _rows(visit)
     body = {"pairs": _pairs(rows), "stamp_field": visit.text("stamp_field")}
     if visit.ticked("more"):
-        return await _shown(visit, rows=[*rows, *[Row()] * MORE])
+        return await _shown(visit, rows=[*rows, *[Row()] * (2 * MORE)])
     if visit.ticked("check"):
         return await _shown(visit, checked=await visit.ask("mapping_check", CheckedShown, visit.id, body))
     if visit.ticked("preview"):

@@ -6,6 +6,7 @@ Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,6 +94,11 @@ class HoldRow:
     choice: str = ""
     by: str = ""  # who answered, and when (ISO UTC)
     at: str = ""
+
+    @property
+    def version(self) -> str:
+        """Changes with everything that an answer is given to."""
+        return hashlib.sha256(json.dumps(_data(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _mailbox(row: Row) -> MailboxRow:

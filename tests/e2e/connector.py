@@ -67,7 +67,7 @@ class Connector:
 
     def answer(self, hold: str, verdict: str, **body: str) -> None:
         """Approve or reject."""
-        self.admin.ask("POST", f"holds/{hold}/{verdict}", body)
+        self.admin.ask("POST", f"holds/{hold}/{verdict}", body, self.admin.ask("GET", f"holds/{hold}")["version"])
 
     def round(self) -> int:
         """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""
