@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 SEEDS ?= 5000
 ONCE ?=
 
-.PHONY: setup demo serve test lint bench sim clean
+.PHONY: setup demo serve test screenshots lint bench sim clean
 
 demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
@@ -14,7 +14,12 @@ serve: setup
 	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL))
 
 test: setup
+	bash scripts/setup_chromium.sh
 	$(PY) -m pytest -n 2 tests
+
+screenshots: setup
+	bash scripts/setup_chromium.sh
+	SCREENSHOTS=docs/screenshots $(PY) -m pytest tests/browser/test_looks.py
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ALIKE = {
     "kill",
     "no",
+    "language.it",
+    "language.en",
     "label.client_id",
     "label.client_secret",
     "label.tenant_id",
