@@ -34,6 +34,7 @@ class EntraCorner:
             ("POST", "codes"): self._post_code,
             ("POST", "people"): self._post_person,
             ("POST", "consents"): self._post_consent,
+            ("DELETE", "consents"): lambda given: self.directory.withdraw(given["client_id"]),
             ("PUT", "users-consent"): self._put_users_consent,
             ("POST", "rotate-keys"): lambda _: self.keys.rotate(),
         }

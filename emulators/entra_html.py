@@ -94,6 +94,5 @@ def render(name: str, **values: object) -> str:
 
 
 def sentences(scopes: Iterable[str]) -> list[str]:
-    """What the consent page says of them; openid and the like go without a word when there is anything else."""
-    named = [each for each in scopes if each not in ("openid", "profile", "email")]
-    return [SENTENCES[each] for each in named or scopes]
+    """What the consent page says of them; openid and profile go without a word, User.Read says it."""
+    return [SENTENCES[each] for each in scopes if each not in ("openid", "profile")]

@@ -149,7 +149,7 @@ class Pages:
         if not person.consents and (sought.whole or not self.directory.users_consent):
             return Page(render("approval", **frame, person=person))
         offered = person.consents and not sought.whole
-        listed = sentences(sought.scopes)
+        listed = sentences(sought.consent)
         return Page(
             render("consent", **frame, person=person, whole=sought.whole, offered=offered, sentences=listed),
         )
@@ -170,7 +170,7 @@ class Pages:
         if answer == "cancel":
             return self._sent(sought, _SentBack("access_denied", 65004, "User declined to consent to access the app."))
         everybody = sought.whole or (person.consents and form.get("organisation") == "true")
-        self.directory.consent(sought.client_id, EVERYBODY if everybody else person.oid, sought.scopes)
+        self.directory.consent(sought.client_id, EVERYBODY if everybody else person.oid, sought.consent)
         return self._granted_to_all(sought) if sought.whole else self._code(sought)
 
     # the way back ----------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from emulators.entra_html import SENTENCES
 from emulators.entra_state import GRAPH, AppRegistration, Directory, EntraError, Person, needed
 
+INCLUDED = ("openid", "profile", "offline_access", "User.Read")
+"""What every consent contains, asked for or not (learn.microsoft.com, "Scopes and permissions": included in the initial consent)."""
 PROMPTS = ("", "login", "none", "consent", "select_account")
 
 
@@ -28,6 +30,11 @@ class Sought:
     hint: str = ""
     whole: bool = False
     person: Person | None = None
+
+    @property
+    def consent(self) -> tuple[str, ...]:
+        """The scopes that the person is asked for."""
+        return tuple(dict.fromkeys((*self.scopes, *INCLUDED)))
 
 
 def authorize(directory: Directory, tenant: str, query: Mapping[str, str], expires: float) -> Sought:

@@ -171,6 +171,10 @@ class Directory:
         """Note a consent. `who`: an object id, or EVERYBODY."""
         self._consents.setdefault((client_id, who), set()).update(scopes)
 
+    def withdraw(self, client_id: str) -> None:
+        """Nobody has consented to this app any more; refresh tokens stay good."""
+        self._consents = {key: scopes for key, scopes in self._consents.items() if key[0] != client_id}
+
     def consented(self, client_id: str, oid: str) -> set[str]:
         """The scopes that this person, or the organisation, consented to."""
         return self._consents.get((client_id, EVERYBODY), set()) | self._consents.get((client_id, oid), set())
