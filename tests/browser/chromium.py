@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
@@ -56,9 +56,13 @@ class Person:
 
     def _watch(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
-        )
+        page.on("console", self._heard)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        """Microsoft's emulated pages have no icon; ours do."""
+        where = said.location["url"]
+        if said.type in ("error", "warning") and not where.endswith("/favicon.ico"):
+            self.complaints.append(f"{said.text} ({where})")
 
     def sign_in(self, url: str, token: str) -> None:
         """With ADMIN_TOKEN, by the panel's own form."""
