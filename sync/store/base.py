@@ -86,8 +86,11 @@ class BadKey(LimitExceeded):
 class Rows(Protocol):
     async def get(self, partition: str, key: str) -> Row | None: ...
 
-    def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
-        """Rows of a partition in key order, keys >= first and < last ('' = no bound). Follows continuation."""
+    def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
+        """Rows of a partition in key order, keys >= first and < last ('' = no bound), at most `limit` (0 = all). Follows continuation.
+
+        No more than `limit` rows are asked for, so a page of a long list costs no more than itself.
+        """
         ...
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
@@ -127,6 +130,11 @@ def check_key(key: str) -> None:
 def prefix_end(prefix: str) -> str:
     """The smallest key above every key that starts with `prefix`."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def following(key: str) -> str:
+    """Where the rows after this key begin, '' = at the first: a key cannot go on with anything below a blank."""
+    return f"{key} " if key else ""
 
 
 def plain(data: Data) -> dict[str, str | int | bool]:
