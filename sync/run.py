@@ -7,6 +7,7 @@ and what is half done is found again by intents, bases and the old checkpoint.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -50,6 +51,7 @@ from sync.model import (
     Wait,
 )
 from sync.planning import chunks
+from sync.progress import Progress
 from sync.record import unlink_ops, waiting
 from sync.recurring import create_series
 from sync.restoring import restore_ordered
@@ -90,11 +92,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it."""
+    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it.
+
+    `progress`: where it leaves its family of kinds.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
     cause: str = ""
+    progress: Progress = field(default_factory=Progress)
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -108,7 +114,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         point = await calendar.begin(point, _owners(tools), tools)
     work, marks, ordered = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
-    keys = keys_of(work, links)
+    keys = everything = keys_of(work, links)
     if work.full and point.compared and point.under == tools.generation:
         touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
         keys = not_compared(keys, point.compared, touched, work)
@@ -120,6 +126,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     ]
     await tools.ledger.commit_groups(again)
     unfinished = planned < len(keys)
+    full_at = point.full_at
     if unfinished:
         await deletions.postpone()
         before = point.compared if point.under == tools.generation else ""
@@ -128,8 +135,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         await tools.ledger.save_checkpoint(after)
     else:
         point = await deletions.execute(limits.batch)
-        full_at = tools.at() if work.full else point.full_at
         if work.full:
+            full_at = tools.at()
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         imported = point.imported or tools.family is not Family.PEOPLE
         await tools.ledger.save_checkpoint(
@@ -137,7 +144,16 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause)
+    skipped = sum(1 for key in everything if key.link) if not full_at else len(everything) - len(keys)
+    under_way = so_far(len(everything), skipped + planned) if unfinished and work.full else (0, 0)
+    pending = Counter(row.because.value for row in tools.pending.values())
+    progress = Progress(full_at, *under_way, dict(sorted(pending.items())))
+    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, progress)
+
+
+def so_far(items: int, done: int) -> tuple[int, int]:
+    """How much of a comparison in full is done. Of a first fill what is linked counts as done: a slice looks at it again at its end."""
+    return items, min(done, items)
 
 
 async def _linked(work: Work, tools: Tools) -> Links:

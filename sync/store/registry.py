@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync.model import Kind, Reason, Role, Side
@@ -44,6 +44,7 @@ class MailboxRow:
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
     permitted: int = 0  # purge: how many deletions an admin confirmed
     left_at: str = ""  # when the removal of its user was ordered last
+    progress: str = ""  # of its families of kinds, see `sync.progress`
 
     @property
     def works(self) -> bool:
@@ -58,8 +59,11 @@ class MailboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """The right to run a mailbox. `noted`: columns that are stored when it is given back, however the run ended."""
+
     row: MailboxRow
     etag: str
+    noted: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ class Registry:
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
         """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        changes = {**lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
             now = _mailbox(row) if row else None
