@@ -194,8 +194,9 @@ async def _wake_for(connector: Connector, answered: HoldRow) -> None:
 # users
 
 
-async def users(connector: Connector) -> Directory:
-    """Everybody in the directory; read anew from the CRM when what we have is old, and as it was when the CRM cannot answer."""
+async def users(connector: Connector, after: str = "", limit: int = 0, search: str = "") -> Directory:
+    """The directory by id, those behind `after` and at most `limit` (0 = all) of them; read anew from the CRM when what we have is old, and as it
+    was when the CRM cannot answer. `search`: those whose name or address contains it."""
     state = await connector.users.state()
     cause = ""
     if not connector.crm_missing and state.stale(connector.now(), SHOW_DIRECTORY_AFTER):
@@ -203,7 +204,9 @@ async def users(connector: Connector) -> Directory:
             await connector.refresh_directory()
         except (RetryLater, StopConnector) as error:
             cause = error.cause.value
-    return Directory(tuple(await connector.users.all()), (await connector.users.state()).read_at, cause)
+    people = connector.users
+    found = await (people.matching(search, after, limit) if search else people.page(after, limit))
+    return Directory(tuple(found), (await people.state()).read_at, cause)
 
 
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:

@@ -22,7 +22,6 @@ from sync.errors import ConfigMistake
 from sync.mapping_preview import PairShown, names_of_companies, pairs_shown
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Role
-from sync.resync import seen
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
 
@@ -200,10 +199,10 @@ async def save(
 async def _compared(connector: Connector) -> list[str]:
     """When each mailbox was compared in full last, '' = it is to be; mailboxes that are off and hold no links remember nothing."""
     found = []
-    for each in await seen(connector.registry):
-        ledger = MailboxLedger(connector.registry.rows, each.row.id, 0, "")
-        if each.row.enabled or [link async for link in ledger.links()]:
-            found.append("" if each.row.full else each.points[0].full_at)
+    for row in await connector.registry.mailboxes():
+        ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
+        if row.enabled or [link async for link in ledger.links()]:
+            found.append("" if row.full else (await ledger.checkpoint()).full_at)
     return found
 
 

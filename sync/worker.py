@@ -195,6 +195,7 @@ class Worker:
                 cause = (
                     Cause.TASKS_NOT_PERMITTED.value
                 )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
+                so_far.pop(family, None)
                 continue
             so_far[family] = outcome.progress
             lease.noted["progress"] = progress.write(so_far)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync.model import Kind, Reason, Role, Side
-from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
 
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
 CLAIM = timedelta(minutes=10)  # longer than from matching to creating
+OVERVIEW = ("control", "overview")
 _TRIES = 20
+_COUNTED = ("enabled", "state", "cause", "clearing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,9 @@ class Registry:
 
     # mailboxes and leases
 
-    async def mailboxes(self) -> list[MailboxRow]:
-        return [_mailbox(row) async for row in self.rows.query("mailboxes")]
+    async def mailboxes(self, after: str = "", limit: int = 0) -> list[MailboxRow]:
+        """By id; those behind `after`, at most `limit` (0 = all)."""
+        return [_mailbox(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:
         row = await self.rows.get("mailboxes", mailbox)
@@ -149,8 +152,15 @@ class Registry:
                 await self.rows.transact("mailboxes", [op])
             except Conflict:
                 continue
+            if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
+                await self._forget_overview()
             return after
         raise Conflict(0, mailbox)
+
+    async def _forget_overview(self) -> None:
+        """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
+        partition, key = OVERVIEW
+        await self.rows.transact(partition, [Drop(key)])
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
@@ -312,6 +322,16 @@ class Registry:
     async def holds(self) -> list[HoldRow]:
         return [_hold(row) async for row in self.rows.query("holds")]
 
+    async def some_holds(self, after: str, limit: int, state: str = "", mailbox: str = "") -> list[HoldRow]:
+        """By id, those behind `after`, at most `limit`; of a state, of a mailbox ('' = any). Reads on only as far as it must."""
+        found: list[HoldRow] = []
+        async for row in self.rows.query("holds", following(after), limit=0 if state or mailbox else limit):
+            if state in ("", row.data["state"]) and mailbox in ("", row.data["mailbox"]):
+                found.append(_hold(row))
+            if len(found) == limit:
+                break
+        return found
+
     async def hold(self, id_: str) -> HoldRow | None:
         row = await self.rows.get("holds", id_)
         return _hold(row) if row else None
@@ -328,6 +348,7 @@ class Registry:
             await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
         except Conflict:
             return False
+        await self._forget_overview()
         return True
 
     async def drop_hold(self, id_: str) -> None:
