@@ -31,10 +31,11 @@ async def history(
     item. Raises NotFound."""
     ledger = await _ledger(connector, mailbox, family)
     link = await ledger.link_by_item(id_)
-    crm_ids = [link.crm_id] if link else [id_, *(await _buried_with(ledger, id_))]
-    for crm_id in crm_ids:
-        found = await entries(ledger.rows, ledger.partition, crm_id, after, limit)
-        if found:
+    found = await entries(ledger.rows, ledger.partition, link.crm_id if link else id_, after, limit)
+    if found:
+        return found
+    for crm_id in [] if link else await _buried_with(ledger, id_):  # slow: reads the journal
+        if found := await entries(ledger.rows, ledger.partition, crm_id, after, limit):
             return found
     if after:
         return []

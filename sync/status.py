@@ -13,7 +13,7 @@ from sync import progress
 from sync.connector import Connector
 from sync.errors import SIGN_IN
 from sync.overview import Overview, is_filling, is_running, overview, state_of
-from sync.store.registry import MailboxRow
+from sync.store.registry import HoldRow, MailboxRow
 from sync.store.servers import Server
 from sync.tick import last_sweep
 
@@ -116,32 +116,31 @@ def next_run(schedule: str, now: datetime) -> str:
 
 async def mailboxes(connector: Connector, after: str, limit: int, which: str = "") -> list[MailboxStatus]:
     """At most `limit` mailboxes by id, those behind `after`. `which`: trouble | reconnect, of those the first that the overview names."""
-    if which:
-        rows = [row for row in await _named(connector, which) if row.id > after][:limit]
-    else:
-        rows = await connector.registry.mailboxes(after, limit)
-    return await _shown(connector, rows)
+    registry = connector.registry
+    reading = _named(connector, which, after, limit) if which else registry.mailboxes(after, limit)
+    rows, holds = await asyncio.gather(reading, registry.holds())
+    return _shown(rows, holds, connector.now())
 
 
 async def mailbox(connector: Connector, id_: str) -> MailboxStatus | None:
     """One mailbox, None when there is no such."""
-    row = await connector.registry.mailbox(id_)
-    return (await _shown(connector, [row]))[0] if row else None
+    row, holds = await asyncio.gather(connector.registry.mailbox(id_), connector.registry.holds())
+    return _shown([row], holds, connector.now())[0] if row else None
 
 
-async def _named(connector: Connector, which: str) -> list[MailboxRow]:
+async def _named(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
     """Those that the overview names, as they are now."""
     counted = await overview(connector.registry, connector.now())
-    ids = counted.trouble if which == TROUBLE else counted.reconnect
+    named = counted.trouble if which == TROUBLE else counted.reconnect
+    ids = [id_ for id_ in named if id_ > after][:limit]
     rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
     errors = [row for row in rows if row and state_of(row) == "error"]
     return [row for row in errors if which == TROUBLE or row.cause in SIGN_IN]
 
 
-async def _shown(connector: Connector, rows: Sequence[MailboxRow]) -> list[MailboxStatus]:
-    found = await connector.registry.holds() if rows else []
-    holds = Counter(hold.mailbox for hold in found if hold.state == "open")
-    return [_status(row, holds[row.id], connector.now()) for row in rows]
+def _shown(rows: Sequence[MailboxRow], holds: Sequence[HoldRow], now: datetime) -> list[MailboxStatus]:
+    waiting = Counter(hold.mailbox for hold in holds if hold.state == "open")
+    return [_status(row, waiting[row.id], now) for row in rows]
 
 
 def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
