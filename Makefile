@@ -28,6 +28,7 @@ lint: setup
 
 bench: setup
 	$(PY) -m tests.bench.first_fill
+	$(PY) -m tests.bench.panel
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)

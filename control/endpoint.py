@@ -136,6 +136,12 @@ def page(found: Sequence[_T], key: Callable[[_T], str], paging: Paging) -> tuple
     return shown, key(shown[-1]) if len(later) > len(shown) else ""
 
 
+def first_of(found: Sequence[_T], key: Callable[[_T], str], limit: int) -> tuple[Sequence[_T], str]:
+    """A page of what was read from its place on, one more than fits; and where the next one begins, '' = that was all."""
+    shown = found[:limit]
+    return shown, key(shown[-1]) if len(found) > limit else ""
+
+
 def one_of(field_: str, text: str, words: Sequence[str]) -> str:
     """A word of a closed list. Raises ConfigMistake."""
     if text not in words:

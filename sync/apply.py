@@ -29,6 +29,7 @@ from sync.store.ledger import (
     put_link,
 )
 from sync.tools import Tools
+from sync.written import happened
 
 
 async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> None:
@@ -213,6 +214,7 @@ async def _call(side: Side, jobs: Sequence[Job], tools: Tools) -> None:
         return
     server = tools.mailbox if side is Side.MAILBOX else tools.crm
     results = await server.apply([job.writes[side] for job in mine])
+    tools.written += happened(side, [job.writes[side] for job in mine], results)
     for job, result in zip(mine, results, strict=True):
         job.results[side] = result
 

@@ -15,7 +15,6 @@ from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.model import Reason
-from sync.overview import draw, forget
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
 from sync.store.base import Stale
@@ -109,9 +108,7 @@ async def restore_state(connector: Connector, by: str) -> Restored:
         board = await connector.board.enter("running", connector.now(), by=by)
     at = connector.now().isoformat(timespec="seconds")
     board = await connector.board.change(restored_by=by, restored_at=at)
-    rows = await connector.registry.mailboxes()
-    await draw(connector.registry, rows, connector.now())
-    queued = await connector.wake(rows, "restored")
+    queued = await connector.wake(await connector.registry.mailboxes(), "restored")
     state = await connector.state(board)
     return Restored(True, state, checks, cleared.mailboxes, cleared.items, queued)
 
@@ -120,7 +117,6 @@ async def restore_attempts(connector: Connector, by: str) -> str:
     """Set the counters of attempts to zero and go on where they had stopped us. Returns the state."""
     board = await connector.board.forget_attempts(by, connector.now())
     await clear_attempts(connector)
-    await forget(connector.registry.rows)
     state = await connector.state(board)
     if state == "running":
         await connector.wake(await connector.registry.mailboxes(), "attempts")
@@ -206,8 +202,9 @@ async def _wake_for(connector: Connector, answered: HoldRow) -> None:
 # users
 
 
-async def users(connector: Connector) -> Directory:
-    """Everybody in the directory; read anew from the CRM when what we have is old, and as it was when the CRM cannot answer."""
+async def users(connector: Connector, after: str = "", limit: int = 0, search: str = "") -> Directory:
+    """The directory by id, those behind `after` and at most `limit` (0 = all) of them; read anew from the CRM when what we have is old, and as it
+    was when the CRM cannot answer. `search`: those whose name or address contains it."""
     state = await connector.users.state()
     cause = ""
     if not connector.crm_missing and state.stale(connector.now(), SHOW_DIRECTORY_AFTER):
@@ -215,7 +212,9 @@ async def users(connector: Connector) -> Directory:
             await connector.refresh_directory()
         except (RetryLater, StopConnector) as error:
             cause = error.cause.value
-    return Directory(tuple(await connector.users.all()), (await connector.users.state()).read_at, cause)
+    people = connector.users
+    found = await (people.matching(search, after, limit) if search else people.page(after, limit))
+    return Directory(tuple(found), (await people.state()).read_at, cause)
 
 
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:
@@ -307,7 +306,6 @@ async def follow(connector: Connector, before: User, after: User) -> None:
         if row and row.clearing == LEAVE and row.user == after.id:  # a removal that has not ended is taken back
             fresh["clearing"] = UNDO
         await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
-    await forget(connector.registry.rows)
     await connector.board.touch()
     if begins and not waits and await connector.state() == "running":
         await connector.enqueue([after.mailbox], "connected")

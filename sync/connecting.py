@@ -14,7 +14,6 @@ from typing import Protocol
 from sync.commands import NotFound, NotNow, follow, known_user, not_taken, part
 from sync.connector import Connector
 from sync.consent import ADMIN, POPUP, note_consent
-from sync.overview import forget
 from sync.sides.base import MailboxUser
 from sync.signing import NEEDED, Declined, Entra, Granted
 from sync.store.states import Asked, StateRefused, States
@@ -265,7 +264,6 @@ async def join(connector: Connector, before: User, mailbox: MailboxUser) -> User
         return after
     going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
     await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
-    await forget(connector.registry.rows)
     if await connector.state() == "running":
         await connector.enqueue([mailbox.id], "reconnected")
     return after

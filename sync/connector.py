@@ -18,7 +18,6 @@ from sync.clearing_tools import LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Item, Kind
-from sync.overview import forget
 from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
@@ -145,7 +144,6 @@ class Connector:
         """Order a clearing. Runs under way begin anew."""
         fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
         await self.registry.change_mailbox(mailbox, clearing=how, **fresh, **changes)
-        await forget(self.registry.rows)
         await self.board.touch()
         if await self.state() == "running":
             await self.enqueue([mailbox], how)
@@ -175,7 +173,6 @@ class Connector:
         """What decides about items moved."""
         await begin_resync(self.registry.rows, self.now(), why)
         await self.compare(await self.registry.mailboxes(), why)
-        await forget(self.registry.rows)
 
     async def note(self, error: RetryLater | StopConnector | StopMailbox) -> None:
         """A failure outside any mailbox: an attempt, a pause that the server asked for, or an error that waits for a person."""

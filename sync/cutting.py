@@ -20,6 +20,7 @@ from sync.sides.base import Done, Refused, Remove, Result, Revise
 from sync.store.base import Drop, Op
 from sync.store.ledger import drop_link
 from sync.tools import Tools
+from sync.written import happened
 
 
 async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete]]:
@@ -64,14 +65,15 @@ async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
     if isinstance(master, Item):
         write = Revise(master, {"until": (first - timedelta(days=1)).isoformat()})
         begins = any(action.item.fields.get("slot") == "0" for action in deletes)
-        (result,) = await tools.mailbox.apply([Remove(master) if begins else write])
+        call = Remove(master) if begins else write
+        (result,) = await tools.mailbox.apply([call])
+        tools.written += happened(Side.MAILBOX, [call], [result])
     elif not isinstance(master, Gone):
         result = Refused(Failure(503, "UNREAD", where="series"))
     groups = [_settled(action, result, written[action.link.crm_id][0], tools) for action in deletes]
     if isinstance(result, Done):
         await tools.registry.release_records(tools.context.policy.mailbox, [a.link.crm_id for a in deletes])
         tools.counts[Reason.SERIES_CUT.value] += 1
-        tools.done[Kind.EVENT, Side.MAILBOX] += 1
     await tools.ledger.commit_groups(groups)
 
 

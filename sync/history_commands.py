@@ -24,15 +24,21 @@ class Ordered:
     orders: int
 
 
-async def history(connector: Connector, mailbox: str, family: Family, id_: str) -> list[Entry]:
-    """What was done to an item, the newest first. `id_`: of the CRM's or of the mailbox's item. Raises NotFound."""
+async def history(
+    connector: Connector, mailbox: str, family: Family, id_: str, after: str = "", limit: int = 0
+) -> list[Entry]:
+    """What was done to an item, the newest first: those behind the key `after`, at most `limit` (0 = all). `id_`: of the CRM's or of the mailbox's
+    item. Raises NotFound."""
     ledger = await _ledger(connector, mailbox, family)
     link = await ledger.link_by_item(id_)
-    crm_ids = [link.crm_id] if link else [id_, *(await _buried_with(ledger, id_))]
-    for crm_id in crm_ids:
-        found = await entries(ledger.rows, ledger.partition, crm_id)
-        if found:
-            return found[::-1]
+    found = await entries(ledger.rows, ledger.partition, link.crm_id if link else id_, after, limit)
+    if found:
+        return found
+    for crm_id in [] if link else await _buried_with(ledger, id_):  # slow: reads the journal
+        if found := await entries(ledger.rows, ledger.partition, crm_id, after, limit):
+            return found
+    if after:
+        return []
     raise NotFound
 
 

@@ -13,7 +13,7 @@ from mapping.people import is_person
 from sync.events import shown_fields
 from sync.model import Create, Delete, Item, Link, Reason, Side, Update, Value
 from sync.store.base import Op, Put
-from sync.store.journal import BEGUN, Change, Kept, put_kept
+from sync.store.journal import BEGUN, Change, Kept, history_place, put_kept
 from sync.tools import Tools
 
 
@@ -100,4 +100,4 @@ def deletion(action: Delete, because: Reason, tools: Tools) -> tuple[str, list[O
 def history_key(crm_id: str, journal: str) -> str:
     """Where the line of history stands that belongs to a journal row."""
     _, at, id_ = journal.split("|")
-    return f"h|{crm_id}|{at}|{id_}"
+    return history_place(crm_id, at, id_)

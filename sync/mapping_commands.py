@@ -202,7 +202,7 @@ async def _compared(connector: Connector) -> list[str]:
     for row in await connector.registry.mailboxes():
         ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
         if row.enabled or [link async for link in ledger.links()]:
-            found.append("" if row.full else row.compared_at)
+            found.append("" if row.full else (await ledger.checkpoint()).full_at)
     return found
 
 

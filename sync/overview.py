@@ -1,52 +1,51 @@
-"""All mailboxes at a glance: how many are in which state, which need somebody, how far a re-synchronisation has come (SPEC 4.5).
+"""All mailboxes in a few numbers, kept in one row: a status of thousands of mailboxes reads no list.
 
-A picture that the tick draws, since it reads all rows anyway, and that is drawn anew when it is old, missing, or cheap to draw. Kept in one row;
-whoever writes last is right enough. Ids only.
+Every tick counts anew, because it reads the mailboxes' rows anyway. In between a small office is counted at each look, and so is a large one when a
+command changed a mailbox (then the row is dropped: `Registry.change_mailbox`) or the count is old. It is a cache: the last writer wins.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+from sync import progress
 from sync.errors import SIGN_IN
-from sync.resync import Began, began, compared_since
-from sync.store.base import Drop, Put, Rows
-from sync.store.registry import MailboxRow, Registry
+from sync.store.base import Put
+from sync.store.registry import OVERVIEW, MailboxRow, Registry
 
-PARTITION, KEY = "control", "overview"
-FEW = 200
-"""So many mailboxes are counted anew each time somebody looks."""
-OLD, OLD_WHILE_COMPARING = timedelta(minutes=10), timedelta(seconds=20)
-NAMED = 25
-"""How many ids of each sort are kept."""
+STATES = ("ok", "error", "retrying", "disabled", "leaving", "removed")
+SHOWN = 25
+LIVE = 200
+"""Up to so many mailboxes (or open holds) are counted at each look."""
+FRESH = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`at`: when it was drawn. `trouble`, `reconnect`, `waiting`: the first ids of mailboxes in error, of those whose user must sign in, and of
-    those that a re-synchronisation has not compared yet; how many there are: `states["error"]`, `reconnecting`, `mailboxes - compared`.
+    """`states`: how many mailboxes are in each of `STATES`. `running` now, `filling`: enabled and never compared in full yet.
 
-    `mailboxes`: that take part in a re-synchronisation; `items`, `items_done`: of those that are under way.
+    `trouble`: ids of those in state error, `reconnect`: of those whose user must sign in (again); the first 25, and how many there are.
+    `holds`: questions that wait for an admin.
     """
 
-    at: str = ""
+    states: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
     total: int = 0
     running: int = 0
-    states: Mapping[str, int] = field(default_factory=dict)
-    trouble: Sequence[str] = ()
-    reconnect: Sequence[str] = ()
-    reconnecting: int = 0
-    since: str = ""
-    why: str = ""
-    mailboxes: int = 0
-    compared: int = 0
-    waiting: Sequence[str] = ()
-    items: int = 0
-    items_done: int = 0
+    filling: int = 0
+    trouble: tuple[str, ...] = ()
+    trouble_count: int = 0
+    reconnect: tuple[str, ...] = ()
+    reconnect_count: int = 0
+    holds: int = 0
+    counted_at: str = ""
+
+    @property
+    def small(self) -> bool:
+        return self.total <= LIVE and self.holds <= LIVE
 
 
 def state_of(row: MailboxRow) -> str:
@@ -58,56 +57,60 @@ def state_of(row: MailboxRow) -> str:
     return "retrying" if row.state == "ok" and row.cause else row.state
 
 
-def drawn(rows: Sequence[MailboxRow], resync: Began, now: datetime) -> Overview:
-    """The picture. Pure."""
-    trouble = [row for row in rows if state_of(row) == "error"]
-    reconnect = [row.id for row in trouble if row.cause in SIGN_IN]
-    mine = [row for row in rows if row.enabled] if resync.since else []
-    waiting = [row for row in mine if not compared_since(row, resync.since)]
-    return Overview(
-        at=now.isoformat(timespec="seconds"),
-        total=len(rows),
-        running=sum(1 for row in rows if is_running(row, now)),
-        states=dict(sorted(Counter(state_of(row) for row in rows).items())),
-        trouble=tuple(row.id for row in trouble[:NAMED]),
-        reconnect=tuple(reconnect[:NAMED]),
-        reconnecting=len(reconnect),
-        since=resync.since,
-        why=resync.why,
-        mailboxes=len(mine),
-        compared=len(mine) - len(waiting),
-        waiting=tuple(row.id for row in waiting[:NAMED]),
-        items=sum(row.items for row in waiting),
-        items_done=sum(row.items_done for row in waiting),
-    )
-
-
 def is_running(row: MailboxRow, now: datetime) -> bool:
     return bool(row.holder) and row.expires > now.isoformat()
 
 
+def is_filling(row: MailboxRow) -> bool:
+    """Is this its first synchronisation?"""
+    return row.enabled and not progress.compared_at(progress.read(row.progress))
+
+
+def count(rows: Collection[MailboxRow], holds: int, now: datetime) -> Overview:
+    """Pure."""
+    states = {row.id: state_of(row) for row in rows}
+    trouble = [row for row in rows if states[row.id] == "error"]
+    reconnect = [row.id for row in trouble if row.cause in SIGN_IN]
+    return Overview(
+        {**dict.fromkeys(STATES, 0), **Counter(states.values())},
+        len(rows),
+        sum(is_running(row, now) for row in rows),
+        sum(is_filling(row) for row in rows),
+        tuple(row.id for row in trouble[:SHOWN]),
+        len(trouble),
+        tuple(reconnect[:SHOWN]),
+        len(reconnect),
+        holds,
+        now.isoformat(timespec="seconds"),
+    )
+
+
+async def note(registry: Registry, rows: Collection[MailboxRow], now: datetime) -> Overview:
+    """Count these mailboxes, which are all, and keep the result."""
+    counted = await _counted(registry, rows, now)
+    partition, key = OVERVIEW
+    await registry.rows.transact(partition, [Put(key, {"counts": json.dumps(asdict(counted))})])
+    return counted
+
+
 async def overview(registry: Registry, now: datetime) -> Overview:
-    """The picture, at most ten minutes old; while a re-synchronisation is under way twenty seconds."""
-    kept = await _kept(registry.rows)
-    if kept is not None and kept.total > FEW:
-        most = OLD_WHILE_COMPARING if kept.compared < kept.mailboxes else OLD
-        if now - datetime.fromisoformat(kept.at) < most:
-            return kept
-    return await draw(registry, await registry.mailboxes(), now)
+    """As it was counted last, or counted now."""
+    row = await registry.rows.get(*OVERVIEW)
+    noted = _noted(str(row.data["counts"])) if row else None
+    if noted is None:
+        return await note(registry, await registry.mailboxes(), now)
+    if noted.small:
+        return await _counted(registry, await registry.mailboxes(), now)
+    if now - datetime.fromisoformat(noted.counted_at) < FRESH:
+        return noted
+    return await note(registry, await registry.mailboxes(), now)
 
 
-async def draw(registry: Registry, rows: Sequence[MailboxRow], now: datetime) -> Overview:
-    """Draw it from these rows, and keep it."""
-    found = drawn(rows, await began(registry.rows), now)
-    await registry.rows.transact(PARTITION, [Put(KEY, {"overview": json.dumps(asdict(found))})])
-    return found
+async def _counted(registry: Registry, rows: Collection[MailboxRow], now: datetime) -> Overview:
+    waiting = [hold for hold in await registry.holds() if hold.state == "open"]
+    return count(rows, len(waiting), now)
 
 
-async def forget(rows: Rows) -> None:
-    """Somebody changed what it shows: it is drawn anew when it is looked at."""
-    await rows.transact(PARTITION, [Drop(KEY)])
-
-
-async def _kept(rows: Rows) -> Overview | None:
-    row = await rows.get(PARTITION, KEY)
-    return Overview(**json.loads(str(row.data["overview"]))) if row else None
+def _noted(text: str) -> Overview:
+    found = json.loads(text)
+    return Overview(**{**found, "trouble": tuple(found["trouble"]), "reconnect": tuple(found["reconnect"])})

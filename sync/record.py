@@ -65,7 +65,6 @@ async def settle(job: Job, tools: Tools) -> tuple[list[Op], Link | None]:
                 op = again(Side.CRM, link.crm_id, link.kind, job.results[side], tools)
                 return [op, *_not_done(job, link.crm_id)], None
             tools.counts[because.value] += 1
-            tools.done[link.kind, side] += 1
             return [
                 *drop_link(link),
                 *cleared(link.crm_id, link.item_id, tools),
@@ -98,7 +97,6 @@ async def _settle_create(job: Job, action: Create, tools: Tools) -> tuple[list[O
             ops.update({op.key: op for op in await company_after(old, tools)})
     ops.update({op.key: op for op in [*put_link(link), *cleared(crm.id, card.id, tools)]})
     tools.counts[action.because.value] += 1
-    tools.done[action.kind, side] += 1
     ops.update({op.key: op for op in _unfinished(crm, card, link, tools, made=side)})
     extra = [
         drop_intent(source.side, source.id),
@@ -228,7 +226,6 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     ops.update({op.key: op for op in put_link(link)})
     if after.written or linked is None:
         tools.counts[action.because.value] += 1
-        tools.done.update((link.kind, side) for side, result in job.results.items() if isinstance(result, Done))
         op = history(link, action.because, "update", after.written, tools, flags - before.flags, job.journal)
         ops[op.key] = op
     if linked is None:

@@ -122,7 +122,6 @@ async def _write_back(
         [history(link, Reason.RESTORED, f"restore in {side.value}", values, tools, journal=kept.key)]
     )
     tools.counts[Reason.RESTORED.value] += 1
-    tools.done[link.kind, side] += 1
     if side is Side.MAILBOX:
         work.cards[link.item_id] = result.item
     return True
@@ -246,7 +245,6 @@ async def _taken_up(order: Order, made: Item, partner: Item | None, kept: Kept, 
     left = {id_: why for id_, why in tools.context.tombstones.items() if id_ not in ids}
     tools.context = replace(tools.context, tombstones=left)
     tools.counts[Reason.RESTORED.value] += 1
-    tools.done[kept.kind, made.side] += 1
     if card:
         work.cards[card.id] = card
     if crm and card:

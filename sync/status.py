@@ -1,4 +1,4 @@
-"""What an admin sees of the connector: states, counts and ids - no names, no addresses, no sentences. Reads only."""
+"""What an admin sees of the connector: states, counts and ids - no names, no addresses, no sentences. Reads only, but for the overview it keeps."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sync import progress
 from sync.connector import Connector
-from sync.overview import is_running, overview, state_of
-from sync.store.registry import MailboxRow
+from sync.errors import SIGN_IN
+from sync.overview import Overview, is_filling, is_running, overview, state_of
+from sync.store.registry import HoldRow, MailboxRow
 from sync.store.servers import Server
 from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
+TROUBLE, RECONNECT = "trouble", "reconnect"
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """One mailbox. `state`: see `overview.state_of`. `comparing`: a comparison in full is due or under way; `first`: the first one.
+    """One mailbox as its last run left it. `state`: ok | error | retrying | disabled | leaving | removed.
 
-    `pending`: what was not settled when the last run ended, by reason; `items`, `items_done`: of a long run that is under way.
+    `comparing`: a comparison in full is due or under way; of it `items` and how many of them are done (0 and 0: not known, or none). `first`: it
+    is the mailbox's first; `compared_at`: when the last one ended.
     """
 
     mailbox: str
@@ -45,11 +49,7 @@ class MailboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends.
-
-    `every`: seconds between two sweeps, 0 = the schedule is no regular one. `mailboxes`: how many there are by state; `trouble` and
-    `reconnect`: the first ids of those in error and of those whose user must sign in (again), `counted_at`: when that was counted.
-    """
+    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends."""
 
     state: str
     cause: str
@@ -67,22 +67,21 @@ class Status:
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
-    holds: int
-    mailboxes: Mapping[str, int]
-    running: int
-    trouble: tuple[str, ...]
-    reconnect: tuple[str, ...]
-    reconnecting: int
-    counted_at: str
+    mailboxes: Overview
 
 
 async def status(connector: Connector, schedule: str) -> Status:
-    """Everything but the single mailboxes. The same few reads however many there are."""
-    board = await connector.board.read()
+    """Everything that the status shows: a handful of rows, however many mailboxes there are."""
+    board, directory, settings, missing, swept, counted = await asyncio.gather(
+        connector.board.read(),
+        connector.users.state(),
+        connector.settings.read(),
+        connector.missing(),
+        last_sweep(connector),
+        overview(connector.registry, connector.now()),
+    )
     state = await connector.state(board)
-    directory = await connector.users.state()
-    seen = await overview(connector.registry, connector.now())
-    expires = (await connector.settings.read()).client_secret_expires
+    expires = settings.client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
         state=state,
@@ -93,38 +92,16 @@ async def status(connector: Connector, schedule: str) -> Status:
         servers=board.trouble,
         restored_by=board.restored_by,
         restored_at=board.restored_at,
-        missing=await connector.missing(),
+        missing=missing,
         last_run=board.last_sweep,
         next_run=max(planned, board.due_at) if planned else "",
         every=interval(schedule),
-        sweep=await last_sweep(connector),
+        sweep=swept,
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
         secret_days_left=(expires - connector.now().date()).days if expires else None,
-        holds=sum(1 for hold in await connector.registry.holds() if hold.state == "open"),
-        mailboxes=seen.states,
-        running=seen.running,
-        trouble=tuple(seen.trouble),
-        reconnect=tuple(seen.reconnect),
-        reconnecting=seen.reconnecting,
-        counted_at=seen.at,
+        mailboxes=counted,
     )
-
-
-async def mailboxes(connector: Connector, after: str, limit: int) -> list[MailboxStatus]:
-    """The next ones in the order of their ids."""
-    return await _shown(connector, await connector.registry.mailboxes_from(after, limit))
-
-
-async def named(connector: Connector, ids: Sequence[str]) -> list[MailboxStatus]:
-    """These mailboxes, as far as they are there."""
-    rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
-    return await _shown(connector, [row for row in rows if row is not None])
-
-
-async def _shown(connector: Connector, rows: Sequence[MailboxRow]) -> list[MailboxStatus]:
-    holds = Counter(hold.mailbox for hold in await connector.registry.holds() if hold.state == "open")
-    return [_mailbox(row, holds[row.id], connector.now()) for row in rows]
 
 
 def interval(schedule: str) -> int:
@@ -144,7 +121,39 @@ def next_run(schedule: str, now: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _mailbox(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
+async def mailboxes(connector: Connector, after: str, limit: int, which: str = "") -> list[MailboxStatus]:
+    """At most `limit` mailboxes by id, those behind `after`. `which`: trouble | reconnect, of those the first that the overview names."""
+    registry = connector.registry
+    reading = _named(connector, which, after, limit) if which else registry.mailboxes(after, limit)
+    rows, holds = await asyncio.gather(reading, registry.holds())
+    return _shown(rows, holds, connector.now())
+
+
+async def mailbox(connector: Connector, id_: str) -> MailboxStatus | None:
+    """One mailbox, None when there is no such."""
+    row, holds = await asyncio.gather(connector.registry.mailbox(id_), connector.registry.holds())
+    return _shown([row], holds, connector.now())[0] if row else None
+
+
+async def _named(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
+    """Those that the overview names, as they are now."""
+    counted = await overview(connector.registry, connector.now())
+    named = counted.trouble if which == TROUBLE else counted.reconnect
+    ids = [id_ for id_ in named if id_ > after][:limit]
+    rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
+    errors = [row for row in rows if row and state_of(row) == "error"]
+    return [row for row in errors if which == TROUBLE or row.cause in SIGN_IN]
+
+
+def _shown(rows: Sequence[MailboxRow], holds: Sequence[HoldRow], now: datetime) -> list[MailboxStatus]:
+    waiting = Counter(hold.mailbox for hold in holds if hold.state == "open")
+    return [_status(row, waiting[row.id], now) for row in rows]
+
+
+def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
+    families = progress.read(row.progress)
+    compared_at = progress.compared_at(families)
+    items, items_done = progress.items(families)
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
@@ -155,13 +164,13 @@ def _mailbox(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
         running=is_running(row, now),
         last_run=row.last_run,
         last_counts=_counts(row.counts),
-        pending=_counts(row.waits),
+        pending=progress.pending(families),
         holds=holds,
-        comparing=row.enabled and (row.full or not row.compared_at),
-        compared_at=row.compared_at,
-        first=row.enabled and not row.compared_at,
-        items=row.items,
-        items_done=row.items_done,
+        comparing=row.enabled and (row.full or not compared_at),
+        compared_at=compared_at,
+        first=is_filling(row),
+        items=items,
+        items_done=items_done,
     )
 
 

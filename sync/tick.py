@@ -12,17 +12,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sync import overview
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.leaving import forget_removed
-from sync.overview import draw
 from sync.run import Outcome
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
 from sync.store.board import Board
 from sync.store.registry import MailboxRow
 from sync.store.servers import MICROSOFT
-from sync.store.tally import Tally
 from sync.sweep import Swept, sweep
+from sync.upkeep import forget_old
 from sync.worker import Worker
 
 PARTITION = "control"
@@ -64,9 +64,9 @@ async def tick(connector: Connector, why: str) -> Ticked:
     await connector.board.reached(("crm", *answered), now)
     await forget_removed(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
+    await forget_old(connector.registry, now)
     rows = await connector.registry.mailboxes()
-    await draw(connector.registry, rows, now)
-    await Tally(connector.registry.rows).tidy(now)
+    await overview.note(connector.registry, rows, now)
     due = [row.id for row in rows if is_due(row, now.isoformat())]
     return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
 

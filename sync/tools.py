@@ -16,6 +16,7 @@ from sync.plan import Context
 from sync.sides.base import Crm, Mailbox
 from sync.store.ledger import MailboxLedger, Pending
 from sync.store.registry import Registry
+from sync.written import Written
 
 
 class Keys(Digests, Protocol):
@@ -50,10 +51,6 @@ class Tools:
     past_too: bool = False  # a comparison in full looks also at private events that are over for long
     pending: dict[tuple[Side, str], Pending] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    done: Counter[tuple[Kind, Side]] = field(default_factory=Counter)  # items that were written, by kind and side
-    progressed: Callable[[int, int], Awaitable[None]] | None = (
-        None  # told of a long run: items looked at, and all of them
-    )
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget | None = None  # of mails, in this run
     later: set[str] = field(
@@ -68,6 +65,10 @@ class Tools:
     rejected: dict[tuple[Side, str], str] = field(default_factory=dict)  # the same of what was rejected
     coloured: set[str] = field(default_factory=set)
     cause: str = ""
+    progressed: Callable[[int, int], Awaitable[None]] | None = (
+        None  # told of a long comparison: items, and how many of them are done
+    )
+    written: Written = field(default_factory=Counter)  # what happened on the sides, for the hourly tallies
 
     @property
     def family(self) -> Family:

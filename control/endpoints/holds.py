@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Nothing, Paging, Reply, Shown, page
+from control.endpoint import Call, Endpoint, Nothing, Paging, Reply, Shown, first_of
 from control.texts import sentence
 from sync import commands
 from sync.commands import NEW
@@ -76,12 +76,9 @@ class Approval(Model):
 
 async def holds(call: Call) -> HoldsShown:
     asked = call.asked(HoldsAsked)
-    found = [
-        each
-        for each in await call.app.connector.registry.holds()
-        if asked.state in ("", each.state) and asked.mailbox in ("", each.mailbox)
-    ]
-    part, after = page(found, lambda hold: hold.id, asked)
+    registry = call.app.connector.registry
+    found = await registry.some_holds(asked.after, asked.limit + 1, asked.state, asked.mailbox)
+    part, after = first_of(found, lambda hold: hold.id, asked.limit)
     return HoldsShown(holds=tuple(shown(each, call.lang) for each in part), next=after)
 
 

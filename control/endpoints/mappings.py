@@ -21,7 +21,7 @@ from sync.mapping_commands import FIXED, MappingRead, WrongMapping, kind_of
 from sync.mapping_preview import Trip
 from sync.mappings import Strategy
 from sync.model import Kind
-from sync.overview import overview
+from sync.resync import resync
 from sync.settings import Model
 
 _T = TypeVar("_T")
@@ -158,9 +158,9 @@ class FixedMappings(Shown):
 
 
 class ResyncShown(Shown):
-    """`since`, `why`: when settings or mapping moved last, and what; `done`: mailboxes compared in full since, `waiting`: the first of the others.
+    """`since`, `why`: when settings or mapping moved last, and what; `done`: mailboxes compared in full since, `waiting`: the first 25 of the others.
 
-    `items`, `items_done`: of those that are under way.
+    `items`, `items_done`: of mailboxes that are half compared.
     """
 
     since: str
@@ -222,16 +222,8 @@ async def fixed_mappings(call: Call) -> FixedMappings:
 
 
 async def progress(call: Call) -> ResyncShown:
-    found = await overview(call.app.connector.registry, call.app.connector.now())
-    return ResyncShown(
-        since=found.since,
-        why=found.why,
-        mailboxes=found.mailboxes,
-        done=found.compared,
-        waiting=tuple(found.waiting),
-        items=found.items,
-        items_done=found.items_done,
-    )
+    found = await resync(call.app.connector.registry, call.app.connector.now())
+    return ResyncShown(**{name: getattr(found, name) for name in ResyncShown.model_fields})
 
 
 async def _said(command: Awaitable[_T], lang: str) -> _T:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Paging, Shown, page
+from control.endpoint import Call, Endpoint, Paging, Shown, first_of
 from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
@@ -50,20 +51,19 @@ class UsersShown(Shown):
 
 
 class UsersAsked(Paging):
-    """`search`: a part of the name or of an address, '' = everybody."""
+    """`search`: a part of a name or an address, '' = everybody. Slow: the whole directory is decrypted for it."""
 
-    search: Annotated[str, Field(max_length=100)] = ""
+    search: Annotated[str, Field(max_length=200)] = ""
 
 
 async def users(call: Call) -> UsersShown:
     asked = call.asked(UsersAsked)
-    directory = await commands.users(call.app.connector)
-    wanted = asked.search.strip().casefold()
-    listed = [each for each in directory.users if wanted in f"{each.name}\n{each.email}\n{each.address}".casefold()]
-    found, after = page(listed, lambda user: user.id, asked)
-    rows = {row.id: row for row in await call.app.connector.registry.mailboxes()}
+    directory = await commands.users(call.app.connector, asked.after, asked.limit + 1, asked.search)
+    found, after = first_of(directory.users, lambda user: user.id, asked.limit)
+    registry = call.app.connector.registry
+    rows = await asyncio.gather(*(registry.mailbox(each.mailbox or "-") for each in found))
     return UsersShown(
-        users=tuple(shown(each, rows.get(each.mailbox), call.lang) for each in found),
+        users=tuple(shown(each, row, call.lang) for each, row in zip(found, rows, strict=True)),
         next=after,
         read_at=directory.read_at,
         cause=directory.cause,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from control.endpoints.status import ActivityHour
+from control.endpoints.activity import HourShown, KindsShown
 
 WIDTH, HALF, GAP, LABELS = 960, 90, 6, 20
 
@@ -47,20 +47,20 @@ class Chart:
     middle: int = HALF
 
 
-def chart(hours: Sequence[ActivityHour]) -> Chart:
+def chart(hours: Sequence[HourShown]) -> Chart:
     """The drawing of these hours."""
-    most = max((max(sum(each.to_mailbox.values()), sum(each.to_crm.values())) for each in hours), default=0)
+    most = max((max(_sum(each.to_mailbox), _sum(each.to_crm)) for each in hours), default=0)
     step = WIDTH // max(1, len(hours))
     bars = tuple(
         Bar(
             hour=each.hour,
             x=number * step,
             width=step - GAP,
-            up=_height(sum(each.to_mailbox.values()), most),
-            down=_height(sum(each.to_crm.values()), most),
-            to_mailbox=sum(each.to_mailbox.values()),
-            to_crm=sum(each.to_crm.values()),
-            failures=each.failures,
+            up=_height(_sum(each.to_mailbox), most),
+            down=_height(_sum(each.to_crm), most),
+            to_mailbox=_sum(each.to_mailbox),
+            to_crm=_sum(each.to_crm),
+            failures=sum(each.failures.values()),
         )
         for number, each in enumerate(hours)
     )
@@ -68,7 +68,7 @@ def chart(hours: Sequence[ActivityHour]) -> Chart:
         bars,
         _sums([each.to_mailbox for each in hours]),
         _sums([each.to_crm for each in hours]),
-        sum(each.failures for each in hours),
+        sum(sum(each.failures.values()) for each in hours),
         most,
     )
 
@@ -78,5 +78,9 @@ def _height(number: int, most: int) -> int:
     return max(2, round(number / most * (HALF - 4))) if number else 0
 
 
-def _sums(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    return {kind: sum(part[kind] for part in parts) for kind in (parts[0] if parts else ())}
+def _sum(kinds: KindsShown) -> int:
+    return sum(kinds.model_dump().values())
+
+
+def _sums(parts: Sequence[KindsShown]) -> dict[str, int]:
+    return {kind: sum(getattr(part, kind) for part in parts) for kind in KindsShown.model_fields}

@@ -12,7 +12,7 @@ from control.endpoints.journal import (
     UnsettledListShown,
     ValuesShown,
 )
-from control.endpoints.status import Mailbox
+from control.endpoints.mailboxes import Mailbox
 from control.panel.home import MAILBOXES, names
 from control.panel.page import Goto, Page, View, Visit, at, url
 from sync.model import Family

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from control.endpoints.activity import ActivityShown
 from control.endpoints.control import RestoredShown, Run, State
+from control.endpoints.mailboxes import Mailbox, MailboxesShown
 from control.endpoints.mappings import ResyncShown
 from control.endpoints.settings import SettingsShown
-from control.endpoints.status import ActivityShown, Mailbox, MailboxesShown, StatusShown
+from control.endpoints.status import StatusShown
 from control.endpoints.users import UserShown
 from control.panel.chart import chart
 from control.panel.page import HOME, Goto, Page, Refused, View, Visit

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync.model import Kind, Reason, Role, Side
@@ -18,7 +18,9 @@ from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row,
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
 CLAIM = timedelta(minutes=10)  # longer than from matching to creating
+OVERVIEW = ("control", "overview")
 _TRIES = 20
+_COUNTED = ("enabled", "state", "cause", "clearing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,7 @@ class MailboxRow:
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
     permitted: int = 0  # purge: how many deletions an admin confirmed
     left_at: str = ""  # when the removal of its user was ordered last
-    waits: str = ""  # what was not settled when the last run ended: "reason=number ..."
-    compared_at: str = ""  # when everything was last compared in full; '' = the first filling is not over
-    items: int = 0  # what the comparison under way has to look at, 0 = none is, or a short one
-    items_done: int = 0
+    progress: str = ""  # of its families of kinds, see `sync.progress`
 
     @property
     def works(self) -> bool:
@@ -63,8 +62,11 @@ class MailboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """The right to run a mailbox. `noted`: columns that are stored when it is given back, however the run ended."""
+
     row: MailboxRow
     etag: str
+    noted: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +137,9 @@ class Registry:
 
     # mailboxes and leases
 
-    async def mailboxes(self) -> list[MailboxRow]:
-        return [_mailbox(row) async for row in self.rows.query("mailboxes")]
-
-    async def mailboxes_from(self, after: str, limit: int) -> list[MailboxRow]:
-        """The next mailboxes in the order of their ids, after one that need not be there any more."""
-        rows = self.rows.query("mailboxes", following(after) if after else "", limit=limit)
-        return [_mailbox(row) async for row in rows]
+    async def mailboxes(self, after: str = "", limit: int = 0) -> list[MailboxRow]:
+        """By id; those behind `after`, at most `limit` (0 = all)."""
+        return [_mailbox(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:
         row = await self.rows.get("mailboxes", mailbox)
@@ -160,8 +158,15 @@ class Registry:
                 await self.rows.transact("mailboxes", [op])
             except Conflict:
                 continue
+            if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
+                await self._forget_overview()
             return after
         raise Conflict(0, mailbox)
+
+    async def _forget_overview(self) -> None:
+        """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
+        partition, key = OVERVIEW
+        await self.rows.transact(partition, [Drop(key)])
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
@@ -197,6 +202,7 @@ class Registry:
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
         """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        changes = {**lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
             now = _mailbox(row) if row else None
@@ -322,6 +328,16 @@ class Registry:
     async def holds(self) -> list[HoldRow]:
         return [_hold(row) async for row in self.rows.query("holds")]
 
+    async def some_holds(self, after: str, limit: int, state: str = "", mailbox: str = "") -> list[HoldRow]:
+        """By id, those behind `after`, at most `limit`; of a state, of a mailbox ('' = any). Reads on only as far as it must."""
+        found: list[HoldRow] = []
+        async for row in self.rows.query("holds", following(after), limit=0 if state or mailbox else limit):
+            if state in ("", row.data["state"]) and mailbox in ("", row.data["mailbox"]):
+                found.append(_hold(row))
+            if len(found) == limit:
+                break
+        return found
+
     async def hold(self, id_: str) -> HoldRow | None:
         row = await self.rows.get("holds", id_)
         return _hold(row) if row else None
@@ -338,6 +354,7 @@ class Registry:
             await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
         except Conflict:
             return False
+        await self._forget_overview()
         return True
 
     async def drop_hold(self, id_: str) -> None:

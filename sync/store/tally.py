@@ -1,69 +1,102 @@
-"""What runs did, by the hour: items written by kind and side, and failures. Numbers only, kept for two days; the panel draws them.
+"""What was written and what failed, hour by hour, for the chart of the last day: rows of numbers, without ids or names.
 
-A partition `tally`; a row for each hour and shard of mailboxes, so that many runs that end at once do not wait for one row.
+    <hour>|<shard>   columns <side>_<kind>_<what>, failed_<family of causes>, runs
+
+Eight rows an hour share the mailboxes, so that runs which end together seldom meet. Only runs that wrote something or failed are counted: a
+quiet mailbox costs nothing. A lost count is harmless; nothing is decided by it.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from sync.model import Kind, Side
-from sync.store.base import MAX_OPS, Conflict, Drop, Insert, Op, Replace, Rows
+from sync.store.base import Conflict, Drop, Insert, Op, Replace, Rows
+from sync.written import WHAT, Written
 
 PARTITION = "tally"
 SHARDS = 8
+TRIES = 5
+HOURS = 24
 KEPT = timedelta(hours=48)
-FAILURES, RUNS = "failures", "runs"
-_TRIES = 10
+FAMILIES = ("crm", "graph", "entra")
+OTHER = "mailbox"
 
 
-def column(kind: Kind, side: Side) -> str:
-    """Name of the number of items of that kind that were written to that side."""
-    return f"{side.value}_{kind.value}"
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour. `hour`: ISO UTC, when it began; `written`: items by side, kind and what; `failures` by family of causes.
+
+    `runs`: those that wrote something or failed.
+    """
+
+    hour: str
+    written: Mapping[tuple[Side, Kind, str], int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    runs: int = 0
+
+    def items(self, side: Side, kind: Kind) -> int:
+        """Of this kind created, changed or deleted on this side."""
+        return sum(self.written.get((side, kind, what), 0) for what in WHAT)
 
 
-class Tally:
-    """Adds and reads the numbers."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    async def add(self, mailbox: str, done: Mapping[tuple[Kind, Side], int], now: datetime, failures: int = 0) -> bool:
-        """A run ended. Nothing done and no failure: nothing is written. False: too many write at once, the numbers are left out."""
-        added = Counter({column(kind, side): number for (kind, side), number in done.items() if number})
-        if not added and not failures:
-            return True
-        added.update({RUNS: 1, FAILURES: failures})
-        key = f"{_hour(now)}|{zlib.crc32(mailbox.encode()) % SHARDS}"
-        for _ in range(_TRIES):
-            row = await self._rows.get(PARTITION, key)
-            sums = Counter({name: int(number) for name, number in row.data.items()} if row else {})
-            sums.update(added)
-            op: Op = Replace(key, dict(sums), row.etag) if row else Insert(key, dict(sums))
-            try:
-                await self._rows.transact(PARTITION, [op])
-            except Conflict:
-                continue
-            return True
-        return False
-
-    async def last(self, hours: int, now: datetime) -> dict[str, Counter[str]]:
-        """Hour (ISO UTC) -> numbers by name, the oldest first, also of hours in which nothing was done."""
-        found: dict[str, Counter[str]] = {_hour(now - timedelta(hours=n)): Counter() for n in reversed(range(hours))}
-        async for row in self._rows.query(PARTITION, next(iter(found))):
-            hour = row.key.partition("|")[0]
-            if hour in found:
-                found[hour].update({name: int(number) for name, number in row.data.items()})
-        return found
-
-    async def tidy(self, now: datetime) -> None:
-        """Drop what is older than two days."""
-        old = [row.key async for row in self._rows.query(PARTITION, "", _hour(now - KEPT), MAX_OPS)]
-        await self._rows.transact(PARTITION, [Drop(key) for key in old])
+def family_of(cause: str) -> str:
+    """crm | graph | entra: a server's trouble; `mailbox`: all that is a mailbox's own."""
+    family = cause.partition("_")[0]
+    return family if family in FAMILIES else OTHER
 
 
-def _hour(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0).isoformat(timespec="seconds")
+async def add(rows: Rows, mailbox: str, now: datetime, written: Written, failure: str = "") -> None:
+    """Count a run that ended. `failure`: its cause, '' = it succeeded. Raises Conflict when others are always quicker."""
+    key = f"{_hour(now)}|{crc32(mailbox.encode()) % SHARDS}"
+    more: Counter[str] = Counter({_column(*each): number for each, number in written.items()})
+    more["runs"] += 1
+    if failure:
+        more[f"failed_{family_of(failure)}"] += 1
+    for _ in range(TRIES):
+        row = await rows.get(PARTITION, key)
+        before = row.data if row else {}
+        after = {**before, **{name: int(before.get(name, 0)) + number for name, number in more.items()}}
+        op: Op = Replace(key, after, row.etag) if row else Insert(key, after)
+        try:
+            await rows.transact(PARTITION, [op])
+        except Conflict:
+            continue
+        return
+    raise Conflict(0, key)
+
+
+async def last_day(rows: Rows, now: datetime) -> list[Hour]:
+    """The last 24 hours, the one under way last; an hour in which nothing happened is there too."""
+    hours = [_hour(now - timedelta(hours=back)) for back in range(HOURS - 1, -1, -1)]
+    found: dict[str, Counter[str]] = {hour: Counter() for hour in hours}
+    async for row in rows.query(PARTITION, hours[0]):
+        hour = row.key.partition("|")[0]
+        if hour in found:
+            found[hour].update({name: int(number) for name, number in row.data.items()})
+    return [_told(hour, numbers) for hour, numbers in found.items()]
+
+
+async def drop_old(rows: Rows, now: datetime) -> None:
+    """Forget what is older than two days."""
+    old = [Drop(row.key) async for row in rows.query(PARTITION, last=_hour(now - KEPT), limit=100)]
+    await rows.transact(PARTITION, old)
+
+
+def _hour(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H")
+
+
+def _column(side: Side, kind: Kind, what: str) -> str:
+    return f"{side.value}_{kind.value}_{what}"
+
+
+def _told(hour: str, numbers: Mapping[str, int]) -> Hour:
+    columns = {(side, kind, what): _column(side, kind, what) for side in Side for kind in Kind for what in WHAT}
+    written = {each: numbers[column] for each, column in columns.items() if numbers.get(column)}
+    failures = {name.removeprefix("failed_"): n for name, n in numbers.items() if name.startswith("failed_")}
+    return Hour(f"{hour}:00:00+00:00", written, dict(sorted(failures.items())), numbers.get("runs", 0))

@@ -75,11 +75,13 @@ async def test_status_names_the_trouble_and_its_remedy_in_both_languages(api: Ap
         assert (status, shown["state"], shown["cause"]) == (200, "error", "secret_expired")
         assert shown["why"] == table()["cause"]["secret_expired"][lang]
         assert shown["mend"] == {"command": "restore-state", "label": table()["command"]["restore-state"][lang]}
-        assert (shown["mailboxes"], shown["trouble"]) == ({"error": 1}, [ANNAS])
-        (mailbox,) = (await api.ask("mailboxes", lang=lang))[1]["mailboxes"]
+        assert (shown["trouble"], shown["trouble_count"], shown["mailboxes_total"]) == ([ANNAS], 1, 1)
+        _, listed = await api.ask("mailboxes", lang=lang)
+        (mailbox,) = listed["mailboxes"]
+        assert (await api.ask("mailbox", lang=lang, id=ANNAS)) == (200, mailbox)
         assert (mailbox["mailbox"], mailbox["user"], mailbox["state"]) == (ANNAS, ANNA, "error")
         assert mailbox["sentence"] == table()["cause"]["folder_deleted"][lang]
-        assert "acme.example" not in json.dumps(shown)
+        assert "acme.example" not in json.dumps((shown, listed))
 
 
 async def test_status_shows_each_server_in_trouble_and_who_restored_last(api: Api) -> None:

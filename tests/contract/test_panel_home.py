@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from control.texts import table
+from sync import progress
 from sync.errors import Cause, StopConnector
-from sync.model import Kind, Reason, Side
+from sync.model import Family, Kind, Reason, Side
+from sync.store import tally
 from sync.store.registry import HoldRow
-from sync.store.tally import Tally
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -88,9 +90,9 @@ async def test_the_cron_row_and_the_predecessors_buttons_in_italian(api: Api) ->
 
 
 async def test_the_last_day_is_drawn(api: Api, browser: Browser) -> None:
-    tally = Tally(api.world.rows)
-    await tally.add(ANNAS, {(Kind.CONTACT, Side.MAILBOX): 40, (Kind.EVENT, Side.CRM): 10}, api.world.now())
-    await tally.add(BRUNOS, {}, api.world.now(), failures=1)
+    written = Counter({(Side.MAILBOX, Kind.CONTACT, "created"): 40, (Side.CRM, Kind.EVENT, "changed"): 10})
+    await tally.add(api.world.rows, ANNAS, api.world.now(), written)
+    await tally.add(api.world.rows, BRUNOS, api.world.now(), Counter(), "graph_unreachable")
     page = await browser.open(HOME)
     assert len(page.soup.select("svg g")) == 24
     last = page.soup.select("svg g")[-1]
@@ -117,9 +119,8 @@ async def test_a_mailbox_that_stands_still_has_a_sentence_and_a_button(api: Api,
 
 
 async def test_a_first_filling_is_watched(api: Api, browser: Browser) -> None:
-    await api.world.registry.change_mailbox(
-        ANNAS, items=3000, items_done=1240, holder="w", expires="2030-01-01T00:00:00+00:00"
-    )
+    so_far = progress.write({Family.PEOPLE: progress.Progress(items=3000, items_done=1240)})
+    await api.world.registry.change_mailbox(ANNAS, progress=so_far, holder="w", expires="2030-01-01T00:00:00+00:00")
     page = await browser.open(f"{HOME}/mailboxes")
     assert "First synchronisation: 1,240 of 3,000" in page.text
     assert page.one("progress")["value"] == "1240"

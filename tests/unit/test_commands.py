@@ -13,8 +13,9 @@ from sync import commands, settings_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector
 from sync.events import event_translator
-from sync.model import Kind, Link, Reason, Role, Side
+from sync.model import Family, Kind, Link, Reason, Role, Side
 from sync.policy import Winner
+from sync.progress import Progress, write
 from sync.run import Outcome
 from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
@@ -565,18 +566,17 @@ async def test_a_run_that_cannot_read_its_mapping_is_an_attempt(world: World) ->
 
 async def test_status_shows_ids_states_and_counts_only(world: World) -> None:
     await world.registry.put_hold(a_hold())
-    await world.registry.change_mailbox(
-        ANNAS, counts="crm_new=3 same=1", waits="throttled=1", cause="graph_unreachable", attempts=1
-    )
+    await world.registry.change_mailbox(ANNAS, counts="crm_new=3 same=1", cause="graph_unreachable", attempts=1)
+    families = {Family.PEOPLE: Progress("", 3000, 1240, {"throttled": 1}), Family.TASKS: Progress("2026-03-02")}
+    await world.registry.change_mailbox(ANNAS, progress=write(families))
     shown = await status(world.connector, "0 */5 * * * *")
-    assert (shown.mailboxes, shown.holds) == ({"ok": 1, "retrying": 1}, 1)
-    anna, bruno = await mailboxes(world.connector, "", 25)
-    assert [each.mailbox for each in await mailboxes(world.connector, ANNAS, 25)] == [bruno.mailbox]
+    assert (shown.mailboxes.states["retrying"], shown.mailboxes.states["ok"], shown.mailboxes.holds) == (1, 1, 1)
+    anna, _ = found = await mailboxes(world.connector, "", 100)
     assert (anna.user, anna.state, anna.cause, anna.holds) == (ANNA, "retrying", "graph_unreachable", 1)
     assert (anna.last_counts, anna.pending) == ({"crm_new": 3, "same": 1}, {"throttled": 1})
-    assert anna.comparing
+    assert (anna.comparing, anna.first, anna.items, anna.items_done, anna.compared_at) == (True, True, 3000, 1240, "")
     for personal in ("Rossi", "acme.example"):
-        assert personal not in repr((shown, anna, bruno))
+        assert personal not in repr((shown, found))
 
 
 def test_the_next_run_of_schedules() -> None:

@@ -50,6 +50,7 @@ async def test_three_runs_without_an_end_stop_that_mailbox_alone() -> None:
     assert await run_one(world.connector, worker, BRUNOS) is not None
     shown = await status(world.connector, "")
     assert shown.state == "running"
+    assert shown.mailboxes.trouble == (ANNAS,)
     assert {each.mailbox: (each.state, each.cause) for each in await mailboxes(world.connector, "", 9)} == {
         ANNAS: ("error", "runs_never_end"),
         BRUNOS: ("ok", ""),
