@@ -54,7 +54,7 @@ class Paging(Model):
     """A page of a list: at most `limit` of them, after the place that the page before named as `next`."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
-    after: Annotated[str, Field(max_length=400)] = ""
+    after: Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,3 +129,11 @@ async def test_history_the_newest_first(api: Api, size: int) -> None:
     asked = {"mailbox": "m10", "family": "people", "id": "12x1"}
     found = await pages(api, "history", "lines", partition, size, **asked)
     assert [each["at"] for each in found] == times[::-1]
+
+
+@pytest.mark.parametrize("name", ["users", "mailboxes", "holds", "audit"])
+async def test_a_place_that_no_key_can_have_is_refused(api: Api, name: str) -> None:
+    for after in ("a\x00", "\n", "\x85"):
+        answer = await api.raw(name, HEADERS, params={"after": after})
+        assert (answer.status_code, json.loads(answer.get_body())["field"]) == (400, "after")
+    assert (await api.raw(name, HEADERS, params={"after": "o'n è 🚀"})).status_code == 200
