@@ -11,7 +11,7 @@ demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
 
 serve: setup
-	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL))
+	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL)) $(if $(SIGN_IN),--sign-in)
 
 test: setup
 	bash scripts/setup_chromium.sh

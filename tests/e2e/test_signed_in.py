@@ -6,66 +6,31 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urljoin
 
 import pytest
 
 from tests.e2e.company import USERS
-from tests.e2e.hands import CrmScreen, Entra, Outlook
-from tests.e2e.signing_in import ADMIN, ANONYMOUS, REDIRECT, Account, Browser, admit, admit_mailboxes
-from tests.e2e.stack import CLIENT_ID, Stack
-from tests.e2e.test_bad_input import NEVER
+from tests.e2e.hands import Entra
+from tests.e2e.signing_in import ADMIN, REDIRECT, Account, admit
+from tests.e2e.stack import CLIENT_ID
+from tests.e2e.town import Town, open_town
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 SCOPES = ("Have full access to your contacts", "Maintain access to data you have given it access to")
 
 
-@dataclass(slots=True)
-class Town:
-    """The sample company's three users, each with a login of vtenext, a mailbox, and an account."""
-
-    stack: Stack
-    users: list[Account]
-
-    def browser(self, account: Account | None = None) -> Browser:
-        """A new one; signed in at the panel when an account is given."""
-        browser = Browser(self.stack.public_url)
-        if account is not None:
-            assert browser.sign_in(account).id == "signed-in"
-        return browser
-
-    def order(self, browser: Browser, method: str, path: str, body: object) -> None:
-        """What an admin says at the panel."""
-        headers = {"if-match": "*"} if method == "PUT" else {}
-        browser.http.request(
-            method, f"{self.stack.public_url}/api/{path}", json=body, headers=headers
-        ).raise_for_status()
-
-
 @pytest.fixture(scope="module")
 def built() -> Iterator[Town]:
-    name = f"signed-in-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    with Stack(name, {"SYNC_SCHEDULE": NEVER}, sign_in=ANONYMOUS) as stack:
-        CrmScreen(stack.urls["vtenext"]).users([user.as_vtenext() for user in USERS])
-        outlook = Outlook(stack.urls["graph"])
-        for user in USERS:
-            outlook.user(user.mail, user.name)
-        accounts = admit_mailboxes(Entra(stack.urls["entra"]), outlook, CLIENT_ID)
-        town = Town(stack, [accounts[user.mail] for user in USERS])
-        admin = town.browser(ADMIN)
-        town.order(admin, "PUT", "settings", {"sign_in_mode": "delegated"})
-        assert admin.ask("users").json()["users"], "the directory was read"
+    with open_town(f"signed-in-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}") as town:
         yield town
 
 
 @pytest.fixture
 def town(built: Town) -> Town:
     """Nobody has consented to anything but the panel's sign-in."""
-    entra = Entra(built.stack.urls["entra"])
-    entra.ask("DELETE", "consents", {"client_id": CLIENT_ID})
-    admit(entra, CLIENT_ID)
+    built.forget_consents()
     return built
 
 
@@ -174,22 +139,14 @@ def test_an_unregistered_address_is_never_redirected_to(town: Town) -> None:
 
 
 def test_sessions_outlive_the_host_and_pages_can_be_closed(town: Town) -> None:
-    """The host again, now sending people to Microsoft's page by itself."""
+    """The host again, now sending people to Microsoft's page by itself; every other test holds then, too."""
     browser = town.browser(ADMIN)
-    try:
-        _again(town.stack, REDIRECT)
-        assert browser.ask("status").status_code == 200
-        stranger = town.browser()
-        assert stranger.ask("status").status_code == 401
-        assert stranger.open("/api/me?lang=en").id == "sign-in"
-        stranger.give(town.users[0])
-        assert (stranger.status, stranger.url) == (200, f"{town.stack.public_url}/api/me?lang=en")
-    finally:
-        _again(town.stack, ANONYMOUS)
-
-
-def _again(stack: Stack, sign_in: str) -> None:
-    """Stop the host and start it with other settings of the platform."""
-    stack.stop_host()
-    stack.sign_in = sign_in
-    stack.start_host()
+    town.stack.stop_host()
+    town.stack.sign_in = REDIRECT
+    town.stack.start_host()
+    assert browser.ask("status").status_code == 200
+    stranger = town.browser()
+    assert stranger.ask("status").status_code == 401
+    assert stranger.open("/api/me?lang=en").id == "sign-in"
+    stranger.give(town.users[0])
+    assert (stranger.status, stranger.url) == (200, f"{town.stack.public_url}/api/me?lang=en")
