@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 SEEDS ?= 5000
 ONCE ?=
 
+# Where an environment forbids it, every process of the tests would compile the whole app anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo serve test lint bench sim clean
 
 demo: setup
@@ -14,7 +17,7 @@ serve: setup
 	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL))
 
 test: setup
-	$(PY) -m pytest -n 2 tests
+	$(PY) -m pytest -n 2 --dist worksteal tests
 
 lint: setup
 	$(VENV)/bin/ruff check .
