@@ -29,6 +29,7 @@ bench: setup
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
+	EVERYTHING=1 $(PY) -m pytest -n 2 --dist worksteal tests/sim tests/whole  # what `make test` samples
 
 setup: $(VENV)/.ready node_modules/.ready
 
