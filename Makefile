@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 SEEDS ?= 5000
 ONCE ?=
 
+# Where an environment forbids it, every process of the tests would compile the whole app anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo serve test screenshots lint bench sim clean
 
 demo: setup
@@ -15,7 +18,7 @@ serve: setup
 
 test: setup
 	bash scripts/setup_chromium.sh
-	$(PY) -m pytest -n 2 tests
+	$(PY) -m pytest -n 2 --dist worksteal tests
 
 screenshots: setup
 	bash scripts/setup_chromium.sh
@@ -32,6 +35,7 @@ bench: setup
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
+	EVERYTHING=1 $(PY) -m pytest -n 2 --dist worksteal tests/sim tests/whole  # what `make test` samples
 
 setup: $(VENV)/.ready node_modules/.ready
 

@@ -16,7 +16,7 @@ from sync.sides.base import Mailbox
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
 from sync.store.remnants import remnants
-from tests.sim.world import Accident, World
+from tests.sim.world import Accident, World, copied
 
 BOX = "mailbox-a"
 ACCIDENTS = ("crash-before", "crash-after", "lose", "refuse", "busy")
@@ -149,13 +149,12 @@ async def points(prepare: Order, act: Order, judge: Callable[[World], Awaitable[
     world = await office()
     await prepare(world)
     await act(world)
+    begun = copied(world)
     count = (await world.attempt()).operations
     found = [f"undisturbed: {each}" for each in (await till_quiet(world), await judge(world))[1]]
     for at in range(1, count + 1, step):
         for what in ACCIDENTS:
-            world = await office()
-            await prepare(world)
-            await act(world)
+            world = copied(begun)
             await world.attempt(Accident(at, what))
             await till_quiet(world)
             found += [f"{what} at {at}: {each}" for each in await judge(world)]
