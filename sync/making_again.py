@@ -65,7 +65,7 @@ async def make_again(
     made = made or await _create(order, kept, new, tools)
     if made is None:
         return
-    partner = await item_now(side.other, old[side.other], kept.kind, tools)
+    partner = await _partner(side.other, old[side.other], kept.kind, tools)
     await _taken_up(order, made, partner, kept, new.alone, work, tools)
 
 
@@ -197,6 +197,12 @@ async def stamped_as(stamp: str, tools: Tools) -> Item | None:
     return None
 
 
+async def _partner(side: Side, id_: str, kind: Kind, tools: Tools) -> Item | None:
+    """The other side's item if it lives on. The copy of a meeting that was called off does not."""
+    item = await item_now(side, id_, kind, tools)
+    return None if item is None or item.fields.get("cancelled") else item
+
+
 async def _taken_up(
     order: Order, made: Item, partner: Item | None, kept: Kept, alone: bool, work: Work, tools: Tools
 ) -> None:
@@ -251,7 +257,7 @@ async def wait_for_link(order: Order, kept: Kept, work: Work, tools: Tools) -> N
         await tools.ledger.commit([drop_order(order)])
         return
     old = kept.item_id if side is Side.CRM else kept.crm_id
-    partner = await item_now(side.other, old, kept.kind, tools)
+    partner = await _partner(side.other, old, kept.kind, tools)
     if partner and await tools.ledger.link_by_crm(old) is None and await tools.ledger.link_by_item(old) is None:
         _join(made, partner, kept.kind, work)
     tools.context = replace(tools.context, again={*tools.context.again, order.made})
