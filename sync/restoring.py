@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mapping.model import Rendered
-from mapping.people import is_person
+from mapping.people import WHO, is_person
 from sync.gather import Work
 from sync.journal import keep, new_key, overwritten
 from sync.making_again import NotRestorable, Unreadable, item_now, make_again, not_now, wait_for_link
-from sync.model import Family, Item, Kind, Link, Reason, Role, Side
+from sync.model import Family, Item, Kind, Link, Reason, Role, Side, Value
 from sync.record import history, waiting
 from sync.series_again import cut_series, make_series_again
 from sync.sides.base import Done, Revise
@@ -65,16 +65,7 @@ async def _restore(order: Order, work: Work, crm_time_limit: timedelta, tools: T
         raise NotRestorable("unlinked")
     if link.role in READ_ONLY:
         raise NotRestorable("read_only")
-    wanted: dict[Side, dict[str, str]] = {}
-    for name, value in before.items():
-        side, pair = side_of(name)
-        if order.names and name not in order.names:
-            continue
-        if is_person(pair):
-            raise NotRestorable("people")
-        wanted.setdefault(Side.CRM if kept.kind is Kind.EVENT else side, {})[pair] = str(value)
-    if not wanted:
-        raise NotRestorable("gone")
+    wanted = _wanted(order, kept, before, link, tools)
     if not all(tools.context.policy.kinds[kept.kind].writes(side) for side in wanted):
         raise NotRestorable("direction")
     for side, values in wanted.items():
@@ -84,6 +75,33 @@ async def _restore(order: Order, work: Work, crm_time_limit: timedelta, tools: T
         [drop_order(order), waiting(Side.CRM, link.crm_id, link.kind, Reason.CHANGED_MEANWHILE, tools)]
     )
     return False
+
+
+def _wanted(
+    order: Order, kept: Kept, before: Mapping[str, Value], link: Link, tools: Tools
+) -> dict[Side, dict[str, str]]:
+    """The values to write back, by side and field pair. Raises NotRestorable.
+
+    Of a meeting's people those of our users who were taken off the list: they are invited again. Answers are not ours to give, contacts would get
+    mails from vtenext, and of somebody else's meeting the list is its organizer's.
+    """
+    named = {name: value for name, value in before.items() if not order.names or name in order.names}
+    if not named:
+        raise NotRestorable("gone")
+    wanted: dict[Side, dict[str, str]] = {}
+    for name, value in named.items():
+        side, pair = side_of(name)
+        if is_person(pair) and not (pair.startswith(WHO) and link.role is not Role.KEEPER and _one_of_us(pair, tools)):
+            continue
+        wanted.setdefault(Side.CRM if kept.kind is Kind.EVENT else side, {})[pair] = str(value)
+    if not wanted:
+        raise NotRestorable("people")
+    return wanted
+
+
+def _one_of_us(pair: str, tools: Tools) -> bool:
+    user, policy = pair.removeprefix(WHO), tools.context.policy
+    return policy.is_user(user) and bool(policy.people.known_as.get(user))
 
 
 async def _restore_deleted(order: Order, row: Row, work: Work, crm_time_limit: timedelta, tools: Tools) -> bool:

@@ -438,3 +438,71 @@ async def test_nothing_is_made_again_on_a_side_that_is_not_written() -> None:
     await order(world, crm_id)
     await world.settle(2)
     assert (shown(world), await outcomes(world)) == ([], ["direction"])
+
+
+# who was on a list
+
+
+async def uninvited(where: str) -> tuple[World, Record, Event]:
+    """A meeting from whose list somebody took the second user, on either side."""
+    world = await office(2)
+    record = world.crm.add(Kind.EVENT, "19x1", {"subject": "m", "when": WHEN})
+    world.crm.invite(record.id, **{"19x2": "none", "19x3": "none"})
+    await world.settle(3)
+    (event,) = shown(world)
+    assert len(event.guests) == 2
+    if where == "crm":
+        record.invitees.pop("19x2")
+        world.crm.edit(record.id, subject="n")
+    else:
+        world.calendars[BOX].uninvite(event.id, "mailbox-2@x.example")
+    await world.settle(3)
+    assert (list(record.invitees), list(event.guests)) == (["19x3"], ["mailbox-3@x.example"])
+    return world, record, event
+
+
+async def restore_list(world: World, crm_id: str) -> None:
+    lines = await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id)
+    line = next(each for each in lines if each.journal and "who:19x2" in each.pairs and each.what == "update")
+    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+
+
+@pytest.mark.parametrize("where", ["crm", "mailbox"])
+async def test_who_was_taken_off_a_list_is_invited_again(where: str) -> None:
+    world, record, event = await uninvited(where)
+    before = mails(world)
+    await restore_list(world, record.id)
+    await world.settle(3)
+    assert set(record.invitees) == {"19x2", "19x3"}
+    assert event.guests.keys() == {"mailbox-2@x.example", "mailbox-3@x.example"}
+    assert (await outcomes(world), await world.settle(1)) == ([], 0)
+    assert 1 <= mails(world) - before <= (1 if where == "mailbox" else 3), "the subject is restored too"
+
+
+async def test_an_invitation_beyond_the_limit_is_a_question_here_too() -> None:
+    world, record, event = await uninvited("mailbox")
+    before = mails(world)
+    world.mails = MailLimits(20, 0, 500)
+    await restore_list(world, record.id)
+    await world.settle(3)
+    assert (mails(world), list(event.guests)) == (before, ["mailbox-3@x.example"])
+    await answer(world, "approved")
+    await world.settle(3)
+    assert (mails(world) - before, len(event.guests)) == (1, 2)
+
+
+async def test_an_answer_is_not_ours_to_give() -> None:
+    world, record, event = await uninvited("mailbox")
+    for said in ("accepted", "declined"):  # by somebody whose own calendar we do not synchronise
+        event.guests["mailbox-3@x.example"].response = said
+        world.calendars[BOX].touch(event)
+        await world.settle(2)
+    assert record.invitees == {"19x3": "declined"}
+    lines = await history_commands.history(connector(world), BOX, Family.CALENDAR, record.id)
+    line = next(each for each in lines if each.journal and "says:19x3" in each.pairs)
+    change = await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
+    assert change.before == {"crm:says:19x3": "accepted"}
+    writes = world.writes
+    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await world.settle(2)
+    assert (record.invitees, await outcomes(world), world.writes) == ({"19x3": "declined"}, ["people"], writes)
