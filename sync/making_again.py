@@ -83,8 +83,11 @@ def _new(kept: Kept, before: Mapping[str, Value], tools: Tools) -> Again:
     """What is written. Raises NotRestorable."""
     side = Side(kept.side)
     if tools.family is Family.PEOPLE:
-        fields = _as_it_was(side, kept, before, tools).fields
-        return Again(side, kept.kind, fields, kept.owner if side is Side.CRM else "")
+        if side is Side.MAILBOX:  # a card as it was, also what no field pair knows of it
+            return Again(
+                side, kept.kind, {name: value for name, value in deleted_of(kept, before).fields.items() if value}
+            )
+        return Again(side, kept.kind, _as_it_was(kept, before, tools).fields, kept.owner)
     try:
         return plan_again(deleted_of(kept, before), tools.context)
     except NotAgain as reason:
@@ -152,15 +155,12 @@ async def item_now(side: Side, id_: str, kind: Kind, tools: Tools) -> Item | Non
     return present if isinstance(present, Item) else None
 
 
-def _as_it_was(side: Side, kept: Kept, before: Mapping[str, Value], tools: Tools) -> Rendered:
-    """A deleted person's or company's fields as those of a new one."""
+def _as_it_was(kept: Kept, before: Mapping[str, Value], tools: Tools) -> Rendered:
+    """A deleted record's fields as those of a new one."""
     translator = tools.translator(kept.kind)
     fields = {side_of(name)[1]: value for name, value in before.items()}
-    if side is Side.CRM:
-        values = {pair: value for pair, value in translator.crm_values(fields).items() if value}
-        return translator.render_crm(values, None, _account(fields))
-    values = {pair: value for pair, value in translator.mailbox_values(fields).items() if value}
-    return translator.render_mailbox(values, None)
+    values = {pair: value for pair, value in translator.crm_values(fields).items() if value}
+    return translator.render_crm(values, None, _account(fields))
 
 
 def _account(fields: Mapping[str, Value]) -> dict[str, tuple[str, ...]]:
@@ -179,7 +179,7 @@ async def _made(order: Order, kept: Kept, new: Again, before: Mapping[str, Value
         mine = [item for item in found if item.stamp == stamp and await tools.ledger.link_by_crm(item.id) is None]
         return mine[0] if mine else None
     since = datetime.fromisoformat(order.begun) - SKEW
-    translator, sent = tools.translator(kept.kind), _as_it_was(new.side, kept, before, tools).held
+    translator, sent = tools.translator(kept.kind), _as_it_was(kept, before, tools).held
     for record in await tools.crm.created_since(kept.kind, since.isoformat()):
         now = translator.crm_values(record.fields)
         same = all(translator.image(p, now.get(p, "")) == translator.image(p, v) for p, v in sent.items())
