@@ -151,10 +151,10 @@ async def test_a_question_that_is_answered_no_ends_the_order() -> None:
 @pytest.mark.parametrize("side", ["crm", "mailbox"])
 @pytest.mark.parametrize("joined", [False, True])
 async def test_what_has_begun_invites_nobody(side: str, joined: bool) -> None:
-    world, crm_id = await deleted_event(side, 2, ("mailbox-2@x.example",), "2026-11-23T08:00Z/2026-11-24T20:00Z")
+    world, crm_id = await deleted_event(side, 2, ("mailbox-2@x.example",), "2026-11-23T09:30Z/2026-11-24T20:00Z")
     before = mails(world)
     world.mails = MailLimits(20, 0, 500)
-    world.time += timedelta(minutes=30)
+    world.time += timedelta(minutes=90)
     if joined and side == "mailbox":
         world.crm.records[crm_id].deleted = False  # taken out of the bin without a trace in the list of changes
     await order(world, crm_id)
@@ -506,3 +506,35 @@ async def test_an_answer_is_not_ours_to_give() -> None:
     await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
     await world.settle(2)
     assert (record.invitees, await outcomes(world), world.writes) == ({"19x3": "declined"}, ["people"], writes)
+
+
+async def test_what_is_kept_of_a_series_goes_when_the_rest_of_it_turns_private() -> None:
+    world, _ = await cut_series("2026-11-10")
+
+    async def of_series() -> int:
+        return len(
+            [
+                row
+                async for row in world.rows.query(f"{BOX}|calendar", "j|", "k")
+                if not row.data["crm"] and row.data["what"] == "delete"
+            ]
+        )
+
+    assert await of_series() == 1
+    world.calendars[BOX].edit(shown(world)[0].id, sensitivity="private")
+    await world.settle(3)
+    assert await of_series() == 0
+
+
+async def test_a_crash_does_not_part_it_from_what_somebody_took_out_of_the_bin() -> None:
+    for at in range(1, 120, 2):
+        world, crm_id = await deleted_event("mailbox")
+        world.crm.records[crm_id].deleted = False
+        await order(world, crm_id)
+        process = await world.attempt(Accident(at, "crash-after"))
+        await world.settle(5)
+        assert (len(shown(world)), [each.id for each in living(world)], await outcomes(world)) == (1, [crm_id], []), at
+        if process.operations < at:
+            break
+    else:
+        pytest.fail("the run has more operations than were tried")
