@@ -48,7 +48,8 @@ class Change:
 class Kept:
     """A journal row without its values. `what`: create | update | delete | restore.
 
-    `side`: where it was deleted or made; `owner`: whose record it was that was deleted.
+    `side`: where it was deleted or made; `owner`: whose record it was that was deleted. `role`: what the deleted item's link said of it;
+    `open`: it was private by the CRM's own word. Older rows say neither.
     """
 
     key: str
@@ -60,6 +61,8 @@ class Kept:
     run: int
     side: str = ""
     owner: str = ""
+    role: str = ""
+    open: bool = False
 
     @property
     def at(self) -> str:
@@ -101,6 +104,8 @@ def put_kept(kept: Kept, change: Change, keys: Seals) -> Op:
         "run": kept.run,
         "side": kept.side,
         "owner": kept.owner,
+        "role": kept.role,
+        "open": kept.open,
         "cut": " ".join(fitting.cut),
         "parts": len(parts),
     }
@@ -136,6 +141,8 @@ def kept_of(row: Row) -> Kept:
         int(data["run"]),
         str(data["side"]),
         str(data["owner"]),
+        str(data.get("role", "")),
+        bool(data.get("open", False)),
     )
 
 
@@ -212,11 +219,12 @@ async def old_rows(rows: Rows, partition: str, letters: Collection[str], before:
 
 
 async def values_of_items(rows: Rows, partition: str, ids: Collection[str]) -> list[Op]:
-    """Drops of all that is kept of items, by the id of either side: they turned private (SPEC 2.10)."""
+    """Drops of all that is kept of items, by the id of either side, and of the series they belong to: they turned private (SPEC 2.10)."""
+    wanted = {*ids, *(id_.partition("|")[0] for id_ in ids)}
     return [
         Drop(row.key)
         async for row in kept_rows(rows, partition)
-        if {str(row.data["crm"]), str(row.data["item"])} & set(ids)
+        if {str(row.data["crm"]), str(row.data["item"])} & wanted
     ]
 
 
