@@ -7,7 +7,7 @@ Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,7 +42,10 @@ class MailboxRow:
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
-    permitted: int = 0  # purge: how many deletions an admin confirmed
+    permitted: int = 0  # purge, leave: how many deletions an admin confirmed, see `sync.clearing_tools.ALL`
+    scope: str = (
+        ""  # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
+    )
     left_at: str = ""  # when the removal of its user was ordered last
 
     @property
@@ -134,9 +137,20 @@ class Registry:
 
     async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow:
         """Change columns of a mailbox's row, whatever others change meanwhile; made when it is not there (`user` needed)."""
+        after = await self.change_mailbox_if(mailbox, lambda _: True, **changes)
+        if after is None:
+            raise Conflict(0, mailbox)
+        return after
+
+    async def change_mailbox_if(
+        self, mailbox: str, may: Callable[[MailboxRow], bool], **changes: object
+    ) -> MailboxRow | None:
+        """As `change_mailbox`, while the row is as `may` wants it at the moment of writing; None when it is not."""
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", mailbox)
             before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes.get("user", "")))
+            if not may(before):
+                return None
             after = replace(before, **changes)  # type: ignore[arg-type]
             if row and after == before:
                 return after
@@ -181,12 +195,17 @@ class Registry:
         return until
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
-        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more.
+
+        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes.
+        """
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
             now = _mailbox(row) if row else None
             if row is None or now is None or now.fence != lease.row.fence:
                 return None
+            if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
+                changes = {"dirty": True}
             if now.dirty:
                 changes["dirty"] = True
             after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
