@@ -211,6 +211,8 @@ async def _question(job: Clearing) -> HoldRow | None:
 async def _ask(doomed: Collection[Link], hold: HoldRow | None, job: Clearing) -> None:
     ids = tuple(sorted(link.crm_id for link in doomed))
     asked = hold or HoldRow(job.new_id(), job.row.id, Kind.CONTACT, Side.MAILBOX, Reason.PURGED, job.at())
-    asked = replace(asked, state="open", until="", count=len(ids), items=ids[:SHOWN])
-    if asked != hold:
+    asked = replace(asked, state="open", until="", by="", at="", count=len(ids), items=ids[:SHOWN])
+    if hold is None:
         await job.registry.put_hold(asked)
+    elif asked != hold:  # when it was answered just now, the next run looks at the answer
+        await job.registry.change_hold(hold, replace(asked, version=hold.version + 1))

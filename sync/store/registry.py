@@ -76,7 +76,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users."""
+    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users.
+
+    `version` moves whenever what is asked about moves: an answer is given to one version.
+    """
 
     id: str
     mailbox: str
@@ -92,6 +95,7 @@ class HoldRow:
     choice: str = ""
     by: str = ""  # who answered, and when (ISO UTC)
     at: str = ""
+    version: int = 1
 
 
 def _mailbox(row: Row) -> MailboxRow:
@@ -116,7 +120,7 @@ def record_partition(crm_id: str) -> str:
 
 
 def held_partition(hold_id: str) -> str:
-    """Where the ids that a sweep's hold speaks of are kept."""
+    """Where the ids are kept of which a hold speaks that has no mailbox, each with the version that brought it in."""
     return f"sweep|{hold_id}"
 
 
@@ -333,16 +337,21 @@ class Registry:
     async def put_hold(self, hold: HoldRow) -> None:
         await self.rows.transact("holds", [Put(hold.id, _data(hold))])
 
-    async def answer_hold(self, asked: HoldRow, answered: HoldRow) -> bool:
-        """Replace the hold by its answer, if it still is what the answer was given to."""
-        row = await self.rows.get("holds", asked.id)
-        if row is None or _hold(row) != asked:
+    async def change_hold(self, before: HoldRow, after: HoldRow) -> bool:
+        """Answer a hold, or let it grow, if it still is as it was read."""
+        row = await self.rows.get("holds", before.id)
+        if row is None or _hold(row) != before:
             return False
         try:
-            await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
+            await self.rows.transact("holds", [Replace(before.id, _data(after), row.etag)])
         except Conflict:
             return False
         return True
+
+    async def shown_in(self, hold: HoldRow) -> set[str]:
+        """Ids of which a hold without a mailbox speaks. What was written for a version that is to come is not among them."""
+        rows = self.rows.query(held_partition(hold.id))
+        return {row.key async for row in rows if int(row.data.get("version", 0)) <= hold.version}
 
     async def drop_hold(self, id_: str) -> None:
         await self.rows.transact("holds", [Drop(id_)])
@@ -365,4 +374,5 @@ def _hold(row: Row) -> HoldRow:
         str(data["choice"]),
         str(data.get("by", "")),
         str(data.get("at", "")),
+        int(data.get("version", 1)),
     )

@@ -79,9 +79,13 @@ class Api:
             each.get_function_name(): each.get_user_function() for each in functions.get_functions()
         }
 
-    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
-        """Status and JSON of one call by an admin."""
-        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
+    async def ask(
+        self, name: str, body: Any = None, *, lang: str = "en", match: str = "*", **route: str
+    ) -> tuple[int, Any]:
+        """Status and JSON of one call by an admin. `match`: the version that is changed or answered, where that is asked for."""
+        answer = await self.raw(
+            name, {**HEADERS, "If-Match": match}, b"" if body is None else json.dumps(body).encode(), lang, route
+        )
         return answer.status_code, json.loads(answer.get_body())
 
     async def raw(
