@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.errors import Cause, RetryLater, StopConnector
-from sync.store.base import Conflict, Data, Insert, Put, Replace, Row, Rows
+from sync.store.base import Conflict, Data, Insert, Replace, Row, Rows
 
 PARTITION = "login"
 POLL = 0.2
@@ -121,17 +121,17 @@ class StoreLoginGate:
 
     async def refuse(self, fingerprint: str, cause: Cause) -> None:
         """A refusal is written whatever stands there, so that it is never overlooked, and counted."""
-        for _ in range(self._polls):
+        while True:  # whoever is quicker wrote a refusal or a success: each of them happens once
             row = await self._rows.get(PARTITION, fingerprint)
-            count = {"refusals": _refusals(row)[0] + 1 if row else 1, "refused_at": self._now().isoformat()}
-            data: Data = {**self._data("refused", timedelta()), "cause": cause.value, **count}
+            data = self._data("refused", timedelta())
+            data |= {"cause": cause.value, "refused_at": self._now().isoformat()}
+            data["refusals"] = _refusals(row)[0] + 1 if row else 1
             write = Insert(fingerprint, data) if row is None else Replace(fingerprint, data, row.etag)
             try:
                 await self._rows.transact(PARTITION, [write])
             except Conflict:
                 continue
             return
-        await self._rows.transact(PARTITION, [Put(fingerprint, data)])
 
     def let_in(self) -> Data:
         """What stands after a success; the CRM's count of refusals began anew."""
@@ -142,7 +142,7 @@ class StoreLoginGate:
         row = await self._rows.get(PARTITION, fingerprint)
         await self.settle(fingerprint, etag, {**self._data("trying", timedelta()), **_counted(row)})
 
-    def _data(self, state: str, lasts: timedelta) -> dict[str, str]:
+    def _data(self, state: str, lasts: timedelta) -> dict[str, str | int | bool]:
         return {"state": state, "until": (self._now() + lasts).isoformat()}
 
 
