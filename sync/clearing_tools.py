@@ -24,6 +24,8 @@ from sync.store.remnants import put_remnant
 from sync.tools import Keys, Tools
 
 LEAVE, PURGE, UNDO = "leave", "purge", "undo"
+ALL = -1
+"""Of a user who left the CRM nobody confirmed a number: the switch is the consent (SPEC 5.4)."""
 PATIENCE_OF_SERVER = 60.0
 
 

@@ -6,7 +6,7 @@ which carry data; answers are plain data too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,6 @@ from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import User, UserChange, preferred, user_change
-from sync.vanishing import asked_about
 
 PERMIT = timedelta(hours=24)
 NEW = "new"
@@ -133,12 +132,10 @@ async def hold(connector: Connector, id_: str) -> HoldRow:
     return found
 
 
-async def approve(
-    connector: Connector, id_: str, choice: str = "", by: str = "", *, over: str | None = None
-) -> HoldRow:
+async def approve(connector: Connector, id_: str, choice: str = "", by: str = "", over: int | None = None) -> HoldRow:
     """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so.
 
-    `over`: the version that was looked at, None = whichever is there. Raises Stale when the hold grew since.
+    `over`: the version that was looked at, None = whichever is there. Raises Stale when it asks about something else by now.
     """
     asked = await _open_hold(connector, id_, over)
     if asked.because is Reason.SEVERAL_CANDIDATES:
@@ -149,26 +146,28 @@ async def approve(
     until = (connector.now() + PERMIT).isoformat(timespec="seconds")
     at = connector.now().isoformat(timespec="seconds")
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
+    gone: set[str] = set()
     if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
-        await _let_vanish(connector, asked)
+        active = {user.id for user in await connector.outside.crm_users() if user.active}
+        gone = await connector.registry.shown_in(asked) - active  # but for those whom the directory shows again by now
     await _answer(connector, asked, answered)
+    if asked.because is Reason.USERS_VANISHED:  # killed before this, they are asked about again
+        await _let_vanish(connector, gone)
     if not asked.mailbox:
         await mark_approved(answered, await connector.outside.sweep_tools())
     await _wake_for(connector, answered)
     return answered
 
 
-async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
-    """The users of this hold are gone, but for those whom the directory shows again by now."""
-    active = {user.id for user in await connector.outside.crm_users() if user.active}
-    for user in sorted(await asked_about(connector.registry, asked) - active):
+async def _let_vanish(connector: Connector, gone: Collection[str]) -> None:
+    for user in sorted(gone):
         await connector.users.vanish(user)
     await connector.board.touch()
     await connector.leave_gone()
 
 
-async def reject(connector: Connector, id_: str, by: str = "", *, over: str | None = None) -> HoldRow:
-    """Leave both sides as they are, for good. `over`: as in `approve`."""
+async def reject(connector: Connector, id_: str, by: str = "", over: int | None = None) -> HoldRow:
+    """Leave both sides as they are, for good. `over` and Stale as for `approve`."""
     at = connector.now().isoformat(timespec="seconds")
     asked = await _open_hold(connector, id_, over)
     answered = replace(asked, state="rejected", by=by, at=at)
@@ -180,11 +179,11 @@ async def reject(connector: Connector, id_: str, by: str = "", *, over: str | No
 
 async def _answer(connector: Connector, asked: HoldRow, answered: HoldRow) -> None:
     """Raises NotNow when it was answered, or grew, since it was read."""
-    if not await connector.registry.answer_hold(asked, answered):
+    if not await connector.registry.change_hold(asked, answered):
         raise NotNow("hold_changed")
 
 
-async def _open_hold(connector: Connector, id_: str, over: str | None) -> HoldRow:
+async def _open_hold(connector: Connector, id_: str, over: int | None) -> HoldRow:
     found = await hold(connector, id_)
     if found.state != "open":
         raise NotNow("hold_answered", state=found.state)

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from mapping.fields import Field
 from sync import vanishing
-from sync.clearing_tools import LEAVE
+from sync.clearing_tools import ALL, LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Item, Kind
+from sync.policy import RemovalScope
 from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
@@ -127,18 +128,26 @@ class Connector:
         await self.leave_gone()
 
     async def leave_gone(self) -> None:
-        """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4)."""
+        """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4).
+
+        What the settings say at this moment is what their cards go by.
+        """
+        settings = await self.settings.read()
         users = await self.users.all()
         rows = {row.id: row for row in await self.registry.mailboxes()}
         gone = {user.mailbox: user.id for user in users if not user.active and user.mailbox in rows}
-        taken = {user.mailbox for user in users if user.connected} | {(await self.settings.read()).shared_mailbox}
+        taken = {user.mailbox for user in users if user.connected} | {settings.shared_mailbox}
         for mailbox, user in gone.items():
             if mailbox not in taken and rows[mailbox].user == user and not rows[mailbox].has_left:
-                await self.leave(mailbox)
+                await self.leave(mailbox, settings.removal, ALL)
 
-    async def leave(self, mailbox: str) -> None:
-        """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`)."""
-        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"))
+    async def leave(self, mailbox: str, scope: RemovalScope | None, permitted: int) -> None:
+        """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`).
+
+        `scope`: which cards go, None = none; `permitted`: how many at most. A later change of the settings moves neither.
+        """
+        order = {"scope": scope.value if scope else "", "permitted": permitted}
+        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"), **order)
 
     async def clear(self, mailbox: str, how: str, **changes: object) -> None:
         """Order a clearing. Runs under way begin anew."""

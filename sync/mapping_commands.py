@@ -24,6 +24,7 @@ from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Role
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
+from sync.store.registry import MailboxRow
 
 FIXED: Mapping[Kind, tuple[Shown, ...]] = {Kind.EVENT: calendar.SHOWN, Kind.TASK: tasks.SHOWN}
 """The mappings that nobody edits, as they are shown (SPEC 2.1)."""
@@ -150,7 +151,7 @@ async def purge_count(connector: Connector) -> PurgeCount:
     joined with a record, is never among them."""
     counted: dict[str, int] = {}
     for row in await connector.registry.mailboxes():
-        if not row.enabled or row.clearing not in ("", PURGE):  # what goes with its user is not made again
+        if not _is_purged(row):
             continue
         ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
         number = len([link async for link in ledger.links() if is_ours(link) and link.role is Role.HOME])
@@ -210,8 +211,13 @@ async def _apply(connector: Connector, purged: PurgeCount) -> None:
     """Runs under way stop; then every mailbox is to be compared: whatever began before sees the stop."""
     await connector.board.touch()
     for mailbox, number in purged.mailboxes.items():
-        await connector.registry.change_mailbox(mailbox, clearing=PURGE, permitted=number)
+        await connector.registry.change_mailbox_if(mailbox, _is_purged, clearing=PURGE, permitted=number)
     await connector.compare_all("mapping")
+
+
+def _is_purged(row: MailboxRow) -> bool:
+    """What goes with its user, or comes back, is not made anew."""
+    return row.enabled and row.clearing in ("", PURGE)
 
 
 def _usable(mapping: FieldMapping, catalog: Mapping[str, Field]) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sync import progress
 from sync.clearing import clear, left_to_delete
-from sync.clearing_tools import LEAVE, Clearing, Progress
+from sync.clearing_tools import LEAVE, UNDO, Clearing, Progress
 from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.plan import Context
@@ -95,8 +95,9 @@ class Worker:
                 raise StopMailbox(Cause(lease.row.cause))
             if lease.row.starts > MAX_STARTS:
                 raise StopMailbox(Cause.RUNS_NEVER_END)
-            if mailbox in setup.parted and not lease.row.clearing:
-                raise Fenced  # its user was disabled a moment ago, the row follows
+            if mailbox in setup.parted and lease.row.clearing not in {LEAVE, UNDO}:
+                await self.registry.release(lease)  # its user was disabled a moment ago, the row follows
+                return None
             if lease.row.clearing and not await self._cleared(lease, setup, board.generation):
                 return None
             outcome = await self._slice(lease, setup, board.generation, written)
@@ -157,7 +158,7 @@ class Worker:
         except (StopMailbox, ReconnectNeeded, SkipItem):
             if row.clearing != LEAVE:
                 raise
-            left = await left_to_delete(self.registry, row.id, setup.removal)
+            left = await left_to_delete(self.registry, row)
             counts = f"{Reason.CLEAN_UP.value}={left}"
             await self.registry.release(lease, state="error", cause=Cause.CLEAN_UP_PENDING.value, counts=counts)
             return False
@@ -170,7 +171,7 @@ class Worker:
         counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
         left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
         after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
-        done = {"clearing": "", "permitted": 0, "cause": "", "attempts": 0, "due_at": "", "counts": counts}
+        done = {"clearing": "", "permitted": 0, "scope": "", "cause": "", "attempts": 0, "due_at": "", "counts": counts}
         fresh = {"progress": ""} if row.clearing == LEAVE else {}  # its ledgers were emptied
         await self.registry.release(lease, **done, **after, **fresh)
         return False

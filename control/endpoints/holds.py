@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from control.endpoint import Call, Endpoint, Nothing, Paging, Reply, Shown, first_of
+from control.endpoints.settings import version_of
 from control.texts import sentence
 from sync import commands
 from sync.commands import NEW
+from sync.errors import ConfigMistake
 from sync.explaining import explain
 from sync.model import Reason
 from sync.settings import Model
@@ -17,10 +19,9 @@ from sync.store.registry import HoldRow
 
 
 class HoldShown(Shown):
-    """One hold, with what can be answered. `version`: what an answer names in If-Match."""
+    """One hold, with what can be answered. `version` moves with what it asks about, and is the If-Match of an answer."""
 
     id: str
-    version: str
     mailbox: str
     kind: str
     side: str
@@ -36,6 +37,7 @@ class HoldShown(Shown):
     choice: str
     by: str
     at: str
+    version: int
 
 
 class HoldsShown(Shown):
@@ -83,28 +85,29 @@ async def holds(call: Call) -> HoldsShown:
 
 
 async def hold(call: Call) -> Reply:
-    return _reply(await commands.hold(call.app.connector, call.id), call.lang)
+    return _reply(await commands.hold(call.app.connector, call.id), call)
 
 
 async def approve(call: Call) -> Reply:
-    choice = call.read(Approval).choice
-    answered = await commands.approve(call.app.connector, call.id, choice, call.by, over=_version(call.match))
-    return _reply(answered, call.lang)
+    choice, version = call.read(Approval).choice, _version(call)
+    return _reply(await commands.approve(call.app.connector, call.id, choice, call.by, version), call)
 
 
 async def reject(call: Call) -> Reply:
     call.read(Nothing)
-    answered = await commands.reject(call.app.connector, call.id, call.by, over=_version(call.match))
-    return _reply(answered, call.lang)
+    return _reply(await commands.reject(call.app.connector, call.id, call.by, _version(call)), call)
 
 
-def _version(match: str) -> str | None:
-    """None for `*`: whatever is shown now."""
-    return None if match == "*" else match
+def _version(call: Call) -> int:
+    """The version that was looked at. Nobody can permit whatever is there."""
+    version = version_of(call.match)
+    if version is None:
+        raise ConfigMistake("If-Match", "the ETag of the hold that was looked at")
+    return version
 
 
-def _reply(found: HoldRow, lang: str) -> Reply:
-    return Reply(shown(found, lang), etag=found.version)
+def _reply(found: HoldRow, call: Call) -> Reply:
+    return Reply(shown(found, call.lang), etag=str(found.version))
 
 
 async def explained(call: Call) -> HoldExplained:

@@ -111,10 +111,10 @@ def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
 
 
 def _state(found: User, row: MailboxRow | None) -> str:
-    """How the user's mailbox is. Disabling is no removal: then it is not shown."""
+    """How the user's mailbox is. A removal that was cut off before it reached the user shows too."""
     if row is None:
         return "disabled"
-    return row.state if found.connected else state_of(row)
+    return row.state if found.connected and row.enabled else state_of(row)
 
 
 ENDPOINTS = (

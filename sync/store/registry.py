@@ -6,9 +6,8 @@ Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -45,7 +44,10 @@ class MailboxRow:
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
-    permitted: int = 0  # purge: how many deletions an admin confirmed
+    permitted: int = 0  # purge, leave: how many deletions an admin confirmed, see `sync.clearing_tools.ALL`
+    scope: str = (
+        ""  # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
+    )
     left_at: str = ""  # when the removal of its user was ordered last
     progress: str = ""  # of its families of kinds, see `sync.progress`
 
@@ -80,7 +82,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users."""
+    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users.
+
+    `version` moves whenever what is asked about moves: an answer is given to one version.
+    """
 
     id: str
     mailbox: str
@@ -96,11 +101,7 @@ class HoldRow:
     choice: str = ""
     by: str = ""  # who answered, and when (ISO UTC)
     at: str = ""
-
-    @property
-    def version(self) -> str:
-        """Changes with everything that an answer is given to."""
-        return hashlib.sha256(json.dumps(_data(self), sort_keys=True).encode()).hexdigest()[:16]
+    version: int = 1
 
 
 def _mailbox(row: Row) -> MailboxRow:
@@ -125,7 +126,7 @@ def record_partition(crm_id: str) -> str:
 
 
 def held_partition(hold_id: str) -> str:
-    """Where the ids that a sweep's hold speaks of are kept."""
+    """Where the ids are kept of which a hold speaks that has no mailbox, each with the version that brought it in."""
     return f"sweep|{hold_id}"
 
 
@@ -147,9 +148,20 @@ class Registry:
 
     async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow:
         """Change columns of a mailbox's row, whatever others change meanwhile; made when it is not there (`user` needed)."""
+        after = await self.change_mailbox_if(mailbox, lambda _: True, **changes)
+        if after is None:
+            raise Conflict(0, mailbox)
+        return after
+
+    async def change_mailbox_if(
+        self, mailbox: str, may: Callable[[MailboxRow], bool], **changes: object
+    ) -> MailboxRow | None:
+        """As `change_mailbox`, while the row is as `may` wants it at the moment of writing; None when it is not."""
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", mailbox)
             before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes.get("user", "")))
+            if not may(before):
+                return None
             after = replace(before, **changes)  # type: ignore[arg-type]
             if row and after == before:
                 return after
@@ -201,13 +213,18 @@ class Registry:
         return until
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
-        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more.
+
+        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes.
+        """
         changes = {**lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
             now = _mailbox(row) if row else None
             if row is None or now is None or now.fence != lease.row.fence:
                 return None
+            if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
+                changes = {"dirty": True}
             if now.dirty:
                 changes["dirty"] = True
             after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
@@ -345,17 +362,22 @@ class Registry:
     async def put_hold(self, hold: HoldRow) -> None:
         await self.rows.transact("holds", [Put(hold.id, _data(hold))])
 
-    async def answer_hold(self, asked: HoldRow, answered: HoldRow) -> bool:
-        """Replace the hold by its answer, if it still is what the answer was given to."""
-        row = await self.rows.get("holds", asked.id)
-        if row is None or _hold(row) != asked:
+    async def change_hold(self, before: HoldRow, after: HoldRow) -> bool:
+        """Answer a hold, or let it grow, if it still is as it was read."""
+        row = await self.rows.get("holds", before.id)
+        if row is None or _hold(row) != before:
             return False
         try:
-            await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
+            await self.rows.transact("holds", [Replace(before.id, _data(after), row.etag)])
         except Conflict:
             return False
         await self._forget_overview()
         return True
+
+    async def shown_in(self, hold: HoldRow) -> set[str]:
+        """Ids of which a hold without a mailbox speaks. What was written for a version that is to come is not among them."""
+        rows = self.rows.query(held_partition(hold.id))
+        return {row.key async for row in rows if int(row.data.get("version", 0)) <= hold.version}
 
     async def drop_hold(self, id_: str) -> None:
         await self.rows.transact("holds", [Drop(id_)])
@@ -378,4 +400,5 @@ def _hold(row: Row) -> HoldRow:
         str(data["choice"]),
         str(data.get("by", "")),
         str(data.get("at", "")),
+        int(data.get("version", 1)),
     )

@@ -81,9 +81,13 @@ class Api:
         self.routes = [(f.get_trigger().route, f.get_trigger().methods, f.get_function_name()) for f in found]  # type: ignore[union-attr]
         self.functions: dict[str, Function] = {f.get_function_name(): f.get_user_function() for f in found}
 
-    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
-        """Status and JSON of one call by an admin."""
-        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
+    async def ask(
+        self, name: str, body: Any = None, *, lang: str = "en", match: str = "*", **route: str
+    ) -> tuple[int, Any]:
+        """Status and JSON of one call by an admin. `match`: the version that is changed or answered, where that is asked for."""
+        answer = await self.raw(
+            name, {**HEADERS, "If-Match": match}, b"" if body is None else json.dumps(body).encode(), lang, route
+        )
         return answer.status_code, json.loads(answer.get_body())
 
     async def raw(

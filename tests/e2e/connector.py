@@ -81,8 +81,9 @@ class Connector:
         return [hold for hold in self.admin.ask("GET", "holds")["holds"] if hold["state"] == "open"]
 
     def answer(self, hold: str, verdict: str, **body: str) -> None:
-        """Approve or reject."""
-        self.admin.ask("POST", f"holds/{hold}/{verdict}", body)
+        """Approve or reject what the hold shows."""
+        looked_at = self.admin.ask("GET", f"holds/{hold}")
+        self.admin.ask("POST", f"holds/{hold}/{verdict}", body, match=str(looked_at["version"]))
 
     def round(self) -> int:
         """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""

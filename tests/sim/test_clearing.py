@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.clearing_tools import LEAVE, PURGE, UNDO
+from sync.clearing_tools import ALL, LEAVE, PURGE, UNDO
 from sync.errors import Cause, StopMailbox
 from sync.model import Family, Kind, Reason, Side
 from sync.policy import KindPolicy, RemovalScope
@@ -43,12 +43,13 @@ async def office(ours: int = 4, born: int = 2, own: int = 2) -> World:
     return world
 
 
-async def leave(world: World) -> None:
-    """As `Connector.leave`, for a user whom the CRM shows no more."""
+async def leave(world: World, permitted: int = ALL) -> None:
+    """As `Connector.leave`, for a user whom the CRM shows no more, or with a number that an admin confirmed."""
     world.users.pop("19x1", None)
     at = world.now().isoformat(timespec="seconds")
-    changes = {"enabled": False, "left_at": at, "dirty": True, "state": "ok", "starts": 0}
-    await world.registry.change_mailbox(BOX, clearing=LEAVE, **changes)
+    order = {"scope": world.removal.value if world.removal else "", "permitted": permitted, "left_at": at}
+    changes = {"enabled": False, "dirty": True, "state": "ok", "starts": 0}
+    await world.registry.change_mailbox(BOX, clearing=LEAVE, **order, **changes)
     await world.board.touch()
 
 
@@ -245,6 +246,20 @@ async def test_only_ours_and_none() -> None:
     world.removal = None
     await left_with(world, [*BORN, *OURS, *OWN])
     assert world.mailboxes[BOX].writes == 6 - 2  # only the first synchronisation's cards
+
+
+async def test_no_more_cards_go_than_were_confirmed_wherever_it_is_cut_off() -> None:
+    """Two cards were linked after the admin confirmed four."""
+    found: list[str] = []
+    for at in range(0, 120, 7):
+        world = await office()
+        await leave(world, permitted=4)
+        await world.attempt(Accident(at, "crash-after"))
+        await till_quiet(world)
+        left = titles(world)
+        if len(left) != 8 - 4 or not set(OWN) <= set(left) or (await row_of(world)).state != "removed":
+            found.append(f"{at}: {left}")
+    assert found == []
 
 
 async def left_with(world: World, expected: list[str]) -> None:

@@ -126,7 +126,7 @@ class World:
         self.groups: dict[str, Group] = {}
         self.signed_out: list[str] = []
         self.preferences: dict[str, Preferences] = {}  # by mailbox
-        self.removal: RemovalScope | None = None
+        self.removal: RemovalScope | None = None  # what the settings say when a removal is ordered
         self.parted: frozenset[str] = frozenset()
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
@@ -180,7 +180,6 @@ class World:
             create_strangers=self.create_strangers,
             remaps=dict(self.remaps),
             preferences=self.preferences,
-            removal=self.removal,
             parted=self.parted,
         )
 
