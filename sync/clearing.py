@@ -24,7 +24,7 @@ from sync.model import Delete, Family, Gone, Item, Kind, Left, Link, Reason, Rol
 from sync.policy import RemovalScope
 from sync.store.base import Drop, prefix_end
 from sync.store.guests import Guests
-from sync.store.ledger import MailboxLedger
+from sync.store.ledger import Checkpoint, MailboxLedger
 from sync.store.registry import HoldRow, MailboxRow, Registry
 from sync.store.remnants import drop_remnant, put_remnant, remnants
 from sync.tools import Tools
@@ -33,8 +33,9 @@ from sync.undoing import undo
 PASSES = 3
 """How often a slice looks again at cards whose deletion was refused; after three refusals a card is left (`sync.record.again`)."""
 SHOWN = 100
-FORGOTTEN = ("i|", "p|", "k", "b|", "u|", "q")
-"""Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay."""
+FORGOTTEN = ("i|", "p|", "b|", "u|", "q")
+"""Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay, and of the checkpoint the number of the run:
+the journal names runs for thirty days, and the next user of the mailbox must not begin with the same ones."""
 
 
 async def clear(job: Clearing) -> Progress:
@@ -163,6 +164,7 @@ async def _forget(ledger: MailboxLedger, job: Clearing) -> None:
     for prefix in FORGOTTEN:
         rows = job.registry.rows.query(ledger.partition, prefix, prefix_end(prefix))
         await ledger.commit([Drop(row.key) async for row in rows])
+    await ledger.save_checkpoint(Checkpoint(run=(await ledger.checkpoint()).run))
 
 
 async def _forget_shared(job: Clearing) -> None:

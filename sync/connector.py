@@ -167,14 +167,18 @@ class Connector:
     async def wake(self, mailboxes: Iterable[MailboxRow], why: str) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
         ready = [row for row in mailboxes if row.works and row.state != "error"]
-        for row in ready:
-            await self.registry.change_mailbox(row.id, dirty=True)
+        await self.change_all(ready, dirty=True)
         return await self.enqueue((row.id for row in ready), why)
+
+    async def change_all(self, mailboxes: Sequence[MailboxRow], **changes: object) -> None:
+        """The same change of many rows, some at a time: there may be thousands, and somebody waits."""
+        for start in range(0, len(mailboxes), AT_ONCE):
+            part = mailboxes[start : start + AT_ONCE]
+            await asyncio.gather(*(self.registry.change_mailbox(row.id, **changes) for row in part))
 
     async def compare(self, mailboxes: Sequence[MailboxRow], why: str) -> None:
         """Have these mailboxes compared in full: now, and those that cannot run now as soon as they can."""
-        for row in mailboxes:
-            await self.registry.change_mailbox(row.id, full=True)
+        await self.change_all(mailboxes, full=True)
         if await self.state() == "running":
             await self.wake(mailboxes, why)
 

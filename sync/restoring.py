@@ -24,6 +24,7 @@ from sync.sides.base import Done, Revise
 from sync.store.base import Row
 from sync.store.journal import Change, Kept, change_of, kept_of, side_of
 from sync.store.orders import Order, drop_order, orders, put_order
+from sync.store.secrets import Undecipherable
 from sync.tools import Tools
 
 AT_ONCE = 100
@@ -45,6 +46,8 @@ async def restore_ordered(work: Work, crm_time_limit: timedelta, tools: Tools) -
             go_on |= await _restore(order, work, crm_time_limit, tools)
         except NotRestorable as reason:
             await tools.ledger.commit([put_order(replace(order, outcome=reason.outcome))])
+        except Undecipherable:  # the key of its values was taken out of ENCRYPTION_KEYS
+            await tools.ledger.commit([put_order(replace(order, outcome="gone"))])
         except Unreadable:
             continue
     return go_on

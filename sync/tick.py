@@ -22,7 +22,7 @@ from sync.store.board import Board
 from sync.store.registry import MailboxRow
 from sync.store.servers import MICROSOFT
 from sync.sweep import Swept, sweep
-from sync.upkeep import forget_old
+from sync.upkeep import forget_old, forget_values
 from sync.worker import Worker
 
 PARTITION = "control"
@@ -65,6 +65,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
     await forget_removed(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
     await forget_old(connector.registry, now)
+    await forget_values(connector.registry, now)
     rows = await connector.registry.mailboxes()
     await overview.note(connector.registry, rows, now)
     due = [row.id for row in rows if is_due(row, now.isoformat())]

@@ -1,14 +1,21 @@
-"""What a tick forgets because it is too old: answered questions of sweeps, tallies. I/O."""
+"""What a tick forgets because it is too old: answered questions of sweeps, tallies, the journal's values of mailboxes in which nothing runs. I/O."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sync.model import Family
+from sync.run import JOURNAL_KEPT
 from sync.store import tally
-from sync.store.base import MAX_OPS, Drop
+from sync.store.base import MAX_OPS, Drop, Put
+from sync.store.journal import OF_VALUES, old_rows
+from sync.store.ledger import partition_of
 from sync.store.registry import HoldRow, Registry, held_partition
 
 ANSWERS_KEPT = timedelta(days=30)
+PARTITION, TURN = "control", "values-forgotten"
+A_TICK = 10
+"""Mailboxes a tick: two thousand have their turn in less than a day."""
 
 
 async def forget_old(registry: Registry, now: datetime) -> None:
@@ -28,3 +35,18 @@ async def _forget(registry: Registry, hold: HoldRow) -> None:
     for start in range(0, len(ids), MAX_OPS):
         await registry.rows.transact(partition, [Drop(key) for key in ids[start : start + MAX_OPS]])
     await registry.drop_hold(hold.id)
+
+
+async def forget_values(registry: Registry, now: datetime) -> None:
+    """The journal's values are kept for thirty days everywhere (SPEC 4.6): a few mailboxes a tick, in turn. A comparison in full does the same for
+    its own mailbox; those that are off, in error or killed have none."""
+    row = await registry.rows.get(PARTITION, TURN)
+    after = str(row.data["after"]) if row else ""
+    part = await registry.mailboxes(after, A_TICK)
+    before = (now - JOURNAL_KEPT).isoformat(timespec="seconds")
+    for mailbox in part:
+        for family in Family:
+            ops = await old_rows(registry.rows, partition_of(mailbox.id, family), OF_VALUES, before)
+            for start in range(0, len(ops), MAX_OPS):
+                await registry.rows.transact(partition_of(mailbox.id, family), ops[start : start + MAX_OPS])
+    await registry.rows.transact(PARTITION, [Put(TURN, {"after": part[-1].id if len(part) == A_TICK else ""})])

@@ -179,7 +179,9 @@ async def values(call: Call) -> ValuesShown:
 async def restore(call: Call) -> OrderedShown:
     mailbox, family, key = _place(call.id)
     names = tuple(call.read(Names).names)
-    done = await history_commands.restore(call.app.connector, call.by, mailbox, family, key, names)
+    done = await history_commands.restore(
+        call.app.connector, call.app.worker.keys, call.by, mailbox, family, key, names
+    )
     return OrderedShown(orders=done.orders)
 
 

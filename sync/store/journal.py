@@ -18,6 +18,8 @@ from sync.model import Kind, Side, Value
 from sync.store.base import Drop, Op, Put, Row, Rows, following, prefix_end
 
 CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
+OF_VALUES = ("j|", "x|")
+"""Letters of the rows that hold values: the journal's, and what removals left (`remnants`)."""
 MOST = 240_000  # characters of values in one row: encrypted and in UTF-16 they stay below 1 MiB
 _NINES = str.maketrans("0123456789", "9876543210")
 BEGUN = "begun"

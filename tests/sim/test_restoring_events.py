@@ -38,7 +38,7 @@ async def order(world: World, crm_id: str, family: Family = Family.CALENDAR, box
     """What the panel does: the newest line of history that has values."""
     lines = await history_commands.history(connector(world), box, family, crm_id)
     line = next(each for each in lines if each.journal and each.what == "delete")
-    await history_commands.restore(connector(world), "admin", box, family, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", box, family, line.journal)
 
 
 async def outcomes(world: World, family: Family = Family.CALENDAR, box: str = BOX) -> list[str]:
@@ -464,7 +464,7 @@ async def uninvited(where: str) -> tuple[World, Record, Event]:
 async def restore_list(world: World, crm_id: str) -> None:
     lines = await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id)
     line = next(each for each in lines if each.journal and "who:19x2" in each.pairs and each.what == "update")
-    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.CALENDAR, line.journal)
 
 
 @pytest.mark.parametrize("where", ["crm", "mailbox"])
@@ -503,7 +503,7 @@ async def test_an_answer_is_not_ours_to_give() -> None:
     change = await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
     assert change.before == {"crm:says:19x3": "accepted"}
     writes = world.writes
-    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.CALENDAR, line.journal)
     await world.settle(2)
     assert (record.invitees, await outcomes(world), world.writes) == ({"19x3": "declined"}, ["people"], writes)
 

@@ -46,7 +46,7 @@ def connector(world: WholeWorld) -> Connector:
 
 async def restore_last(world: WholeWorld, crm_id: str) -> None:
     line = (await history_commands.history(connector(world), box(world), PEOPLE, crm_id))[0]
-    await history_commands.restore(connector(world), "admin", box(world), PEOPLE, line.journal)
+    await history_commands.restore(connector(world), Control().keys, "admin", box(world), PEOPLE, line.journal)
     await world.settle(4)
     assert await history_commands.ordered(connector(world), box(world), PEOPLE) == []
 

@@ -28,7 +28,7 @@ def connector(world: WholeWorld) -> Connector:
 async def restore(world: WholeWorld, crm_id: str, family: Family, box: str) -> None:
     lines = await history_commands.history(connector(world), box, family, crm_id)
     line = next(each for each in lines if each.journal and each.what == "delete")
-    await history_commands.restore(connector(world), "admin", box, family, line.journal)
+    await history_commands.restore(connector(world), Control().keys, "admin", box, family, line.journal)
     await world.settle(5)
     assert await orders(world.rows, f"{box}|{family.value}") == []
 
