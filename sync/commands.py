@@ -22,7 +22,7 @@ from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
-from sync.users import User, UserChange, preferred, user_change
+from sync.users import Taken, User, UserChange, preferred, user_change
 from sync.vanishing import asked_about
 
 PERMIT = timedelta(hours=24)
@@ -243,7 +243,10 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if not changes:
         return before
-    after = await connector.users.change(id_, **changes)
+    try:
+        before, after = await connector.users.revise(id_, lambda user: replace(user, **changes))  # type: ignore[arg-type]
+    except Taken as taken:
+        raise NotNow("mailbox_taken", user=taken.user) from None
     await follow(connector, before, after)
     if after.connected and after.private_events != before.private_events:
         row = await connector.registry.change_mailbox(after.mailbox, past_too=True)
@@ -269,13 +272,11 @@ def _as_resource(user: User) -> tuple[object, ...]:
     return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
-async def part(connector: Connector, id_: str) -> User:
-    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted."""
-    before = await known_user(connector, id_)
-    if not before.enabled:
-        return before
-    after = await connector.users.change(id_, enabled=False)
-    await follow(connector, before, after)
+async def part(connector: Connector, id_: str, **changes: object) -> User:
+    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted. `changes`: what else changes of the user."""
+    before, after = await connector.users.revise(id_, lambda user: replace(user, enabled=False, **changes))  # type: ignore[arg-type]
+    if before.enabled:
+        await follow(connector, before, after)
     return after
 
 
@@ -283,7 +284,8 @@ async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
     settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        stays = before.mailbox == settings.shared_mailbox
+        others = await connector.users.claimed(before.mailbox) not in ("", before.id)  # somebody took it over meanwhile
+        stays = others or before.mailbox == settings.shared_mailbox
         await connector.registry.change_mailbox(before.mailbox, enabled=stays)
     begins = after.connected and (before.mailbox, before.connected) != (after.mailbox, True)
     waits = begins and settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)
