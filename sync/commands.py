@@ -250,7 +250,7 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     await follow(connector, before, after)
     if after.connected and after.private_events != before.private_events:
         row = await connector.registry.change_mailbox(after.mailbox, past_too=True)
-        await connector.compare([row], "preferences")
+        await connector.compare([row] if row else [], "preferences")
     if _as_resource(after) != _as_resource(before):
         await connector.compare_all("resource")
     return after

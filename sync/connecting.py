@@ -278,7 +278,7 @@ class Connecting:
             return
         await self.tokens.drop(mailbox)
         shared = (await self.connector.settings.read()).shared_mailbox
-        if mailbox != shared and await self.connector.registry.mailbox(mailbox) is not None:
+        if mailbox != shared:
             await self.connector.registry.change_mailbox(mailbox, enabled=False)
             await self.connector.board.touch()
 
@@ -309,13 +309,13 @@ async def join(connector: Connector, id_: str, mailbox: MailboxUser) -> User:
         return replace(user, mailbox=mailbox.id, addresses=addresses, enabled=True, sync_start=since)
 
     before, after = await connector.users.revise(id_, joined)
+    going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
     row = await connector.registry.mailbox(mailbox.id)
     same = before.connected and before.mailbox == after.mailbox
+    if same and row is not None and row.last_run:
+        row = await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
     if not same or row is None or not row.last_run:
         await follow(connector, replace(before, enabled=before.enabled and not same), after)
-        return after
-    going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
-    await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
-    if await connector.state() == "running":
+    elif await connector.state() == "running":
         await connector.enqueue([mailbox.id], "reconnected")
     return after

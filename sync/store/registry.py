@@ -7,7 +7,7 @@ Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -132,11 +132,13 @@ class Registry:
         row = await self.rows.get("mailboxes", mailbox)
         return _mailbox(row) if row else None
 
-    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow:
-        """Change columns of a mailbox's row, whatever others change meanwhile; made when it is not there (`user` needed)."""
+    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow | None:
+        """Change columns of a mailbox's row, whatever others change meanwhile. One that is not there is made when `user` is among them, else None."""
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", mailbox)
-            before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes.get("user", "")))
+            if row is None and not changes.get("user"):
+                return None
+            before = _mailbox(row) if row else MailboxRow(id=mailbox, user="")
             after = replace(before, **changes)  # type: ignore[arg-type]
             if row and after == before:
                 return after
@@ -147,6 +149,20 @@ class Registry:
                 continue
             return after
         raise Conflict(0, mailbox)
+
+    async def drop_mailbox(self, lease: Lease, may: Callable[[MailboxRow], bool]) -> bool:
+        """Drop the row of a mailbox that is leased, if `may` says so of what it is by then. False: it stays as it is."""
+        for _ in range(_TRIES):
+            row = await self.rows.get("mailboxes", lease.row.id)
+            now = _mailbox(row) if row else None
+            if row is None or now is None or now.fence != lease.row.fence or not may(now):
+                return False
+            try:
+                await self.rows.transact("mailboxes", [Drop(row.key, row.etag)])
+            except Conflict:
+                continue
+            return True
+        return False
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
