@@ -103,7 +103,7 @@ class Connecting:
     async def own_user(self, who: Who) -> User:
         """The CRM user that this person is. Raises NotFound."""
         users = await self.connector.users.all()
-        tenant = (await self.connector.settings.sign_in()).tenant_id.lower()
+        tenant = (await self.connector.settings.tenant()).lower()
         if (
             "." not in tenant and who.tenant.lower() != tenant
         ):  # a domain of it says nothing: there the platform vouches
