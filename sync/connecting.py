@@ -15,6 +15,7 @@ from typing import Protocol
 from sync.commands import NotFound, NotNow, follow, known_user, part
 from sync.connector import Connector
 from sync.consent import ADMIN, POPUP, note_consent
+from sync.errors import Cause
 from sync.sides.base import MailboxUser
 from sync.signing import NEEDED, Declined, Entra, Granted
 from sync.store.states import Asked, StateRefused, States
@@ -266,6 +267,10 @@ class Connecting:
         after = await part(self.connector, known.id, **changes)
         if after.mailbox:
             await self.tokens.drop(after.mailbox)
+        settings = await self.connector.settings.read()
+        if settings.delegated and after.mailbox and after.mailbox == settings.shared_mailbox:  # its row stays enabled
+            waits = {"state": "error", "cause": Cause.SHARED_NOT_CONNECTED.value}
+            await self.connector.registry.change_mailbox(after.mailbox, **waits)
         return after
 
     async def _held(self, mailbox: str, but: str = "") -> bool:

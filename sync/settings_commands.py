@@ -66,7 +66,8 @@ async def change_settings(
     if after.contact_target is Target.ADMIN:
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
-        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
+        anew = {"state": "ok", "cause": ""} if before.shared_mailbox != after.shared_mailbox else {}
+        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True, **anew)
     if after.private_events is not before.private_events:
         for row in await connector.registry.mailboxes():
             await connector.registry.change_mailbox(row.id, past_too=True)

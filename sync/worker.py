@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sync.clearing import clear, left_to_delete
 from sync.clearing_tools import LEAVE, Clearing, Progress
-from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
+from sync.errors import SIGN_IN, Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.plan import Context
 from sync.policy import CalendarPolicy
@@ -96,9 +96,9 @@ class Worker:
             await self.registry.release(lease, dirty=True)
             return None
         except StopMailbox as stop:
-            await self.registry.release(lease, state="error", cause=stop.cause.value)
+            await self.registry.release(lease, state="error", cause=_told(stop.cause, mailbox, setup).value)
         except ReconnectNeeded:
-            await self.registry.release(lease, state="error", cause=Cause.RECONNECT.value)
+            await self.registry.release(lease, state="error", cause=_told(Cause.RECONNECT, mailbox, setup).value)
         except SkipItem:  # a refusal of the whole mailbox that is none of the known ones
             await self.registry.release(lease, state="error", cause=Cause.GRAPH_REFUSED.value)
         except RetryLater as later:
@@ -270,3 +270,9 @@ class Worker:
             for other in rows
             if other.id != row.id and other.attempts and other.cause == cause.value and other.due_at > now.isoformat()
         )
+
+
+def _told(cause: Cause, mailbox: str, setup: Setup) -> Cause:
+    """The mailbox of everybody lacks a sign-in, and no connected user is there to press Connect for it: an admin sees to that first."""
+    alone = mailbox == setup.admin_mailbox and mailbox not in setup.homes.values()
+    return Cause.SHARED_NOT_CONNECTED if alone and cause.value in SIGN_IN else cause
