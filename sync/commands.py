@@ -258,13 +258,17 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
 
 async def _preferences(connector: Connector, before: User, change: UserChange, enabled: bool) -> dict[str, object]:
     """What the user wants otherwise than the settings say (SPEC 5.2). Raises NotNow for what is frozen."""
-    ledger = MailboxLedger(connector.registry.rows, before.mailbox, 0, "") if before.mailbox else None
-    has_folder = ledger is not None and bool((await ledger.checkpoint()).folder)
     default = (await connector.settings.read()).sync_start
-    after, refused = preferred(before, change, enabled, default, has_folder)
+    after, refused = preferred(before, change, enabled, default, await has_folder(connector, before.mailbox))
     if refused:
         raise NotNow(refused)
     return {"sync_start": after.sync_start, "folder": after.folder, "private_events": after.private_events}
+
+
+async def has_folder(connector: Connector, mailbox: str) -> bool:
+    """Does this mailbox ('' = none) have its contact folder? It keeps that one: the linked cards lie there."""
+    ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "") if mailbox else None  # no fence: for reading only
+    return ledger is not None and bool((await ledger.checkpoint()).folder)
 
 
 def _as_resource(user: User) -> tuple[object, ...]:

@@ -130,7 +130,7 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
         due_at=row.due_at,
         running=bool(row.holder) and row.expires > connector.now().isoformat(),
         last_run=row.last_run,
-        last_counts=_counts(row.counts),
+        last_counts=counts_of(row.counts),
         pending=dict(sorted(pending.items())),
         holds=holds,
         comparing=row.enabled and (row.full or not compared_at),
@@ -147,7 +147,7 @@ def state_of(row: MailboxRow) -> str:
     return "retrying" if row.state == "ok" and row.cause else row.state
 
 
-def _counts(text: str) -> dict[str, int]:
+def counts_of(text: str) -> dict[str, int]:
     """`reason=number` pairs, as the worker writes them."""
     pairs = (part.partition("=") for part in text.split())
     return {name: int(number) for name, _, number in pairs}
