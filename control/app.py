@@ -16,7 +16,7 @@ from sync.connector import Connector
 from sync.groups import Groups
 from sync.run import Limits
 from sync.settings_effects import carry_out
-from sync.settings_store import Defaults, SettingsStore
+from sync.settings_store import Defaults, Safe, SettingsStore
 from sync.store.audit import Audit
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
@@ -80,7 +80,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     defaults = Defaults(
         environment.tenant_id, environment.client_id, environment.client_secret, environment.managed_identity
     )
-    settings = SettingsStore(rows, keys, defaults, vault)
+    settings = SettingsStore(rows, keys, defaults, Safe(vault, new_id) if vault else None)
     users, groups = Users(rows, keys), Groups(rows, keys)
     registry, board = Registry(rows), BoardStore(rows)
     outside = Connections(environment, rows, keys, settings, users, groups, now, new_id)

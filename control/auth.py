@@ -2,6 +2,7 @@
 
 On Azure App Service signs people in with Entra ID and tells us who it was in X-MS-CLIENT-PRINCIPAL. The platform removes that header
 from what comes in from outside - but only while its sign-in is on; when it is off anybody could forge it, so then nobody gets in.
+Whose tenant it was is held against ours (`of_tenant`, by `control.callers`): a sign-in that lets in several tenants must not make their admins ours.
 Elsewhere ADMIN_TOKEN, as a bearer token or by the session of the panel's own sign-in; without that setting nobody gets in. Never logs a header.
 """
 
@@ -78,6 +79,15 @@ def person_of(headers: Mapping[str, str], environment: Environment) -> Person | 
         return _principal(headers.get("x-ms-client-principal", ""))
     admin = admin_of(headers, environment)
     return admin if isinstance(admin, Denied) else Person("", admin.id, True)
+
+
+def of_tenant(person: Person, *tenants: str) -> Person | Denied:
+    """Somebody of another organisation is nobody here, whatever role was given there. `tenants`: ours, by the environment and by the settings.
+
+    Where no id of a tenant is known - none is named yet, or by a domain only - the platform's sign-in alone decides: it accepts one tenant.
+    """
+    ids = {tenant.lower() for tenant in tenants if tenant and "." not in tenant}
+    return person if not ids or person.tenant.lower() in ids else Denied(403, "foreign_tenant")
 
 
 def _signed_in(header: str) -> Admin | Denied:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from control.auth import Denied, Person, person_of
+from control.auth import Denied, Person
+from control.callers import caller
 from control.endpoint import Call, Endpoint, Guard, Reply
 from control.environment import Environment
 from control.problems import MEDIA_TYPE, Problem, problem, problem_of
@@ -53,7 +54,7 @@ def _function(
     async def function(req: func.HttpRequest) -> func.HttpResponse:
         lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""))
         try:
-            person = _allowed(endpoint, req, environment)
+            person = await _allowed(endpoint, req, environment, app)
             if isinstance(person, Denied):
                 return _refused(problem(person.code, lang, person.status))
             call = _call(endpoint, req, person, app, lang)
@@ -67,8 +68,11 @@ def _function(
     return function
 
 
-def _allowed(endpoint: Endpoint, req: func.HttpRequest, environment: Environment) -> Person | Denied:
-    person = person_of({key.lower(): value for key, value in req.headers.items()}, environment)
+async def _allowed(
+    endpoint: Endpoint, req: func.HttpRequest, environment: Environment, app: Callable[[], App]
+) -> Person | Denied:
+    headers = {key.lower(): value for key, value in req.headers.items()}
+    person = await caller(headers, environment, lambda: app().connector.settings)
     if isinstance(person, Person) and endpoint.guard is Guard.ADMIN and not person.admin:
         return Denied(403, "not_admin")
     return person

@@ -13,7 +13,8 @@ from typing import Any
 
 import azure.functions as func
 
-from control.auth import Denied, Person, person_of
+from control.auth import Denied, Person
+from control.callers import caller
 from control.cookies import cookie, cookies_of
 from control.environment import Environment
 from control.pages import HEADERS, outcome_page
@@ -107,7 +108,7 @@ def _endpoint(
         answer = _Answer(method == "POST", lang, environment.public_url.startswith("https://"))
         try:
             headers = {key.lower(): value for key, value in req.headers.items()}
-            who = person_of(headers, environment)
+            who = await caller(headers, environment, lambda: connecting().connector.settings)
             if isinstance(who, Denied) and (environment.on_azure or handler not in RETURNING):
                 return answer.refused(who.code, who.status)
             # Elsewhere than on Azure a browser that comes back cannot send the token: its cookie tells who it is.

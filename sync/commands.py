@@ -23,7 +23,7 @@ from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
-from sync.users import User, UserChange, preferred, user_change
+from sync.users import Taken, User, UserChange, preferred, user_change
 
 PERMIT = timedelta(hours=24)
 NEW = "new"
@@ -253,11 +253,14 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if not changes:
         return before
-    after = await connector.users.change(id_, **changes)
+    try:
+        before, after = await connector.users.revise(id_, lambda user: replace(user, **changes))  # type: ignore[arg-type]
+    except Taken as taken:
+        raise NotNow("mailbox_taken", user=taken.user) from None
     await follow(connector, before, after)
     if after.connected and after.private_events != before.private_events:
         row = await connector.registry.change_mailbox(after.mailbox, past_too=True)
-        await connector.compare([row], "preferences")
+        await connector.compare([row] if row else [], "preferences")
     if _as_resource(after) != _as_resource(before):
         await connector.compare_all("resource")
     return after
@@ -265,13 +268,17 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
 
 async def _preferences(connector: Connector, before: User, change: UserChange, enabled: bool) -> dict[str, object]:
     """What the user wants otherwise than the settings say (SPEC 5.2). Raises NotNow for what is frozen."""
-    ledger = MailboxLedger(connector.registry.rows, before.mailbox, 0, "") if before.mailbox else None
-    has_folder = ledger is not None and bool((await ledger.checkpoint()).folder)
     default = (await connector.settings.read()).sync_start
-    after, refused = preferred(before, change, enabled, default, has_folder)
+    after, refused = preferred(before, change, enabled, default, await has_folder(connector, before.mailbox))
     if refused:
         raise NotNow(refused)
     return {"sync_start": after.sync_start, "folder": after.folder, "private_events": after.private_events}
+
+
+async def has_folder(connector: Connector, mailbox: str) -> bool:
+    """Does this mailbox ('' = none) have its contact folder? It keeps that one: the linked cards lie there."""
+    ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "") if mailbox else None  # no fence: for reading only
+    return ledger is not None and bool((await ledger.checkpoint()).folder)
 
 
 def _as_resource(user: User) -> tuple[object, ...]:
@@ -279,13 +286,11 @@ def _as_resource(user: User) -> tuple[object, ...]:
     return (user.is_thing, user.is_room, user.mailbox) if user.resource else ()
 
 
-async def part(connector: Connector, id_: str) -> User:
-    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted."""
-    before = await known_user(connector, id_)
-    if not before.enabled:
-        return before
-    after = await connector.users.change(id_, enabled=False)
-    await follow(connector, before, after)
+async def part(connector: Connector, id_: str, **changes: object) -> User:
+    """Disable a user: the synchronisation of the mailbox ends, nothing is deleted. `changes`: what else changes of the user."""
+    before, after = await connector.users.revise(id_, lambda user: replace(user, enabled=False, **changes))  # type: ignore[arg-type]
+    if before.enabled:
+        await follow(connector, before, after)
     return after
 
 
@@ -293,7 +298,8 @@ async def follow(connector: Connector, before: User, after: User) -> None:
     """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
     settings = await connector.settings.read()
     if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        stays = before.mailbox == settings.shared_mailbox
+        others = await connector.users.claimed(before.mailbox) not in ("", before.id)  # somebody took it over meanwhile
+        stays = others or before.mailbox == settings.shared_mailbox
         await connector.registry.change_mailbox(before.mailbox, enabled=stays)
     begins = after.connected and (before.mailbox, before.connected) != (after.mailbox, True)
     waits = begins and settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)

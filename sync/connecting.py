@@ -2,7 +2,8 @@
 
 `begin` gives the address of Entra's page and remembers who asked; `finish` takes what came back. Only the account of the user's mailbox is ever
 bound, by tenant and object id: any other account's tokens are dropped, whatever it may do in the tenant. What goes wrong is an outcome with a word,
-and then nothing was changed. Tokens are stored encrypted and never leave through here.
+and then nothing was changed. An admin's bar holds whenever it is set: it is looked at again with the write itself, and once more when all is written.
+Tokens are stored encrypted and never leave through here.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sync.commands import NotFound, NotNow, follow, known_user, not_taken, part
+from sync.commands import NotFound, NotNow, follow, known_user, part
 from sync.connector import Connector
 from sync.consent import ADMIN, POPUP, note_consent
+from sync.errors import Cause
 from sync.sides.base import MailboxUser
 from sync.signing import NEEDED, Declined, Entra, Granted
 from sync.store.states import Asked, StateRefused, States
 from sync.store.tokens import TokenStore
-from sync.users import User
+from sync.users import Taken, User
 
 CONNECT, CONSENT = "connect", "consent"
 CALLBACKS = {CONNECT: "/api/oauth/callback", CONSENT: "/api/oauth/consent-callback"}
@@ -27,6 +29,14 @@ CONSENT_RECORDED, WRONG_ACCOUNT = "consent_recorded", "wrong_account"
 NOT_DELEGATED, DECLINED = "not_delegated", "declined"
 BARRED = "user_barred"
 OTHER_TENANT, TAKEN, INACTIVE, SCOPES_MISSING = "other_tenant", "mailbox_taken", "user_inactive", "scopes_missing"
+
+
+class Refused(Exception):
+    """This user cannot be connected with this mailbox. `code`: of the outcome."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Who(Protocol):
@@ -94,7 +104,7 @@ class Connecting:
     async def own_user(self, who: Who) -> User:
         """The CRM user that this person is. Raises NotFound."""
         users = await self.connector.users.all()
-        tenant = (await self.connector.settings.sign_in()).tenant_id.lower()
+        tenant = (await self.connector.settings.tenant()).lower()
         if (
             "." not in tenant and who.tenant.lower() != tenant
         ):  # a domain of it says nothing: there the platform vouches
@@ -130,12 +140,12 @@ class Connecting:
         return await self._noted(asked, lambda: self._connected(asked, answer))
 
     async def disconnect(self, user: str) -> User:
-        """Forget the sign-in of a user's mailbox and disable the user. Nothing is deleted on either side."""
-        before = await known_user(self.connector, user)
-        after = await part(self.connector, user)
-        if before.mailbox:
-            await self.tokens.drop(before.mailbox)
-        return after
+        """The user's own: forget the sign-in of the mailbox and disable the user. Nothing is deleted on either side. Raises NotFound."""
+        return await self._parted(user)
+
+    async def expel(self, user: str) -> User:
+        """An admin's: the same, and the user does not come back by pressing Connect until an admin enables. Raises NotFound."""
+        return await self._parted(user, barred=True)
 
     # the organisation's consent
 
@@ -214,10 +224,9 @@ class Connecting:
         if not granted.oid or granted.tenant != await entra.tenant():
             return OTHER_TENANT
         user = await self.connector.users.get(asked.user)
-        if user is None or not user.active:
-            return INACTIVE
-        if user.barred:
-            return BARRED
+        refused = INACTIVE if user is None else unfit(user)
+        if user is None or refused:
+            return refused
         if not set(granted.scopes) >= NEEDED or not granted.refresh_token:
             return SCOPES_MISSING
         if user.mailbox and user.mailbox.lower() != granted.oid:
@@ -238,14 +247,45 @@ class Connecting:
         return CONSENT_RECORDED
 
     async def _joined(self, user: User, mailbox: MailboxUser, granted: Granted) -> str:
-        try:
-            await not_taken(self.connector, user.id, mailbox.id)
-        except NotNow:
+        """Whatever happened to the user while Entra and Graph answered. The sign-in first: a run must find it."""
+        now, users = self.connector.now(), self.connector.users
+        if await self._held(mailbox.id, but=user.id):
             return TAKEN
-        now = self.connector.now()
         await self.tokens.save(mailbox.id, granted.tenant, granted.scopes, granted.refresh_token, now)
-        await join(self.connector, user, mailbox)
-        return CONNECTED
+        try:
+            await join(self.connector, user.id, mailbox)
+        except (Refused, Taken) as refused:
+            await self._let_go(mailbox.id)
+            return refused.code if isinstance(refused, Refused) else TAKEN
+        after = await users.get(user.id)
+        if after is None or not after.connected or after.mailbox != mailbox.id:  # disconnected while this was written
+            await self._let_go(mailbox.id)
+        return CONNECTED if after is None else unfit(after) or CONNECTED
+
+    async def _parted(self, user: str, **changes: object) -> User:
+        known = await known_user(self.connector, user)
+        after = await part(self.connector, known.id, **changes)
+        if after.mailbox:
+            await self.tokens.drop(after.mailbox)
+        settings = await self.connector.settings.read()
+        if settings.delegated and after.mailbox and after.mailbox == settings.shared_mailbox:  # its row stays enabled
+            waits = {"state": "error", "cause": Cause.SHARED_NOT_CONNECTED.value}
+            await self.connector.registry.change_mailbox(after.mailbox, **waits)
+        return after
+
+    async def _held(self, mailbox: str, but: str = "") -> bool:
+        """Is a user connected with this mailbox?"""
+        return any(u.connected and u.mailbox == mailbox and u.id != but for u in await self.connector.users.all())
+
+    async def _let_go(self, mailbox: str) -> None:
+        """Forget a sign-in that led to nothing. Where somebody else is connected with the mailbox it is that one's."""
+        if await self._held(mailbox):
+            return
+        await self.tokens.drop(mailbox)
+        shared = (await self.connector.settings.read()).shared_mailbox
+        if mailbox != shared:
+            await self.connector.registry.change_mailbox(mailbox, enabled=False)
+            await self.connector.board.touch()
 
 
 def _has(mailbox: MailboxUser, address: str) -> bool:
@@ -253,17 +293,34 @@ def _has(mailbox: MailboxUser, address: str) -> bool:
     return bool(address) and address.lower() in {each.lower() for each in mailbox.addresses}
 
 
-async def join(connector: Connector, before: User, mailbox: MailboxUser) -> User:
-    """Pair and enable a user who signed in with this mailbox; where that was so already, the mailbox goes on from where it was."""
-    addresses = mailbox.addresses or before.addresses
-    after = await connector.users.change(before.id, mailbox=mailbox.id, addresses=addresses, enabled=True)
+def unfit(user: User) -> str:
+    """Why this user may not connect, as an outcome; '' = may."""
+    return INACTIVE if not user.active else BARRED if user.barred else ""
+
+
+async def join(connector: Connector, id_: str, mailbox: MailboxUser) -> User:
+    """Pair and enable a user who signed in with this mailbox; where that was so already, the mailbox goes on from where it was.
+
+    Raises Refused, Taken: as the user is when it is written, not as it was when the sign-in began.
+    """
+    start = (await connector.settings.read()).sync_start.isoformat()
+
+    def joined(user: User) -> User:
+        refused = unfit(user)
+        if refused or user.mailbox.lower() not in ("", mailbox.id.lower()):
+            raise Refused(refused or WRONG_ACCOUNT)
+        addresses = mailbox.addresses or user.addresses
+        since = user.sync_start or (start if not user.enabled else "")  # frozen from here on
+        return replace(user, mailbox=mailbox.id, addresses=addresses, enabled=True, sync_start=since)
+
+    before, after = await connector.users.revise(id_, joined)
+    going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
     row = await connector.registry.mailbox(mailbox.id)
     same = before.connected and before.mailbox == after.mailbox
+    if same and row is not None and row.last_run:
+        row = await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
     if not same or row is None or not row.last_run:
         await follow(connector, replace(before, enabled=before.enabled and not same), after)
-        return after
-    going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
-    await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
-    if await connector.state() == "running":
+    elif await connector.state() == "running":
         await connector.enqueue([mailbox.id], "reconnected")
     return after

@@ -48,13 +48,14 @@ class Cause(StrEnum):
     FOLDER_DELETED = "folder_deleted"
     RECONNECT = "reconnect"
     NOT_CONNECTED = "not_connected"
+    SHARED_NOT_CONNECTED = "shared_not_connected"
     ACCOUNT_DISABLED = "account_disabled"
     CLEAN_UP_PENDING = "clean_up_pending"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
 
 
-SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value})
+SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value, Cause.SHARED_NOT_CONNECTED.value})
 """A mailbox with one of these waits for its user to sign in."""
 
 

@@ -16,7 +16,7 @@ from sync.model import Family, Kind
 from sync.policy import RemovalScope
 from sync.store.base import MAX_OPS, Drop
 from sync.store.ledger import MailboxLedger, partition_of
-from sync.store.registry import MailboxRow
+from sync.store.registry import Lease, MailboxRow
 
 KEPT = timedelta(days=30)
 
@@ -75,9 +75,22 @@ async def forget_removed(connector: Connector) -> None:
     before = (connector.now() - KEPT).isoformat(timespec="seconds")
     for row in await connector.registry.mailboxes():
         if is_removed(row) and row.left_at < before:
-            for family in Family:
-                await _drop_all(connector, partition_of(row.id, family))
-            await connector.registry.rows.transact("mailboxes", [Drop(row.id)])
+            await _forget(connector, row.id)
+
+
+async def _forget(connector: Connector, mailbox: str) -> None:
+    """Under the lease: whose user is connected meanwhile keeps its row, and runs afterwards. The row goes last: by it the rest is found again."""
+    registry = connector.registry
+    lease = await registry.take_lease(mailbox, connector.new_id(), connector.now())
+    if lease is None:
+        return
+    if is_removed(lease.row):
+        for family in Family:
+            if not await _drop_all(connector, partition_of(mailbox, family), lease):
+                return
+        if await registry.drop_mailbox(lease, is_removed):
+            return
+    await registry.release(lease)
 
 
 def is_removed(row: MailboxRow) -> bool:
@@ -85,7 +98,11 @@ def is_removed(row: MailboxRow) -> bool:
     return row.state == "removed" and not row.enabled and not row.clearing and row.has_left
 
 
-async def _drop_all(connector: Connector, partition: str) -> None:
+async def _drop_all(connector: Connector, partition: str, lease: Lease) -> bool:
+    """False: the lease was lost on the way."""
     keys = [row.key async for row in connector.registry.rows.query(partition)]
     for start in range(0, len(keys), MAX_OPS):
+        if await connector.registry.renew(lease, connector.now()) is None:
+            return False
         await connector.registry.rows.transact(partition, [Drop(key) for key in keys[start : start + MAX_OPS]])
+    return True

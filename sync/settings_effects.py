@@ -56,7 +56,8 @@ async def _follow(connector: Connector, before: Settings, after: Settings) -> No
     if after.contact_target is Target.ADMIN:
         row = await connector.registry.mailbox(after.admin_mailbox)
         user = row.user if row else after.admin_user
-        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True)
+        anew = {"state": "ok", "cause": ""} if before.shared_mailbox != after.shared_mailbox else {}
+        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True, **anew)
     if after.private_events is not before.private_events:
         await connector.change_all(await connector.registry.mailboxes(), past_too=True)
     if _decides(after) != _decides(before):

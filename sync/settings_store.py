@@ -1,22 +1,28 @@
 """Where the settings are kept: versions of them, and the client secret, which only goes in.
 
 Saved settings win over the environment's defaults for tenant, client id and secret (SPEC 4.4). The client secret is write-only: it lies in the
-key vault, or encrypted in the store when there is none, and never leaves through here but to the sign-in. No HTTP.
+key vault, or encrypted in the settings' row when there is none, and never leaves through here but to the sign-in. In the vault every save gives it a
+name of its own, and the settings' row says which one counts: a save that is refused changes nothing. All names that are in use, or were and could not
+be deleted yet, are listed in rows of their own, which are written first and go last. No HTTP.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sync.settings import PARTITION, Settings
-from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, Stale
+from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, Stale, StoreUnreachable, prefix_end
 from sync.store.secrets import Sealing, Undecipherable
 
 KEY = "settings"
 BEFORE = "settings-before"
 VERSIONS_KEPT = 50
-SECRET_NAME = "client-secret"  # noqa: S105 - a name
+SECRET_NAME = "client-secret"  # noqa: S105 - how names begin in the vault; of earlier versions the whole name
+LISTED = "secret|"
+IN_VAULT = "vault"
+_TRIES = 5
 SECRET_PLACE = "control|settings|client-secret"  # noqa: S105 - what the token is bound to
 
 
@@ -26,6 +32,16 @@ class Vault(Protocol):
     async def read_secret(self, name: str) -> str | None: ...
 
     async def write_secret(self, name: str, value: str) -> None: ...
+
+    async def delete_secret(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """A key vault, and ids for what goes in: letters, digits and dashes, never twice the same."""
+
+    vault: Vault
+    new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +82,10 @@ class Saved:
 
 
 class SettingsStore:
-    """Reads and saves the settings. `vault` None: the secret is kept in the store, encrypted."""
+    """Reads and saves the settings. `safe` None: the secret is kept in the store, encrypted."""
 
-    def __init__(self, rows: Rows, keys: Sealing, defaults: Defaults, vault: Vault | None = None) -> None:
-        self._rows, self._keys, self._defaults, self._vault = rows, keys, defaults, vault
+    def __init__(self, rows: Rows, keys: Sealing, defaults: Defaults, safe: Safe | None = None) -> None:
+        self._rows, self._keys, self._defaults, self._safe = rows, keys, defaults, safe
 
     async def read(self) -> Settings:
         return (await self.saved()).settings
@@ -91,23 +107,23 @@ class SettingsStore:
         row = await self._rows.get(PARTITION, _place(version))
         return _saved(row).settings if row else Settings()
 
+    async def tenant(self) -> str:
+        """The tenant in force, an id or a domain; '' = none is named yet."""
+        return (await self.read()).tenant_id or self._defaults.tenant_id
+
     async def sign_in(self, settings: Settings | None = None, secret: str | None = None) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
 
         A saved secret whose key was taken out of ENCRYPTION_KEYS is a missing one: an admin enters it again. `settings`, `secret`:
         as if these had been saved.
         """
-        row = await self._rows.get(PARTITION, KEY)
+        row, kept = await self._with_secret()
+        kept = kept if secret is None else secret or None
         settings = settings or (_saved(row).settings if row else Settings())
-        token = str(row.data["secret"]) if row else ""
-        if secret is not None:
-            chosen = secret or self._defaults.client_secret
-        else:
-            chosen = await self._saved_secret(token) if token else self._defaults.client_secret
         return SignIn(
             settings.tenant_id or self._defaults.tenant_id,
             settings.client_id or self._defaults.client_id,
-            chosen,
+            self._defaults.client_secret if kept is None else kept,
             self._defaults.managed_identity,
             settings.delegated,
         )
@@ -124,6 +140,8 @@ class SettingsStore:
         if over not in (None, old.version):
             raise Stale
         token = str(row.data["secret"]) if row else ""
+        # Whoever listed a name before this save is stored began over the same row or an older one, and is refused after it.
+        listed = await self._listed(token)
         if secret is not None:
             token = await self._keep(secret)
         new = Saved(settings, old.version + 1, by, at)
@@ -134,22 +152,65 @@ class SettingsStore:
         try:
             await self._rows.transact(PARTITION, ops)
         except Conflict:
+            if secret is not None:
+                await self._forget({_name(token)} - {""})
             raise Stale from None
+        await self._forget(listed - {_name(token)})
         return new
 
-    async def _saved_secret(self, token: str) -> str:
-        if token == "vault":  # noqa: S105 - says where it is
-            return (await self._vault.read_secret(SECRET_NAME) if self._vault else None) or ""
+    async def _with_secret(self) -> tuple[Row | None, str | None]:
+        """The settings' row and its secret: None = it has none, '' = it cannot be read. One that is not there was perhaps replaced a moment ago."""
+        row = await self._rows.get(PARTITION, KEY)
+        for _ in range(_TRIES):
+            token = str(row.data["secret"]) if row else ""
+            name = _name(token)
+            if not name:
+                return row, self._opened(token) if token else None
+            found = await self._safe.vault.read_secret(name) if self._safe else None
+            if found is not None:
+                return row, found
+            before, row = row, await self._rows.get(PARTITION, KEY)
+            if row == before:
+                break
+        return row, ""
+
+    def _opened(self, token: str) -> str:
         try:
             return self._keys.decrypt(token, SECRET_PLACE)
         except Undecipherable:
             return ""
 
+    async def _listed(self, token: str) -> set[str]:
+        """Names in the vault; the one that an earlier version gave is listed now."""
+        if _name(token) == SECRET_NAME:
+            await self._rows.transact(PARTITION, [Put(LISTED + SECRET_NAME, {})])
+        rows = self._rows.query(PARTITION, LISTED, prefix_end(LISTED))
+        return {row.key.removeprefix(LISTED) async for row in rows}
+
     async def _keep(self, secret: str) -> str:
-        if not secret or self._vault is None:
+        if not secret or self._safe is None:
             return self._keys.encrypt(secret, SECRET_PLACE) if secret else ""
-        await self._vault.write_secret(SECRET_NAME, secret)
-        return "vault"
+        name = f"{SECRET_NAME}-{self._safe.new_id()}"
+        await self._rows.transact(PARTITION, [Put(LISTED + name, {})])
+        await self._safe.vault.write_secret(name, secret)
+        return f"{IN_VAULT}:{name}"
+
+    async def _forget(self, names: Collection[str]) -> None:
+        """Delete secrets that do not count. What cannot be deleted now stays listed for the next save."""
+        if self._safe is None:
+            return
+        for name in sorted(names):
+            try:
+                await self._safe.vault.delete_secret(name)
+                await self._rows.transact(PARTITION, [Drop(LISTED + name)])
+            except StoreUnreachable:
+                return
+
+
+def _name(token: str) -> str:
+    """Under which name the secret lies in the vault, '' = it does not. Earlier versions had one name for all."""
+    place, _, name = token.partition(":")
+    return (name or SECRET_NAME) if place == IN_VAULT else ""
 
 
 def _saved(row: Row) -> Saved:

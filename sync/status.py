@@ -163,7 +163,7 @@ def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
         due_at=row.due_at,
         running=is_running(row, now),
         last_run=row.last_run,
-        last_counts=_counts(row.counts),
+        last_counts=counts_of(row.counts),
         pending=progress.pending(families),
         holds=holds,
         comparing=row.enabled and (row.full or not compared_at),
@@ -174,7 +174,7 @@ def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
     )
 
 
-def _counts(text: str) -> dict[str, int]:
+def counts_of(text: str) -> dict[str, int]:
     """`reason=number` pairs, as the worker writes them."""
     pairs = (part.partition("=") for part in text.split())
     return {name: int(number) for name, _, number in pairs}

@@ -3,6 +3,8 @@
 A copy of the directory is kept, names and addresses encrypted, so that settings and status do not depend on the CRM answering. A user who
 vanishes or becomes inactive is disconnected when two readings in a row say so; when too many vanish at once an admin is asked (SPEC 5.4,
 `sync.vanishing`). Disconnecting ends the synchronisation and deletes nothing; what a user who left leaves behind: `sync.clearing`.
+A mailbox is connected with one user at most: who connects replaces, in the same transaction, the mailbox's claim beside the users' rows, so that
+of two at once one is refused (`Taken`). What counts is the users' own rows; a claim that was left behind keeps nobody out.
 A user may be a resource (SPEC 5.3): with a mailbox it is a room, whose mailbox answers invitations; without one a thing, for which we
 answer. No HTTP; asks no server.
 """
@@ -10,7 +12,7 @@ answer. No HTTP; asks no server.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -21,10 +23,12 @@ from mapping.colours import is_colour
 from sync.policy import DeleteLimits, Preferences, PrivateEvents
 from sync.settings import PARTITION, Model, contact_folder, mistake_of
 from sync.sides.base import CrmUser
-from sync.store.base import Conflict, Insert, Op, Put, Replace, Row, Rows, following
+from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, following
 from sync.store.secrets import Sealing, Undecipherable
 
 USERS = "users"
+PAIRED = "paired|"
+"""Begins the keys of claims, above those of users, which begin with a digit."""
 DIRECTORY = "directory"
 PROOFS = 2
 REREAD = timedelta(hours=1)
@@ -160,6 +164,14 @@ class DirectoryState:
         return not self.read_at or now - datetime.fromisoformat(self.read_at) >= after
 
 
+class Taken(Exception):
+    """The mailbox is connected with another user. `user`: CRM id of that one."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(user)
+        self.user = user
+
+
 class Users:
     """The rows of all users."""
 
@@ -167,17 +179,17 @@ class Users:
         self._rows, self._keys = rows, keys
 
     async def all(self) -> list[User]:
-        return [self._user(row) async for row in self._rows.query(USERS)]
+        return [self._user(row) async for row in self._rows.query(USERS, last=PAIRED)]
 
     async def page(self, after: str, limit: int) -> list[User]:
         """By id, those behind `after`; no more are read, and decrypted, than asked for."""
-        return [self._user(row) async for row in self._rows.query(USERS, following(after), limit=limit)]
+        return [self._user(row) async for row in self._rows.query(USERS, following(after), PAIRED, limit)]
 
     async def matching(self, search: str, after: str, limit: int) -> list[User]:
         """Those whose name or address contains this text, by id. Slow: what is encrypted cannot be searched, so all behind `after` are read."""
         wanted = search.casefold()
         found: list[User] = []
-        async for row in self._rows.query(USERS, following(after)):
+        async for row in self._rows.query(USERS, following(after), PAIRED):
             user = self._user(row)
             if any(wanted in text.casefold() for text in (user.name, user.email, user.address, *user.addresses)):
                 found.append(user)
@@ -190,18 +202,46 @@ class Users:
         return self._user(row) if row else None
 
     async def change(self, user: str, **changes: object) -> User:
-        """Change columns of a user that is in the directory, whatever others change meanwhile."""
+        """Change columns of a user that is in the directory, whatever others change meanwhile. Raises Taken."""
+        return (await self.revise(user, lambda before: replace(before, **changes)))[1]  # type: ignore[arg-type]
+
+    async def revise(self, user: str, decide: Callable[[User], User]) -> tuple[User, User]:
+        """Replace a user that is in the directory by what `decide` makes of the present one; both. It may refuse by raising. Raises Taken."""
         for _ in range(20):
             row = await self._rows.get(USERS, user)
             if row is None:
                 raise KeyError(user)
-            after = replace(self._user(row), **changes)  # type: ignore[arg-type]
+            before = self._user(row)
+            after = decide(before)
+            ops = [Replace(user, self._data(after), row.etag), *await self._claims(before, after)]
             try:
-                await self._rows.transact(USERS, [Replace(user, self._data(after), row.etag)])
+                await self._rows.transact(USERS, ops)
             except Conflict:
                 continue
-            return after
+            return before, after
         raise Conflict(0, user)
+
+    async def claimed(self, mailbox: str) -> str:
+        """The user who connected with this mailbox last, '' when that one disconnected since."""
+        row = await self._rows.get(USERS, PAIRED + mailbox.lower())
+        return str(row.data["user"]) if row else ""
+
+    async def _claims(self, before: User, after: User) -> list[Op]:
+        """What becomes of the claims of the mailboxes that the user is connected with, before and after. Raises Taken."""
+        left, taken = _claim(before), _claim(after)
+        if left == taken:
+            return []
+        ops: list[Op] = []
+        if left and (row := await self._rows.get(USERS, left)) and row.data["user"] == before.id:
+            ops.append(Drop(left, row.etag))
+        if taken:
+            row = await self._rows.get(USERS, taken)  # before the look at everybody: who connects later moves it
+            for other in await self.all():
+                if other.id != after.id and _claim(other) == taken:
+                    raise Taken(other.id)
+            data = {"user": after.id}
+            ops.append(Replace(taken, data, row.etag) if row else Insert(taken, data))
+        return ops
 
     async def state(self) -> DirectoryState:
         row = await self._rows.get(PARTITION, DIRECTORY)
@@ -222,7 +262,7 @@ class Users:
         return await self._refresh(found, now, spared)
 
     async def _refresh(self, found: Sequence[CrmUser], now: datetime, spared: Collection[str]) -> Refreshed:
-        rows = {row.key: row async for row in self._rows.query(USERS)}
+        rows = {row.key: row async for row in self._rows.query(USERS, last=PAIRED)}
         known = {key: self._user(row) for key, row in rows.items()}
         active = {user.id for user in found if user.active}
         missing = sorted(u.id for u in known.values() if u.active and not u.absent and u.id not in active)
@@ -316,6 +356,11 @@ class Users:
             return self._keys.decrypt(token, f"users|{user}|{name}") if token else ""
         except Undecipherable:
             return ""
+
+
+def _claim(user: User) -> str:
+    """The key of the claim of the mailbox that this user is connected with, '' = with none."""
+    return PAIRED + user.mailbox.lower() if user.connected else ""
 
 
 def homes_of(users: Iterable[User]) -> dict[str, str]:

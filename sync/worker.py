@@ -16,7 +16,7 @@ from typing import Protocol
 from sync import progress
 from sync.clearing import clear, left_to_delete
 from sync.clearing_tools import LEAVE, UNDO, Clearing, Progress
-from sync.errors import Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
+from sync.errors import SIGN_IN, Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.plan import Context
 from sync.policy import CalendarPolicy
@@ -104,10 +104,10 @@ class Worker:
         except Fenced:
             await self.registry.release(lease, dirty=True)
         except StopMailbox as stop:
-            failure = stop.cause.value
+            failure = _told(stop.cause, mailbox, setup).value
             await self.registry.release(lease, state="error", cause=failure)
         except ReconnectNeeded:
-            failure = Cause.RECONNECT.value
+            failure = _told(Cause.RECONNECT, mailbox, setup).value
             await self.registry.release(lease, state="error", cause=failure)
         except SkipItem:  # a refusal of the whole mailbox that is none of the known ones
             failure = Cause.GRAPH_REFUSED.value
@@ -312,3 +312,9 @@ class Worker:
             for other in rows
             if other.id != row.id and other.attempts and other.cause == cause.value and other.due_at > now.isoformat()
         )
+
+
+def _told(cause: Cause, mailbox: str, setup: Setup) -> Cause:
+    """The mailbox of everybody lacks a sign-in, and no connected user is there to press Connect for it: an admin sees to that first."""
+    alone = mailbox == setup.admin_mailbox and mailbox not in setup.homes.values()
+    return Cause.SHARED_NOT_CONNECTED if alone and cause.value in SIGN_IN else cause

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Guard, Shown
+from control.endpoint import Call, Endpoint, Guard, Mend, Shown
+from control.endpoints.status import mend_of
 from control.endpoints.users import UserShown, shown
+from control.texts import mending, sentence
 from sync import commands
+from sync.connecting import CONNECT
+from sync.own_page import OwnPage, own_page
 from sync.settings import Model
+from sync.status import counts_of
 from sync.users import User
 
 
@@ -21,13 +27,43 @@ class Preferences(Model):
     private_events: Literal["", "busy", "full", "none"] | None = None
 
 
+class Directions(Shown):
+    """Which ways a kind travels."""
+
+    to_crm: bool
+    to_mailbox: bool
+
+
+class Defaults(Shown):
+    """What the settings say where the user chose nothing. `folder` '' = the mailbox's default contact folder."""
+
+    sync_start: str
+    folder: str
+    private_events: str
+
+
 class Me(Shown):
-    """The own user, and how the connector signs in: `delegated` = by the user's own Connect."""
+    """The own user, and how the connector signs in: `delegated` = by the user's own Connect.
+
+    `state` and `sentence`: of the own mailbox; `mend`: `connect` where pressing Connect helps. `kinds`: the switches in force; `contacts_elsewhere`:
+    contacts and companies go to the mailbox of everybody. `start_frozen`, `folder_frozen`: these preferences cannot be changed now.
+    """
 
     user: UserShown
     sign_in_mode: str
+    state: str
+    sentence: str
+    mend: Mend
+    connected_at: str
     last_run: str
+    last_counts: Mapping[str, int]
+    count_sentences: Mapping[str, str]
     running: bool
+    kinds: Mapping[str, Directions]
+    contacts_elsewhere: bool
+    defaults: Defaults
+    start_frozen: bool
+    folder_frozen: bool
 
 
 async def me(call: Call) -> Me:
@@ -41,15 +77,45 @@ async def put_me(call: Call) -> Me:
 
 
 async def _shown(call: Call, user: User) -> Me:
-    connector = call.app.connector
-    row = await connector.registry.mailbox(user.mailbox or "-")
-    mine = row is not None and user.connected
+    connector, lang = call.app.connector, call.lang
+    page = await own_page(connector, user)
+    counts = counts_of(page.row.counts) if page.row else {}
     return Me(
-        user=shown(user, row, call.lang),
-        sign_in_mode=(await connector.settings.read()).sign_in_mode.value,
-        last_run=row.last_run if row and mine else "",
-        running=bool(row and mine and row.holder and row.expires > connector.now().isoformat()),
+        user=shown(user, await connector.registry.mailbox(user.mailbox or "-"), lang),
+        sign_in_mode="delegated" if page.delegated else "application",
+        state=page.state,
+        sentence=_sentence(page, lang),
+        mend=mend_of(_mend(page), lang),
+        connected_at=page.row.connected_at if page.row else "",
+        last_run=page.row.last_run if page.row else "",
+        last_counts=counts,
+        count_sentences={reason: sentence("reason", reason, lang) for reason in counts},
+        running=page.running,
+        kinds={
+            kind.value: Directions(to_crm=each.to_crm, to_mailbox=each.to_mailbox) for kind, each in page.kinds.items()
+        },
+        contacts_elsewhere=page.elsewhere,
+        defaults=Defaults(
+            sync_start=page.sync_start.isoformat(), folder=page.folder, private_events=page.private_events.value
+        ),
+        start_frozen=page.start_frozen,
+        folder_frozen=page.folder_frozen,
     )
+
+
+def _sentence(page: OwnPage, lang: str) -> str:
+    """One: what is wrong, else why the user may not connect, else how the mailbox is."""
+    if page.cause:
+        return sentence("cause", page.cause, lang)
+    if page.refusal and page.state == "disabled":
+        return sentence("error", page.refusal, lang)
+    return sentence("state", page.state, lang)
+
+
+def _mend(page: OwnPage) -> str:
+    """All other commands are an admin's."""
+    helps = page.delegated and not page.refusal and page.cause and mending("cause", page.cause) == CONNECT
+    return CONNECT if helps and page.state in ("error", "disabled") else "none"
 
 
 ENDPOINTS = (

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from control.auth import Denied, person_of
+from control.auth import Denied
+from control.callers import caller
 from control.cookies import cookie, cookies_of
 from control.endpoint import Guard
 from control.environment import Environment
@@ -70,7 +71,7 @@ class _Shell:
         here = urlsplit(req.url).path
         look = Look(lang, here, dict(req.params), None, "", self._page.topic, signing_in.offered(self._environment))
         try:
-            person = person_of(headers, self._environment)
+            person = await caller(headers, self._environment, lambda: self._app().connector.settings)
             if isinstance(person, Denied):
                 return self._stranger(person, look, kept)
             browser = cookies.get(forms.COOKIE, "")

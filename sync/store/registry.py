@@ -146,12 +146,9 @@ class Registry:
         row = await self.rows.get("mailboxes", mailbox)
         return _mailbox(row) if row else None
 
-    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow:
-        """Change columns of a mailbox's row, whatever others change meanwhile; made when it is not there (`user` needed)."""
-        after = await self.change_mailbox_if(mailbox, lambda _: True, **changes)
-        if after is None:
-            raise Conflict(0, mailbox)
-        return after
+    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow | None:
+        """Change columns of a mailbox's row, whatever others change meanwhile. One that is not there is made when `user` is among them, else None."""
+        return await self.change_mailbox_if(mailbox, lambda _: True, **changes)
 
     async def change_mailbox_if(
         self, mailbox: str, may: Callable[[MailboxRow], bool], **changes: object
@@ -159,7 +156,9 @@ class Registry:
         """As `change_mailbox`, while the row is as `may` wants it at the moment of writing; None when it is not."""
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", mailbox)
-            before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes.get("user", "")))
+            if row is None and not changes.get("user"):
+                return None
+            before = _mailbox(row) if row else MailboxRow(id=mailbox, user="")
             if not may(before):
                 return None
             after = replace(before, **changes)  # type: ignore[arg-type]
@@ -179,6 +178,20 @@ class Registry:
         """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
         partition, key = OVERVIEW
         await self.rows.transact(partition, [Drop(key)])
+
+    async def drop_mailbox(self, lease: Lease, may: Callable[[MailboxRow], bool]) -> bool:
+        """Drop the row of a mailbox that is leased, if `may` says so of what it is by then. False: it stays as it is."""
+        for _ in range(_TRIES):
+            row = await self.rows.get("mailboxes", lease.row.id)
+            now = _mailbox(row) if row else None
+            if row is None or now is None or now.fence != lease.row.fence or not may(now):
+                return False
+            try:
+                await self.rows.transact("mailboxes", [Drop(row.key, row.etag)])
+            except Conflict:
+                continue
+            return True
+        return False
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""

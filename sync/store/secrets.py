@@ -7,6 +7,7 @@ disk, a log or an exception. Azure's packages are imported by `KeyVaultSecrets.c
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import hmac
 import os
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 Keys: TypeAlias = Sequence[tuple[str, bytes]]
 KEY_BYTES = 32
 NONCE_BYTES = 12
+PATIENCE = 20.0
+"""Seconds until a key vault has deleted a secret; a few are usual."""
 DIGEST_BYTES = 16  # 128 bits, 22 characters: a link holds some eighty of them in one property
 ONE = "32 random bytes in base64url (43 characters)"
 LIST = f"id:key pairs with commas between them, newest first; an id is 1 to 16 letters or digits, a key {ONE}"
@@ -168,6 +171,10 @@ class Secrets(Protocol):
         """Set a new value. Raises StoreUnreachable, and then it is unknown which value holds."""
         ...
 
+    async def delete_secret(self, name: str) -> None:
+        """Gone already is well. Raises StoreUnreachable."""
+        ...
+
 
 class KeyVaultSecrets:
     """Secrets in a key vault. `aclose` at the end."""
@@ -202,6 +209,20 @@ class KeyVaultSecrets:
         except AzureError as error:
             raise _unreachable(error) from None
 
+    async def delete_secret(self, name: str) -> None:
+        """The vault keeps it for its days of soft deletion. The name cannot be written again meanwhile."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            async with asyncio.timeout(PATIENCE):  # the library waits until the vault shows it among the deleted ones
+                await self._client.delete_secret(name)
+        except ResourceNotFoundError:
+            return
+        except TimeoutError:
+            raise StoreUnreachable("key vault: a deletion that does not end") from None
+        except AzureError as error:
+            raise _unreachable(error) from None
+
     async def aclose(self) -> None:
         await self._client.close()
 
@@ -220,6 +241,9 @@ class EnvironmentSecrets:
 
     async def write_secret(self, name: str, value: str) -> None:
         self._written[name] = value
+
+    async def delete_secret(self, name: str) -> None:
+        self._written.pop(name, None)
 
 
 def _unreachable(error: Exception) -> StoreUnreachable:

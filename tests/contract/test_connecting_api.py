@@ -16,12 +16,14 @@ from control.environment import read_environment
 from sync import commands
 from sync.connecting import Connecting
 from sync.consent import note_consent
+from sync.model import Family
 from sync.settings import Settings, SignInMode
 from sync.store.states import States
 from sync.store.tokens import TokenStore
 from tests.contract.api_world import Api
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, TENANT, World
+from tests.unit.test_leaving import CARDS, link
 
 
 @pytest.fixture
@@ -96,3 +98,44 @@ async def test_the_status_says_whose_sign_in_is_missing(api: Api) -> None:
     assert (shown["reconnect_count"], shown["trouble"], shown["mailboxes"]["error"]) == (1, [ANNAS, BRUNOS], 2)
     _, annas = await api.ask("mailbox", lang="it", id=ANNAS)
     assert annas["mend"] == {"command": "connect", "label": "Connect"}
+
+
+async def test_whom_an_admin_disconnects_needs_an_admin_to_come_back_and_who_does_it_alone_does_not(api: Api) -> None:
+    for user, oid, admin in ((ANNA, "somebody", True), (BRUNO, BRUNOS, False)):
+        assert (await as_person(api.world, "user_disconnect", oid, user, admin=admin))[0] == 200
+        found = await api.world.users.get(user)
+        assert found is not None
+        assert (found.enabled, found.barred) == (False, admin)
+    status, user = await api.ask("user_put", {"enabled": True}, id=ANNA)
+    assert (status, user["enabled"]) == (200, True)
+    assert not (await api.world.users.get(ANNA)).barred  # type: ignore[union-attr]
+
+
+async def test_an_admin_who_disconnects_the_own_user_is_not_barred(api: Api) -> None:
+    assert (await as_person(api.world, "user_disconnect", ANNAS, ANNA, admin=True))[0] == 200
+    assert not (await api.world.users.get(ANNA)).barred  # type: ignore[union-attr]
+
+
+async def test_the_mailbox_of_everybody_is_an_admins_to_disconnect(api: Api) -> None:
+    body = {"contact_target": "admin", "admin_mailbox": ANNAS, "admin_user": ANNA}
+    assert (await api.ask("settings_put", body))[0] == 200
+    status, problem = await as_person(api.world, "user_disconnect", ANNAS, ANNA)
+    assert (status, problem["code"]) == (409, "shared_mailbox")
+    assert (await api.world.users.get(ANNA)).enabled  # type: ignore[union-attr]
+    assert (await api.ask("user_parting", id=ANNA))[1]["shared"] is True
+    assert (await api.ask("user_parting", id=BRUNO))[1]["shared"] is False
+    assert (await as_person(api.world, "user_disconnect", BRUNOS, BRUNO))[0] == 200
+    assert (await as_person(api.world, "user_disconnect", ANNAS, ANNA, admin=True))[0] == 200
+
+
+async def test_what_disconnecting_leaves_is_shown_before(api: Api) -> None:
+    await link(api.world, Family.PEOPLE, CARDS[0])
+    status, shown = await api.ask("user_parting", id=ANNA)
+    expected = {"contacts": 1, "companies": 0, "events": 0, "tasks": 0, "pending": 0, "holds": 0, "shared": False}
+    assert (status, shown) == (200, expected)
+    assert await as_person(api.world, "me_parting", ANNAS, "") == (200, expected)
+    assert (await as_person(api.world, "me_parting", BRUNOS, ""))[1]["contacts"] == 0
+    assert (await as_person(api.world, "me_parting", "somebody", ""))[0] == 404
+    assert (await as_person(api.world, "user_parting", BRUNOS, ANNA))[0] == 403
+    await as_person(api.world, "user_disconnect", ANNAS, ANNA)
+    assert (await api.ask("user_parting", id=ANNA))[1] == expected, "and so it is"

@@ -10,8 +10,11 @@ import pytest
 
 from control.api import ENDPOINTS
 from control.endpoint import Guard
+from control.texts import sentence
+from sync.model import Family
 from tests.contract.api_world import Api
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, TENANT, World
+from tests.unit.test_leaving import CARDS, link
 
 AZURE = {"WEBSITE_SITE_NAME": "app", "WEBSITE_AUTH_ENABLED": "true", "ADMIN_TOKEN": ""}
 
@@ -45,9 +48,10 @@ async def test_a_user_sees_the_own_page_and_nobody_elses(api: Api) -> None:
     assert (status, me["user"]["id"], me["user"]["mailbox"], me["user"]["enabled"]) == (200, ANNA, ANNAS, True)
     assert "bruno" not in json.dumps(me).lower()
     assert (await _asked(api, "me", signed_in(BRUNOS)))[1]["user"]["id"] == BRUNO
-    for stranger in (signed_in("0000000c-0000-4000-8000-000000000000"), signed_in(ANNAS, tenant="another-tenant")):
-        assert (await _asked(api, "me", stranger))[0] == 404
-        assert (await _asked(api, "me_put", stranger, {"private_events": "none"}))[0] == 404
+    nobody, foreign = signed_in("0000000c-0000-4000-8000-000000000000"), signed_in(ANNAS, tenant="another-tenant")
+    for stranger, refused in ((nobody, 404), (foreign, 403)):
+        assert (await _asked(api, "me", stranger))[0] == refused
+        assert (await _asked(api, "me_put", stranger, {"private_events": "none"}))[0] == refused
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,67 @@ async def test_preferences_are_the_users_own_but_who_is_enabled_is_not(api: Api)
     assert (status, problem["code"]) == (409, "start_frozen")
     notes = await api.world.connector.audit.listed("", 10)
     assert {(each.by, each.what) for each in notes} >= {(ANNAS, "me_put")}
+
+
+async def test_how_the_own_mailbox_stands_what_travels_and_what_can_still_be_chosen(api: Api) -> None:
+    body = {"kinds": {"task": {"to_crm": False}}, "sync_start": "2020-05-01", "private_events": "none"}
+    await api.raw("settings_put", signed_in("an-admin", admin=True), json.dumps(body).encode())
+    await api.world.registry.change_mailbox(ANNAS, counts="crm_new=3", last_run="2026-03-02T08:00:00+00:00")
+    _, me = await _asked(api, "me", signed_in(ANNAS))
+    assert (me["state"], me["mend"]["command"], bool(me["sentence"])) == ("ok", "none", True)
+    assert me["connected_at"] == api.world.now().isoformat(timespec="seconds")
+    assert me["last_counts"] == {"crm_new": 3}
+    assert set(me["count_sentences"]) == {"crm_new"}
+    assert set(me["kinds"]) == {"contact", "company", "event", "task"}
+    assert me["kinds"]["task"] == {"to_crm": False, "to_mailbox": True}
+    assert me["defaults"] == {"sync_start": "2020-05-01", "folder": "vtenext", "private_events": "none"}
+    assert (me["start_frozen"], me["folder_frozen"], me["contacts_elsewhere"]) == (True, False, False)
+    await link(api.world, Family.PEOPLE, *CARDS)
+    assert (await _asked(api, "me", signed_in(ANNAS)))[1]["folder_frozen"] is True
+    status, problem = await _asked(api, "me_put", signed_in(ANNAS), {"folder": "other"})
+    assert (status, problem["code"]) == (409, "folder_frozen"), "as was said"
+
+
+async def test_where_everybodys_contacts_go_elsewhere_the_own_page_says_so(api: Api) -> None:
+    body = {"contact_target": "admin", "admin_mailbox": ANNAS, "admin_user": ANNA, "use_default_folder": True}
+    await api.raw("settings_put", signed_in("an-admin", admin=True), json.dumps(body).encode())
+    annas, brunos = [(await _asked(api, "me", signed_in(oid)))[1] for oid in (ANNAS, BRUNOS)]
+    assert (annas["contacts_elsewhere"], brunos["contacts_elsewhere"]) == (False, True)
+    assert (brunos["defaults"]["folder"], brunos["kinds"]["contact"]["to_crm"]) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "row", "code", "mend"),
+    [
+        ({"enabled": False}, {}, "cause/not_connected", "connect"),
+        ({"enabled": False, "barred": True}, {}, "error/user_barred", "none"),
+        ({}, {"state": "error", "cause": "reconnect"}, "cause/reconnect", "connect"),
+        ({}, {"state": "error", "cause": "folder_deleted"}, "cause/folder_deleted", "none"),
+        ({}, {"cause": "graph_unreachable"}, "cause/graph_unreachable", "none"),
+        (
+            {"enabled": False, "barred": True},
+            {"enabled": False, "state": "removed", "left_at": "9"},
+            "state/removed",
+            "none",
+        ),
+    ],
+)
+async def test_one_sentence_and_the_button_that_is_the_users_own(
+    api: Api, changes: dict[str, Any], row: dict[str, Any], code: str, mend: str
+) -> None:
+    await api.raw("settings_put", signed_in("an-admin", admin=True), b'{"sign_in_mode": "delegated"}')
+    await api.world.users.change(ANNA, **changes)
+    await api.world.registry.change_mailbox(ANNAS, **{"state": "ok", "cause": "", **row})
+    _, me = await _asked(api, "me", signed_in(ANNAS))
+    section, _, key = code.partition("/")
+    assert (me["sentence"], me["mend"]["command"]) == (sentence(section, key, "en"), mend)
+
+
+async def test_where_the_application_signs_in_nobody_is_told_to_connect(api: Api) -> None:
+    await api.world.users.change(ANNA, enabled=False)
+    _, me = await _asked(api, "me", signed_in(ANNAS))
+    assert (me["state"], me["sentence"], me["mend"]["command"]) == (
+        "disabled",
+        sentence("state", "disabled", "en"),
+        "none",
+    )

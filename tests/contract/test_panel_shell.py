@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
-from tests.unit.control.world import World
+from tests.unit.control.world import TENANT, World
 
 PAGE = "/api/panel/calendar-mapping"
 
@@ -22,6 +22,7 @@ def api() -> Api:
 def principal(*roles: str) -> dict[str, str]:
     claims = [
         {"typ": "oid", "val": "33333333-3333-4333-8333-333333333333"},
+        {"typ": "tid", "val": TENANT},
         *({"typ": "roles", "val": r} for r in roles),
     ]
     return {

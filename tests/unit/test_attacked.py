@@ -13,7 +13,7 @@ from sync.errors import ConfigMistake
 from sync.leaving_commands import remove_user
 from sync.model import Family, Kind, Reason, Side
 from sync.settings_commands import change_settings
-from sync.settings_store import SettingsStore
+from sync.settings_store import Safe, SettingsStore
 from sync.store.base import StoreUnreachable
 from sync.store.registry import HoldRow
 from tests.contract.api_world import Api
@@ -64,7 +64,12 @@ async def test_a_save_that_fails_disables_nobody(world: World) -> None:
         async def write_secret(self, name: str, value: str) -> None:
             raise StoreUnreachable("vault")
 
-    connector = replace(world.connector, settings=SettingsStore(world.rows, world.keys, CONFIGURED, Down()))
+        async def delete_secret(self, name: str) -> None:
+            raise StoreUnreachable("vault")
+
+    connector = replace(
+        world.connector, settings=SettingsStore(world.rows, world.keys, CONFIGURED, Safe(Down(), world.new_id))
+    )
     with pytest.raises(StoreUnreachable):
         await change_settings(connector, {"allow_list": [BRUNOS], "client_secret": "a~new-one"})
     anna = await world.users.get(ANNA)

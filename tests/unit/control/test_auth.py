@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from control.auth import Admin, Denied, Person, admin_of, person_of
+from control.auth import Admin, Denied, Person, admin_of, of_tenant, person_of
 from control.environment import Environment, read_environment
 from tests.unit.control.test_environment import NEEDED
 
@@ -120,3 +120,21 @@ def test_a_broken_header_is_nobody(text: str) -> None:
 @pytest.mark.parametrize("headers", [principal(("tid", "t")), principal(*ANNA, auth_typ="facebook")])
 def test_somebody_without_an_object_id_of_entra_is_nobody(headers: dict[str, str]) -> None:
     assert person_of(headers, azure()) == Denied(403, "not_admin")
+
+
+HERE, THERE = "11111111-2222-4333-8444-555555555555", "22222222-2222-4333-8444-555555555555"
+
+
+@pytest.mark.parametrize("admin", [True, False])
+def test_another_tenants_people_are_nobody_here(admin: bool) -> None:
+    mine, foreign, unknown = (Person(tenant, "p", admin) for tenant in (HERE, THERE, ""))
+    for tenants in ((HERE, ""), ("", HERE), (HERE.upper(), "acme.example"), (HERE, HERE)):
+        assert of_tenant(mine, *tenants) == mine
+        assert of_tenant(foreign, *tenants) == Denied(403, "foreign_tenant")
+        assert of_tenant(unknown, *tenants) == Denied(403, "foreign_tenant")
+    assert of_tenant(foreign, HERE, THERE) == foreign, "the environment's and the settings' both count"
+
+
+def test_without_an_id_to_hold_it_against_the_platform_decides() -> None:
+    for tenants in (("", ""), ("acme.example", ""), ("", "acme.example")):
+        assert of_tenant(Person(THERE, "p", True), *tenants) == Person(THERE, "p", True)

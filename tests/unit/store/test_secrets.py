@@ -242,6 +242,8 @@ async def test_the_environment_is_read_and_a_new_value_wins() -> None:
     await secrets.write_secret("client-secret", "new")
     assert await secrets.read_secret("client-secret") == "new"
     assert environment["CLIENT_SECRET"] == "from outside"
+    await secrets.delete_secret("client-secret")
+    assert await secrets.read_secret("client-secret") == "from outside"
 
 
 async def test_a_key_vault_keeps_what_is_written() -> None:
@@ -250,6 +252,10 @@ async def test_a_key_vault_keeps_what_is_written() -> None:
         await secrets.write_secret("client-secret", "s3cret è")
         assert await secrets.read_secret("client-secret") == "s3cret è"
         assert vault == {"client-secret": "s3cret è"}
+        for _ in range(2):  # the second time it is gone already
+            await secrets.delete_secret("client-secret")
+            assert vault == {}
+        assert await secrets.read_secret("client-secret") is None
 
 
 async def test_a_key_vault_that_refuses_is_unreachable_and_tells_no_secret() -> None:
@@ -258,6 +264,8 @@ async def test_a_key_vault_that_refuses_is_unreachable_and_tells_no_secret() -> 
             await secrets.read_secret("client-secret")
         with pytest.raises(StoreUnreachable) as caught:
             await secrets.write_secret("client-secret", "s3cret")
+        with pytest.raises(StoreUnreachable, match="403"):
+            await secrets.delete_secret("client-secret")
         assert "s3cret" not in str(caught.value)
         assert caught.value.__suppress_context__
 
@@ -314,13 +322,25 @@ async def key_vault(refuses: bool = False) -> AsyncIterator[tuple[KeyVaultSecret
             return web.json_response({"error": {"code": "Forbidden", "message": "no"}}, status=403)
         if request.method == "PUT":
             held[name] = (await request.json())["value"]
+        if request.method == "DELETE" and name in held:
+            deleted = f"https://sync-test.vault.azure.net/deletedsecrets/{name}"
+            body = {"id": f"https://sync-test.vault.azure.net/secrets/{name}", "recoveryId": deleted, "attributes": {}}
+            del held[name]
+            return web.Response(text=json.dumps(body), content_type="application/json")
         if name not in held:
             return web.json_response({"error": {"code": "SecretNotFound", "message": "none"}}, status=404)
         body = {"value": held[name], "id": f"https://sync-test.vault.azure.net/secrets/{name}/1", "attributes": {}}
         return web.Response(text=json.dumps(body), content_type="application/json")
 
     app = web.Application()
+
+    async def deleted(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        body = {"id": f"https://sync-test.vault.azure.net/secrets/{name}", "attributes": {}}
+        return web.Response(text=json.dumps(body), content_type="application/json")
+
     app.router.add_route("*", "/secrets/{name}{version:/?.*}", answer)
+    app.router.add_get("/deletedsecrets/{name}", deleted)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
