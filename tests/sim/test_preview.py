@@ -43,6 +43,8 @@ class Watched(World):
                 counts.update(outcome.counts if outcome else {})
                 if outcome is None or not outcome.unfinished:
                     break
+            if dumb := [row for row in seen.rows if not row.because or not row.id or "preview" in row.id]:
+                self.wrong.append(f"{mailbox}: nobody says why, or of what: {dumb}")
             written = self.writes - before
             if sum(seen.counts.values()) != written:
                 self.wrong.append(f"{mailbox}: {written} writes, {dict(seen.counts)} were announced")

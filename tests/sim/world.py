@@ -314,7 +314,7 @@ class _Sides:
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self.world.side(mailbox, folder)
 
-    async def contact_folder(self, mailbox: str) -> str:
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
         return self.world.mailboxes[mailbox].folder_id
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
