@@ -71,6 +71,12 @@ def test_what_a_preview_says_is_what_happens(first: int) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("seed", [71, 97])
+def test_two_cards_of_one_address_do_not_keep_each_other_from_the_crm(seed: int) -> None:
+    """They claim the same address at once; which of them came first decided what a run did."""
+    assert asyncio.run(watched_story(seed, Watched(USERS))) == []
+
+
 async def test_all_four_kinds_with_a_series_and_a_meeting() -> None:
     world = await begun()
     watched = Watched(USERS, None)
