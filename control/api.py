@@ -13,6 +13,7 @@ from control.endpoints import (
     audit,
     connecting,
     control,
+    exports,
     groups,
     holds,
     journal,
@@ -30,7 +31,22 @@ from control.openapi import described
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, me, users, preview, leaving, groups, settings, mappings, holds, journal, connecting, audit)
+_TOPICS = (
+    status,
+    control,
+    me,
+    users,
+    preview,
+    exports,
+    leaving,
+    groups,
+    settings,
+    mappings,
+    holds,
+    journal,
+    connecting,
+    audit,
+)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

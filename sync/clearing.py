@@ -32,7 +32,7 @@ from sync.undoing import undo
 PASSES = 3
 """How often a slice looks again at cards whose deletion was refused; after three refusals a card is left (`sync.record.again`)."""
 SHOWN = 100
-FORGOTTEN = ("i|", "p|", "k", "b|", "u|", "q")
+FORGOTTEN = ("i|", "p|", "k", "b|", "e|", "u|", "q")
 """Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay."""
 
 

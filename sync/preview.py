@@ -71,18 +71,18 @@ async def preview(connector: Connector, worker: Worker, user_id: str, limit: tim
     It asks both servers: not while nobody may, and not before a server that asked for patience, or failed, is due again.
     """
     await configured(connector)
-    await _may_ask(connector, "")
+    await may_ask(connector, "")
     user = await known_user(connector, user_id)
     if not user.mailbox and not user.email:
         raise NotNow("nothing_to_show")
     mailbox = user.mailbox or (await resolved(connector, "mailbox", user.email)).id
-    await _may_ask(connector, mailbox)
+    await may_ask(connector, mailbox)
     seen = await dry_run(worker, mailbox, user.id, limit, user.preferences, user.folder or None)
-    await _may_ask(connector, "")  # killed meanwhile: what was seen until then is no preview
+    await may_ask(connector, "")  # killed meanwhile: what was seen until then is no preview
     return seen
 
 
-async def _may_ask(connector: Connector, mailbox: str) -> None:
+async def may_ask(connector: Connector, mailbox: str) -> None:
     """Raises NotNow. An attempt at a server that failed is the sweep's, which is made by one for all (`sync.tick`)."""
     board, now = await connector.board.read(), connector.now().isoformat()
     state = await connector.state(board)
