@@ -46,6 +46,8 @@ def test_every_endpoint_is_described_and_guarded() -> None:
         "user_disconnect",
         "me",
         "me_put",
+        "my_exports",
+        "my_exports_order",
     }
     assert described["security"]
     assert "client_secret" not in described["components"]["schemas"]["SettingsShown"]["properties"]
