@@ -18,6 +18,7 @@ from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
 from sync.store.base import Stale
+from sync.store.board import Board
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
@@ -92,24 +93,24 @@ async def restore_state(connector: Connector, by: str) -> Restored:
     board = await connector.board.read()
     await connector.outside.forget_refusals()
     checks = await check_both(connector.outside)
-    now = await connector.board.read()
-    if now.state == "killed" and now.generation != board.generation:  # pressed while both servers were asked
-        raise NotNow("killed_meanwhile")
+    _not_killed_since(board, await connector.board.read())  # pressed while both servers were asked
     if any(check.cause for check in checks):
         if board.state == "error":
             cause = next(check.cause for check in checks if check.cause)
-            board = await connector.board.enter("error", connector.now(), cause, by)
+            board = await connector.board.enter_error(cause, connector.now(), board.generation, by)
         return Restored(False, await connector.state(board), checks)
     cleared = await clear_errors(connector)
-    if board.state == "running":
-        board = await connector.board.change(attempts=0, due_at="", cause="", servers="")
-    else:
-        board = await connector.board.enter("running", connector.now(), by=by)
-    at = connector.now().isoformat(timespec="seconds")
-    board = await connector.board.change(restored_by=by, restored_at=at)
+    restored = await connector.board.restored(board, connector.now(), by)
+    _not_killed_since(board, restored)
     queued = await connector.wake(await connector.registry.mailboxes(), "restored")
-    state = await connector.state(board)
+    state = await connector.state(restored)
     return Restored(True, state, checks, cleared.mailboxes, cleared.items, queued)
+
+
+def _not_killed_since(before: Board, now: Board) -> None:
+    """Raises NotNow: who pressed Kill did not want what was ordered earlier."""
+    if now.state == "killed" and now.generation != before.generation:
+        raise NotNow("killed_meanwhile")
 
 
 async def restore_attempts(connector: Connector, by: str) -> str:

@@ -187,11 +187,14 @@ class Connector:
         await begin_resync(self.registry.rows, self.now(), why)
         await self.compare(await self.registry.mailboxes(), why)
 
-    async def note(self, error: RetryLater | StopConnector | StopMailbox) -> None:
-        """A failure outside any mailbox: an attempt, a pause that the server asked for, or an error that waits for a person."""
+    async def note(self, error: RetryLater | StopConnector | StopMailbox, seen: int) -> None:
+        """A failure outside any mailbox: an attempt, a pause that the server asked for, or an error that waits for a person.
+
+        `seen`: the board's generation before what failed began.
+        """
         now = self.now()
         if not isinstance(error, RetryLater):
-            await self.board.enter("error", now, error.cause.value)
+            await self.board.enter_error(error.cause.value, now, seen)
         elif error.counts:
             await self.board.failed(error.cause.value, now)
             await self.try_again_in_time()

@@ -57,7 +57,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
             await _look_first(connector, board)
             swept = await _sweep(connector)
         except (RetryLater, StopConnector, StopMailbox) as error:
-            await connector.note(error)
+            await connector.note(error, board.generation)
             return Ticked("failed")
     now = connector.now()
     answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
@@ -82,18 +82,25 @@ async def tick_asked(connector: Connector, why: str) -> Ticked:
 
 async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome | None:
     """One slice of one mailbox; a continuation is queued when there is more to do."""
-    if not await _may_run(connector):
+    board = await connector.board.read()
+    if not await _may_run(connector, board):
         return None
     try:
         outcome = await worker.run(mailbox)
     except (RetryLater, StopConnector, StopMailbox) as error:  # before its lease: settings or mapping could not be read
-        await connector.note(error)
+        await connector.note(error, board.generation)
         return None
     if outcome is None:
         await connector.try_again_in_time()
     row = await connector.registry.mailbox(mailbox)
     now = connector.now().isoformat()
-    if row and row.dirty and is_due(row, now) and row.expires <= now and await _may_run(connector):
+    if (
+        row
+        and row.dirty
+        and is_due(row, now)
+        and row.expires <= now
+        and await _may_run(connector, await connector.board.read())
+    ):
         await connector.queue.send(mailbox, "continued")
     return outcome
 
@@ -109,8 +116,7 @@ async def last_sweep(connector: Connector) -> dict[str, int]:
     return dict(json.loads(str(row.data["counts"]))) if row else {}
 
 
-async def _may_run(connector: Connector) -> bool:
-    board = await connector.board.read()
+async def _may_run(connector: Connector, board: Board) -> bool:
     return not board.attempts and not await _waits(connector, board)
 
 

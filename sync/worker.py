@@ -122,7 +122,7 @@ class Worker:
                 await self.registry.release(lease, state="error", cause=failure)
             else:
                 await self.registry.release(lease, dirty=True)
-                await self.board.enter("error", self.now(), failure)
+                await self.board.enter_error(failure, self.now(), board.generation)
         else:
             await self._ended(lease, outcome, board.generation)
         await self._tally(mailbox, written, failure)

@@ -76,14 +76,37 @@ class BoardStore:
         raise Conflict(0, "board")
 
     async def enter(self, state: str, now: datetime, cause: str = "", by: str = "") -> Board:
-        """Enter a state. Every change of state stops the runs under way at their next batch."""
-        before = await self.read()
-        if (before.state, before.cause) == (state, cause):
-            return before
+        """Enter a state. Every change of state stops the runs under way at their next batch; a Kill that is pressed again is one too."""
+
+        def changed(board: Board) -> Board:
+            if (board.state, board.cause) != (state, cause):
+                return _entered(board, state, now, cause, by)
+            return replace(board, generation=board.generation + 1) if state == "killed" else board
+
+        return await self._update(changed)
+
+    async def enter_error(self, cause: str, now: datetime, seen: int, by: str = "") -> Board:
+        """What failed waits for a person, unless the board moved since the generation `seen`. A Kill and a stop last: nothing fails them."""
+
+        def changed(board: Board) -> Board:
+            known = (board.state, board.cause) == ("error", cause)
+            if board.generation != seen or board.state not in ("running", "error") or known:
+                return board
+            return _entered(board, "error", now, cause, by)
+
+        return await self._update(changed)
+
+    async def restored(self, over: Board, now: datetime, by: str) -> Board:
+        """Restore state: run again, counts begin anew; who and when are kept. A Kill since `over` was read wins: the board stays as it is."""
         at = now.isoformat(timespec="seconds")
-        return await self.change(
-            stop=True, state=state, cause=cause, since=at, by=by, attempts=0, due_at="", servers=""
-        )
+
+        def changed(board: Board) -> Board:
+            if board.state == "killed" and board.generation != over.generation:
+                return board
+            after = _shows(board, ()) if board.state == "running" else _entered(board, "running", now, "", by)
+            return replace(after, restored_by=by, restored_at=at)
+
+        return await self._update(changed)
 
     async def failed(self, cause: str, now: datetime) -> Board:
         """A server for everybody could not be reached: nobody sends until its pause is over. Failures inside one pause count once."""
@@ -139,6 +162,12 @@ class BoardStore:
     async def touch(self) -> Board:
         """Settings moved: runs under way stop at their next batch and begin anew."""
         return await self.change(stop=True)
+
+
+def _entered(board: Board, state: str, now: datetime, cause: str, by: str) -> Board:
+    """The board in another state, with no server in trouble."""
+    at = now.isoformat(timespec="seconds")
+    return replace(_shows(board, ()), state=state, cause=cause, since=at, by=by, generation=board.generation + 1)
 
 
 def _shows(board: Board, servers: Sequence[Server]) -> Board:

@@ -508,7 +508,7 @@ async def test_a_refused_login_is_an_error_that_waits(world: World) -> None:
 async def test_run_asks_for_a_sweep_unless_a_pause_is_not_over(world: World) -> None:
     assert await commands.run(world.connector) == 2
     assert world.queue.take() == [""]
-    await world.connector.note(RetryLater(Cause.CRM_UNREACHABLE, 90, counts=False))
+    await world.connector.note(RetryLater(Cause.CRM_UNREACHABLE, 90, counts=False), 0)
     with pytest.raises(NotNow, match="pause"):
         await commands.run(world.connector)
     runner = Runner(lambda: Outcome())
