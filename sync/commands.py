@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
+from sync.following import follow, set_right
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
@@ -21,7 +21,6 @@ from sync.store.base import Stale
 from sync.store.board import Board
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow
-from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import Taken, User, UserChange, preferred, user_change
@@ -253,6 +252,7 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     wanted |= await _preferences(connector, before, change, enabled)
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if not changes:
+        await set_right(connector)  # what a command like this, broken off, did not get to
         return before
     try:
         before, after = await connector.users.revise(id_, lambda user: replace(user, **changes))  # type: ignore[arg-type]
@@ -292,29 +292,9 @@ async def part(connector: Connector, id_: str, **changes: object) -> User:
     before, after = await connector.users.revise(id_, lambda user: replace(user, enabled=False, **changes))  # type: ignore[arg-type]
     if before.enabled:
         await follow(connector, before, after)
+    else:
+        await set_right(connector)
     return after
-
-
-async def follow(connector: Connector, before: User, after: User) -> None:
-    """Let the mailboxes' rows follow; runs under way begin anew, because homes moved."""
-    settings = await connector.settings.read()
-    if before.connected and (before.mailbox, True) != (after.mailbox, after.connected):
-        others = await connector.users.claimed(before.mailbox) not in ("", before.id)  # somebody took it over meanwhile
-        stays = others or before.mailbox == settings.shared_mailbox
-        await connector.registry.change_mailbox(before.mailbox, enabled=stays)
-    begins = after.connected and (before.mailbox, before.connected) != (after.mailbox, True)
-    waits = begins and settings.delegated and not await signed_in(connector.registry.rows, after.mailbox)
-    if begins:
-        at = connector.now().isoformat(timespec="seconds")
-        state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
-        fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
-        row = await connector.registry.mailbox(after.mailbox)
-        if row and row.clearing == LEAVE and row.user == after.id:  # a removal that has not ended is taken back
-            fresh["clearing"] = UNDO
-        await connector.registry.change_mailbox(after.mailbox, user=after.id, enabled=True, connected_at=at, **fresh)
-    await connector.board.touch()
-    if begins and not waits and await connector.state() == "running":
-        await connector.enqueue([after.mailbox], "connected")
 
 
 async def known_user(connector: Connector, id_: str) -> User:

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sync.commands import NotFound, NotNow, follow, known_user, part
+from sync.commands import NotFound, NotNow, known_user, part
 from sync.connector import Connector
 from sync.consent import ADMIN, POPUP, note_consent
 from sync.errors import Cause
+from sync.following import follow
 from sync.sides.base import MailboxUser
 from sync.signing import NEEDED, Declined, Entra, Granted
 from sync.store.states import Asked, StateRefused, States
@@ -317,9 +318,9 @@ async def join(connector: Connector, id_: str, mailbox: MailboxUser) -> User:
     going = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
     row = await connector.registry.mailbox(mailbox.id)
     same = before.connected and before.mailbox == after.mailbox
-    if same and row is not None and row.last_run:
+    if same and row is not None and row.last_run and row.enabled and row.user == after.id:
         row = await connector.registry.change_mailbox(mailbox.id, enabled=True, **going)
-    if not same or row is None or not row.last_run:
+    if not same or row is None or not row.last_run or not row.enabled or row.user != after.id:
         await follow(connector, replace(before, enabled=before.enabled and not same), after)
     elif await connector.state() == "running":
         await connector.enqueue([mailbox.id], "reconnected")

@@ -22,7 +22,7 @@ async def remove_user(connector: Connector, id_: str, confirm: int) -> User:
     """End the synchronisation of a user for good. `confirm`: the number of cards to delete that the preview showed.
 
     That number, and what the settings say now of the cards, are written down with the order: the settings of later do not count. Repeated after
-    it was cut off between the mailbox and the user, it does the rest.
+    it was cut off between the user and the mailbox, it does the rest.
     """
     user = await _known(connector, id_)
     row = await _row(connector, user)
@@ -30,9 +30,9 @@ async def remove_user(connector: Connector, id_: str, confirm: int) -> User:
     planned = await cards_to_delete(connector, row, scope)
     if confirm != planned and not (ordered and confirm == row.permitted):
         raise NotNow("count_changed", count=str(planned))
-    if not ordered:  # first: a run of the mailbox must never see that its user has no home here any more
-        await connector.leave(row.id, scope, confirm)
     after = await connector.users.change(id_, enabled=False, barred=True)  # or Connect would undo it
+    if not ordered:
+        await connector.leave(row.id, scope, confirm)  # broken off before this, the order can be repeated
     await connector.board.touch()
     return after
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from sync import overview
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
+from sync.following import set_right
 from sync.leaving import forget_removed
 from sync.run import Outcome
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
@@ -63,6 +64,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
     answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
     await connector.board.reached(("crm", *answered), now)
     await forget_removed(connector)
+    await set_right(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
     await forget_old(connector.registry, now)
     await forget_values(connector.registry, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -9,14 +10,22 @@ import pytest
 
 from sync import commands
 from sync.commands import NotNow
+from sync.connecting import join
 from sync.errors import Cause, StopConnector
+from sync.following import set_right
+from sync.leaving_commands import remove_user
+from sync.settings_commands import change_settings
+from sync.sides.base import MailboxUser
 from sync.store.board import BoardStore
 from sync.store.registry import MailboxRow, Registry
 from sync.tick import tick
-from tests.unit.control.world import ANNAS, World
+from tests.interrupting import Died, dies_at
+from tests.sim.world import World as SimWorld
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
 from tests.unit.test_leaving import world as _world
 
 world = _world
+CARLAS = "0000000c-0000-4000-8000-000000000000"
 
 
 class Interrupted(Registry):
@@ -101,3 +110,71 @@ async def test_an_error_of_an_earlier_generation_says_nothing_about_this_one(wor
     await world.board.touch()  # another secret was saved meanwhile
     await world.board.enter_error("secret_expired", world.now(), seen)
     assert (await world.board.read()).state == "running"
+
+
+# a process that ends between a user's row and the mailbox's
+
+
+async def in_order(world: World) -> None:
+    """The rows say what the users say."""
+    homes = {user.mailbox: user.id for user in await world.users.all() if user.connected}
+    assert {row.id: row.user for row in await world.registry.mailboxes() if row.enabled} == homes
+
+
+COMMANDS = [
+    lambda world: commands.change_user(world.connector, ANNA, {"enabled": False}),
+    lambda world: commands.part(world.connector, ANNA),
+    lambda world: commands.change_user(world.connector, "19x7", {"mailbox": CARLAS, "enabled": True}),
+    lambda world: commands.change_user(world.connector, ANNA, {"mailbox": CARLAS}),
+    lambda world: remove_user(world.connector, ANNA, 0),
+]
+
+
+@pytest.mark.parametrize("at", range(2, 5))
+@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_the_next_tick_or_the_same_command_again_sets_the_rows_right(
+    world: World, command: Callable[[World], Awaitable[object]], again: bool, at: int
+) -> None:
+    world.servers.mailboxes["carla@acme.example"] = world.servers.mailboxes[CARLAS] = CARLAS
+    await tick(world.connector, "timer")
+    dies_at(world.rows, at)
+    with contextlib.suppress(Died):  # some of them write less
+        await command(world)
+    world.rows.__dict__.pop("transact", None)
+    if again:
+        with contextlib.suppress(NotNow):  # what was ordered before it died is not ordered twice
+            await command(world)
+    else:
+        await tick(world.connector, "timer")
+    await in_order(world)
+    generation = (await world.board.read()).generation
+    await tick(world.connector, "timer")
+    assert (await world.board.read()).generation == generation, "and once is enough"
+
+
+async def test_signing_in_again_mends_a_row_that_did_not_follow(world: World) -> None:
+    await world.registry.change_mailbox(ANNAS, enabled=False, user="19x7", last_run="2026-03-02T07:00:00+00:00")
+    await join(world.connector, ANNA, MailboxUser(ANNAS, ()))
+    await in_order(world)
+
+
+async def test_the_mailbox_of_everybody_stays(world: World) -> None:
+    await commands.change_user(world.connector, BRUNO, {"enabled": False})
+    await change_settings(world.connector, {"contact_target": "admin", "admin_mailbox": BRUNOS, "admin_user": ANNA})
+    before = await world.registry.mailboxes()
+    assert await set_right(world.connector) == 0
+    assert await world.registry.mailboxes() == before
+
+
+async def test_a_run_of_a_mailbox_whose_user_was_disabled_asks_for_no_other_run() -> None:
+    """The row has not followed yet: a run that marked it dirty was continued at once, for ever."""
+    sim = SimWorld({"19x1": "mailbox-a"})
+    await sim.connect()
+    await sim.settle(2)
+    sim.parted = frozenset({"mailbox-a"})
+    await sim.registry.change_mailbox("mailbox-a", dirty=True)
+    assert await sim.worker().run("mailbox-a") is None
+    row = await sim.registry.mailbox("mailbox-a")
+    assert row is not None
+    assert (row.dirty, row.holder, row.starts) == (False, "", 0)

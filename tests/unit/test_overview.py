@@ -11,6 +11,7 @@ from sync import commands
 from sync.model import Family, Kind, Reason, Side
 from sync.overview import FRESH, LIVE, SHOWN, count, note, overview
 from sync.progress import Progress, write
+from sync.sides.base import CrmUser
 from sync.status import mailboxes
 from sync.store.base import Put
 from sync.store.registry import OVERVIEW, HoldRow, MailboxRow, held_partition
@@ -23,7 +24,10 @@ from tests.unit.control.world import ANNA, ANNAS, World
 async def large() -> World:
     """More mailboxes than are counted at each look."""
     world = World()
+    world.servers.staff = tuple(CrmUser(f"19x{number}", f"N {number}", "", True) for number in range(LIVE + 1))
+    await world.connector.refresh_directory()
     for number in range(LIVE + 1):
+        await world.users.change(f"19x{number}", mailbox=f"m{number:04}", enabled=True)
         await world.registry.change_mailbox(f"m{number:04}", user=f"19x{number}")
     await overview(world.registry, world.now())
     return world

@@ -17,32 +17,14 @@ from sync.model import Family, Kind, Link, Side
 from sync.settings_commands import change_settings
 from sync.store.ledger import MailboxLedger
 from sync.tick import run_one
-from sync.users import Users
-from tests.contract.api_world import Api, worker_of
+from tests.contract.api_world import worker_of
+from tests.interrupting import Died, dies_at
 from tests.unit.control.world import ANNA, ANNAS, STAFF, World
 from tests.unit.test_leaving import CARDS, MANY, link
 from tests.unit.test_leaving import world as _world
 from tests.unit.test_mapping_commands import MOVED
 
 world = _world
-
-
-class Killed(Exception):
-    """The process is gone."""
-
-
-class DyingUsers(Users):
-    """The process ends before a user's row is written."""
-
-    async def change(self, user: str, **changes: object) -> Any:
-        raise Killed
-
-
-async def cut_off(world: World, confirm: int) -> None:
-    """A removal whose process dies between the mailbox's row and the user's."""
-    dying = replace(world.connector, users=DyingUsers(world.rows, world.keys))
-    with pytest.raises(Killed):
-        await remove_user(dying, ANNA, confirm)
 
 
 # what was confirmed
@@ -165,34 +147,24 @@ async def test_a_run_that_ends_does_not_wipe_out_a_removal_that_was_ordered_mean
 # a removal that was cut off
 
 
-async def test_a_removal_that_was_cut_off_shows_and_is_finished_by_repeating_it(world: World) -> None:
+async def test_a_removal_that_was_cut_off_is_finished_by_repeating_it(world: World) -> None:
+    """The user is disabled, and no run may do anything there; which cards go was not written down yet."""
     await link(world, Family.PEOPLE, *CARDS)
     await change_settings(world.connector, {"delete_contacts": True})
-    await cut_off(world, 3)
-    api = Api(world)
-    status, shown = await api.ask("user", id=ANNA)
-    assert (status, shown["enabled"], shown["state"]) == (200, True, "leaving")
-    assert shown["left_at"]
-    before = await world.mailbox()
+    dies_at(world.rows, 2)
+    with pytest.raises(Died):
+        await remove_user(world.connector, ANNA, 3)
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.enabled, anna.barred, (await world.mailbox()).clearing) == (False, True, "")
     assert (await leaving_preview(world.connector, ANNA)).to_delete == 3
-    world.pass_time(5)
     with pytest.raises(NotNow, match="count_changed"):
         await remove_user(world.connector, ANNA, 2)
-    user = await remove_user(world.connector, ANNA, 3)
-    assert (user.enabled, user.barred) == (False, True)
-    assert (await world.mailbox()).left_at == before.left_at, "the order was given once"
+    await remove_user(world.connector, ANNA, 3)
+    row = await world.mailbox()
+    assert (row.clearing, row.permitted, row.enabled) == (LEAVE, 3, False)
     with pytest.raises(NotNow, match="nothing_to_remove"):
         await remove_user(world.connector, ANNA, 3)
-
-
-async def test_a_removal_that_was_cut_off_and_carried_out_is_finished_by_repeating_it(world: World) -> None:
-    await cut_off(world, 0)
-    assert await worker_of(world).run(ANNAS) is None
-    status, shown = await Api(world).ask("user", id=ANNA)
-    assert (status, shown["enabled"], shown["state"]) == (200, True, "removed")
-    user = await remove_user(world.connector, ANNA, 0)
-    assert (user.enabled, user.barred) == (False, True)
-    assert (await world.mailbox()).state == "removed"
 
 
 # a mailbox whose user was disabled
