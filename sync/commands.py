@@ -298,10 +298,10 @@ async def part(connector: Connector, id_: str, **changes: object) -> User:
 
 
 async def known_user(connector: Connector, id_: str) -> User:
-    """The user, also one whom only the CRM knows so far. Raises NotFound."""
+    """The user, also one whom only the CRM knows so far (a minute after the last reading). Raises NotFound."""
     found = await connector.users.get(id_)
     if found is None and not connector.crm_missing:
-        await connector.refresh_directory()
+        await connector.look_again()
         found = await connector.users.get(id_)
     if found is None:
         raise NotFound

@@ -29,6 +29,7 @@ from sync.sweep import SweepTools
 from sync.users import Users
 
 AT_ONCE = 16
+LOOK_AGAIN = timedelta(minutes=1)
 
 
 class Queue(Protocol):
@@ -126,6 +127,11 @@ class Connector:
         if refreshed.disconnected:
             await self.board.touch()
         await self.leave_gone()
+
+    async def look_again(self) -> None:
+        """Read the users for the sake of an id that nobody has; who asks for ids that are made up makes the CRM read once a minute at most."""
+        if (await self.users.state()).stale(self.now(), LOOK_AGAIN):
+            await self.refresh_directory()
 
     async def leave_gone(self) -> None:
         """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4).

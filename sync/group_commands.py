@@ -90,9 +90,9 @@ async def _in_crm(connector: Connector, row: GroupRow) -> GroupRow:
 
 
 async def _are_users(connector: Connector, field: str, ids: Iterable[str]) -> None:
-    """Are all of them in the directory, read anew when somebody is missing?"""
+    """Are all of them in the directory, read anew (once a minute) when somebody is missing?"""
     wanted = set(ids)
     if wanted - {user.id for user in await connector.users.all()}:
-        await connector.refresh_directory()
+        await connector.look_again()
         if wanted - {user.id for user in await connector.users.all()}:
             raise ConfigMistake(field, "ids of users of the CRM")

@@ -1,7 +1,7 @@
 """The users: who is in the CRM's directory, which mailbox belongs to whom, who is connected.
 
 A copy of the directory is kept, names and addresses encrypted, so that settings and status do not depend on the CRM answering. A user who
-vanishes or becomes inactive is disconnected when two readings in a row say so; when too many vanish at once an admin is asked (SPEC 5.4,
+vanishes or becomes inactive is disconnected when two readings in a row, well apart, say so; when too many vanish at once an admin is asked (SPEC 5.4,
 `sync.vanishing`). Disconnecting ends the synchronisation and deletes nothing; what a user who left leaves behind: `sync.clearing`.
 A mailbox is connected with one user at most: who connects replaces, in the same transaction, the mailbox's claim beside the users' rows, so that
 of two at once one is refused (`Taken`). What counts is the users' own rows; a claim that was left behind keeps nobody out.
@@ -32,6 +32,9 @@ PAIRED = "paired|"
 DIRECTORY = "directory"
 PROOFS = 2
 REREAD = timedelta(hours=1)
+APART = timedelta(minutes=30)
+"""Between two readings that prove an absence. Below REREAD, so that every hourly reading counts; far above how long a half-read or half-restored
+directory lasts, and above whatever asks for readings in a row."""
 VANISHING = DeleteLimits(2, 0.05)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -48,7 +51,8 @@ class User:
     name: str = field(repr=False)
     email: str = field(repr=False)
     active: bool
-    absent: int = 0  # readings in a row that did not show the user as active
+    absent: int = 0  # readings in a row, each well after the one before, that did not show the user as active
+    absent_at: str = ""  # the last of them
     mailbox: str = ""
     address: str = field(default="", repr=False)
     enabled: bool = False
@@ -271,7 +275,7 @@ class Users:
         vanished = losses if _too_many(len(losses), population, found) else []
         left: list[User] = []
         if found:
-            left = await self._take_over(found, known, rows, active, {*spared, *vanished} - active)
+            left = await self._take_over(found, known, rows, active, {*spared, *vanished} - active, now)
         state: dict[str, str | int | bool] = {"read_at": now.isoformat(timespec="seconds"), "braked": len(vanished)}
         await self._rows.transact(PARTITION, [Put(DIRECTORY, state)])
         return Refreshed(len(found), tuple(left), tuple(vanished))
@@ -287,6 +291,7 @@ class Users:
         rows: dict[str, Row],
         active: set[str],
         untouched: Collection[str],
+        now: datetime,
     ) -> list[User]:
         shown = {user.id: user for user in found}
         left: list[User] = []
@@ -296,7 +301,7 @@ class Users:
             after = before or User(id_, "", "", True)
             if crm is not None:
                 after = replace(after, name=crm.name, email=crm.email)
-            after = replace(after, absent=0 if id_ in active else min(after.absent + 1, PROOFS))
+            after = _seen(after) if id_ in active else _missed(after, now)
             after = replace(after, active=after.absent < (PROOFS if before else 1))
             if not after.active and after.enabled:
                 after = replace(after, enabled=False)
@@ -318,6 +323,7 @@ class Users:
             row.key,
             active=bool(data["active"]),
             absent=int(data["absent"]),
+            absent_at=str(data.get("absent_at", "")),
             mailbox=str(data["mailbox"]),
             enabled=bool(data["enabled"]),
             barred=bool(data.get("barred", False)),
@@ -342,6 +348,7 @@ class Users:
             "private_events": user.private_events,
             "active": user.active,
             "absent": user.absent,
+            "absent_at": user.absent_at,
             "mailbox": user.mailbox,
             "enabled": user.enabled,
             "barred": user.barred,
@@ -361,6 +368,18 @@ class Users:
 def _claim(user: User) -> str:
     """The key of the claim of the mailbox that this user is connected with, '' = with none."""
     return PAIRED + user.mailbox.lower() if user.connected else ""
+
+
+def _seen(user: User) -> User:
+    return replace(user, absent=0, absent_at="")
+
+
+def _missed(user: User, now: datetime) -> User:
+    """One proof more that the user is gone, if the last one is old enough."""
+    early = user.absent_at and now - datetime.fromisoformat(user.absent_at) < APART
+    if user.absent >= PROOFS or (user.absent and early):
+        return user
+    return replace(user, absent=user.absent + 1, absent_at=now.isoformat(timespec="seconds"))
 
 
 def homes_of(users: Iterable[User]) -> dict[str, str]:

@@ -118,6 +118,7 @@ async def test_a_user_who_is_gone_twice_is_disconnected(world: World) -> None:
     world.servers.staff = STAFF[1:]
     await world.connector.refresh_directory()
     assert (await world.mailbox()).enabled, "one reading is no proof"
+    world.pass_time(60)
     await world.connector.refresh_directory()
     assert not (await world.mailbox()).enabled
     assert homes_of(await world.users.all()) == {BRUNO: BRUNOS}
@@ -126,6 +127,7 @@ async def test_a_user_who_is_gone_twice_is_disconnected(world: World) -> None:
 async def test_when_too_many_vanish_nobody_is_disconnected(world: World) -> None:
     world.servers.staff = ()
     for _ in range(3):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     assert (await world.users.state()).braked == 3
     assert len(homes_of(await world.users.all())) == 2

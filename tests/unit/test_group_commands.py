@@ -100,6 +100,7 @@ async def test_what_cannot_be_a_group_is_refused(world: World, body: dict[str, A
 
 async def test_a_user_who_is_new_in_the_crm_is_found(world: World) -> None:
     world.servers.staff = (*STAFF, CrmUser("19x9", "Elsa", "e@acme.example", True))
+    world.pass_time(1)
     row = await group_commands.change_group(world.connector, SALES, {"members": ["19x9"]})
     assert row.members == ("19x9",)
 

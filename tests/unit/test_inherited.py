@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,19 +10,21 @@ from dataclasses import replace
 import pytest
 
 from sync import commands
-from sync.commands import NotNow
+from sync.commands import NotFound, NotNow
 from sync.connecting import join
-from sync.errors import Cause, StopConnector
+from sync.errors import Cause, ConfigMistake, StopConnector
 from sync.following import set_right
+from sync.group_commands import change_group
 from sync.leaving_commands import remove_user
 from sync.settings_commands import change_settings
-from sync.sides.base import MailboxUser
+from sync.sides.base import CrmUser, MailboxUser
 from sync.store.board import BoardStore
 from sync.store.registry import MailboxRow, Registry
 from sync.tick import tick
 from tests.interrupting import Died, dies_at
 from tests.sim.world import World as SimWorld
-from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, STAFF, World
+from tests.unit.test_leaving import MANY
 from tests.unit.test_leaving import world as _world
 
 world = _world
@@ -178,3 +181,54 @@ async def test_a_run_of_a_mailbox_whose_user_was_disabled_asks_for_no_other_run(
     row = await sim.registry.mailbox("mailbox-a")
     assert row is not None
     assert (row.dirty, row.holder, row.starts) == (False, "", 0)
+
+
+# readings of the directory
+
+
+async def test_readings_that_follow_each_other_are_one_proof(world: World) -> None:
+    world.servers.staff = (*STAFF[1:], *MANY)
+    for _ in range(5):
+        await world.connector.refresh_directory()
+        world.pass_time(5)
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.absent, anna.active, (await world.mailbox()).clearing) == (1, True, "")
+    world.pass_time(5)
+    await world.connector.refresh_directory()
+    assert (await world.mailbox()).clearing == "leave"
+
+
+async def test_who_is_seen_in_between_begins_anew(world: World) -> None:
+    everybody, fewer = world.servers.staff, (*STAFF[1:], *MANY)
+    for staff in (fewer, everybody, fewer):
+        world.servers.staff = staff
+        world.pass_time(20)
+        await world.connector.refresh_directory()
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.absent, anna.active) == (1, True)
+
+
+async def test_two_readings_at_once_are_one_proof(world: World) -> None:
+    world.servers.staff = (*STAFF[1:], *MANY)
+    await asyncio.gather(*(world.connector.refresh_directory() for _ in range(3)))
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.absent, anna.active) == (1, True)
+
+
+async def test_ids_that_nobody_has_make_the_crm_read_once_a_minute_and_prove_nothing(world: World) -> None:
+    world.servers.staff = (*STAFF[1:], *MANY)
+    world.servers.asked.clear()
+    world.pass_time(1)
+    for n in range(20):
+        with pytest.raises(NotFound):
+            await commands.change_user(world.connector, f"19x{5000 + n}", {"enabled": True})
+        with pytest.raises(ConfigMistake, match="members"):
+            await change_group(world.connector, "22x3", {"members": [f"19x{5000 + n}"]})
+    assert world.servers.asked.count("users") == 1
+    assert (await world.mailbox()).clearing == ""
+    world.servers.staff = (*world.servers.staff, CrmUser("19x5000", "Nuovo", "", True))
+    world.pass_time(1)
+    assert (await commands.known_user(world.connector, "19x5000")).active

@@ -130,6 +130,7 @@ async def test_nothing_said_changes_nothing(world: World) -> None:
 async def test_six_percent_at_once_are_a_hold_and_nobody_leaves(world: World) -> None:
     world.servers.staff = (*STAFF[1:], *MANY[5:])  # six of 97 active ones, Anna among them
     for _ in range(3):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     (hold,) = await world.registry.holds()
     assert (hold.because, hold.kind, hold.mailbox, hold.count, hold.state) == (
@@ -173,6 +174,7 @@ async def test_rejected_they_stay_until_they_are_seen_again(world: World) -> Non
     (hold,) = await world.registry.holds()
     await commands.reject(world.connector, hold.id)
     for _ in range(3):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     assert (await world.mailbox()).enabled
     assert [each.state for each in await world.registry.holds()] == ["rejected"]
@@ -217,6 +219,7 @@ async def test_two_readings_are_the_proof_and_the_mailbox_leaves_even_after_a_cr
     world.servers.staff = (*STAFF[1:], *MANY)
     await world.connector.refresh_directory()
     assert (await world.mailbox()).clearing == ""
+    world.pass_time(60)
     # the second reading, killed after the users' rows were stored
     await world.users.refresh(list(world.servers.staff), world.now())
     assert (await world.mailbox()).enabled
@@ -236,6 +239,7 @@ async def test_who_was_disabled_before_leaves_too(world: World) -> None:
     await commands.change_user(world.connector, ANNA, {"enabled": False})
     world.servers.staff = (*STAFF[1:], *MANY)
     for _ in range(2):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     assert (await world.mailbox()).clearing == "leave"
 
@@ -249,6 +253,7 @@ async def test_the_mailbox_of_everybody_and_a_colleagues_are_never_cleared(world
     await commands.change_user(world.connector, "19x7", {"mailbox": BRUNOS, "enabled": True})
     world.servers.staff = (*STAFF[2:], *MANY)
     for _ in range(2):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     for mailbox in (ANNAS, BRUNOS):
         row = await world.mailbox(mailbox)

@@ -113,6 +113,7 @@ async def test_who_leaves_the_directory_frees_the_mailbox(world: World) -> None:
     await commands.change_user(world.connector, ANNA, {"enabled": True})
     world.servers.staff = world.servers.staff[1:]
     for _ in range(2):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     await world.users.change(BRUNO, mailbox=ANNAS, enabled=True)
     assert await connected(world) == [BRUNO]

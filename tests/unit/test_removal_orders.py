@@ -66,6 +66,7 @@ async def test_who_vanishes_goes_by_the_settings_of_that_moment(world: World) ->
     await change_settings(world.connector, {"delete_contacts": True})
     world.servers.staff = (*STAFF[1:], *MANY)
     for _ in range(2):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     row = await world.mailbox()
     assert (row.clearing, row.scope, row.permitted) == (LEAVE, "linked", ALL)
@@ -77,6 +78,7 @@ async def test_who_vanished_while_cards_were_to_stay_keeps_them(world: World) ->
     await link(world, Family.PEOPLE, *CARDS)
     world.servers.staff = (*STAFF[1:], *MANY)
     for _ in range(2):
+        world.pass_time(60)
         await world.connector.refresh_directory()
     await change_settings(world.connector, {"delete_contacts": True})
     assert await left_to_delete(world.registry, await world.mailbox()) == 0

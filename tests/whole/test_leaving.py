@@ -119,6 +119,7 @@ async def twice(connector: Connector, office: World, directory: VtenextDirectory
     for _ in range(2):
         office.servers.staff = await listed(directory)
         await connector.refresh_directory()
+        office.pass_time(60)
 
 
 async def listed(directory: VtenextDirectory) -> tuple[CrmUser, ...]:
