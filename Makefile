@@ -5,16 +5,24 @@ PY := $(VENV)/bin/python
 SEEDS ?= 5000
 ONCE ?=
 
-.PHONY: setup demo serve test lint bench sim clean
+# Where an environment forbids it, every process of the tests would compile the whole app anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: setup demo serve test screenshots lint bench sim clean
 
 demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
 
 serve: setup
-	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL))
+	$(PY) -m tests.e2e.serve $(if $(EMULATORS),--emulators $(EMULATORS)) $(if $(VTENEXT_URL),--vtenext $(VTENEXT_URL)) $(if $(SIGN_IN),--sign-in)
 
 test: setup
-	$(PY) -m pytest -n 2 tests
+	bash scripts/setup_chromium.sh
+	$(PY) -m pytest -n 2 --dist worksteal tests
+
+screenshots: setup
+	bash scripts/setup_chromium.sh
+	SCREENSHOTS=docs/screenshots $(PY) -m pytest tests/browser/test_looks.py
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -23,9 +31,11 @@ lint: setup
 
 bench: setup
 	$(PY) -m tests.bench.first_fill
+	$(PY) -m tests.bench.panel
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
+	EVERYTHING=1 $(PY) -m pytest -n 2 --dist worksteal tests/sim tests/whole  # what `make test` samples
 
 setup: $(VENV)/.ready node_modules/.ready
 

@@ -19,6 +19,7 @@ from control import oauth
 from control.api import blueprint
 from control.environment import read_environment
 from control.failures import Failed, report
+from control.panel import site
 from control.queue import QUEUE, read_message
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ async def reported(work: Awaitable[None], what: str) -> None:
 
 
 app.register_functions(blueprint(environment, connected, new_id))
+app.register_functions(site.blueprint(environment, connected, new_id))
 app.register_functions(oauth.blueprint(environment, lambda: connected().connecting, new_id))
 
 # Without the setting %SYNC_SCHEDULE% would not resolve and the host would drop the timer.

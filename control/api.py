@@ -10,6 +10,7 @@ import azure.functions as func
 from control import http
 from control.endpoint import Endpoint
 from control.endpoints import (
+    activity,
     audit,
     connecting,
     control,
@@ -17,6 +18,7 @@ from control.endpoints import (
     holds,
     journal,
     leaving,
+    mailboxes,
     mappings,
     me,
     preview,
@@ -30,7 +32,23 @@ from control.openapi import described
 if TYPE_CHECKING:
     from control.app import App
 
-_TOPICS = (status, control, me, users, preview, leaving, groups, settings, mappings, holds, journal, connecting, audit)
+_TOPICS = (
+    status,
+    mailboxes,
+    activity,
+    control,
+    me,
+    users,
+    preview,
+    leaving,
+    groups,
+    settings,
+    mappings,
+    holds,
+    journal,
+    connecting,
+    audit,
+)
 ENDPOINTS: tuple[Endpoint, ...] = described(tuple(each for topic in _TOPICS for each in topic.ENDPOINTS))
 
 

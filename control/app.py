@@ -15,6 +15,7 @@ from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
 from sync.run import Limits
+from sync.settings_effects import carry_out
 from sync.settings_store import Defaults, Safe, SettingsStore
 from sync.store.audit import Audit
 from sync.store.board import BoardStore
@@ -42,7 +43,8 @@ class App:
     connecting: Connecting
 
     async def swept(self, why: str) -> None:
-        """The timer's work."""
+        """The timer's work; what a crash left of a change of the settings comes first."""
+        await carry_out(self.connector)
         ticked = await tick(self.connector, why)
         log.info("sweep (%s): %s, %d mailboxes marked, %d queued", why, ticked.state, ticked.marked, ticked.queued)
 

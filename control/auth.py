@@ -3,7 +3,7 @@
 On Azure App Service signs people in with Entra ID and tells us who it was in X-MS-CLIENT-PRINCIPAL. The platform removes that header
 from what comes in from outside - but only while its sign-in is on; when it is off anybody could forge it, so then nobody gets in.
 Whose tenant it was is held against ours (`of_tenant`, by `control.callers`): a sign-in that lets in several tenants must not make their admins ours.
-Elsewhere a bearer token, ADMIN_TOKEN; without that setting nobody gets in. Never logs a header.
+Elsewhere ADMIN_TOKEN, as a bearer token or by the session of the panel's own sign-in; without that setting nobody gets in. Never logs a header.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from control.environment import Environment
+from control.session import has_session
 
 ROLE = "Connector.Admin"
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
@@ -65,11 +66,11 @@ def admin_of(headers: Mapping[str, str], environment: Environment) -> Admin | De
     if not environment.admin_token:
         return Denied(403, "no_admin_token")
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return Denied(401, "sign_in_first")
-    if not hmac.compare_digest(token.strip().encode(), environment.admin_token.encode()):
-        return Denied(401, "sign_in_first")
-    return Admin("token")
+    if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), environment.admin_token.encode()):
+        return Admin("token")
+    if has_session(headers.get("cookie", ""), environment.admin_token):
+        return Admin("token")
+    return Denied(401, "sign_in_first")
 
 
 def person_of(headers: Mapping[str, str], environment: Environment) -> Person | Denied:

@@ -150,7 +150,6 @@ class Connections:
             delegated=settings.delegated,
             remaps={kind: each.remap for kind, each in known.mappings.items()},
             preferences={user.mailbox: user.preferences for user in users if user.connected},
-            removal=settings.removal,
             parted=(parted(users) | left_out) - {settings.shared_mailbox},
         )
 

@@ -54,7 +54,7 @@ class Paging(Model):
     """A page of a list: at most `limit` of them, after the place that the page before named as `next`."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 100
-    after: Annotated[str, Field(max_length=400)] = ""
+    after: Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,12 @@ def page(found: Sequence[_T], key: Callable[[_T], str], paging: Paging) -> tuple
     later = [each for each in sorted(found, key=key) if key(each) > paging.after]
     shown = later[: paging.limit]
     return shown, key(shown[-1]) if len(later) > len(shown) else ""
+
+
+def first_of(found: Sequence[_T], key: Callable[[_T], str], limit: int) -> tuple[Sequence[_T], str]:
+    """A page of what was read from its place on, one more than fits; and where the next one begins, '' = that was all."""
+    shown = found[:limit]
+    return shown, key(shown[-1]) if len(found) > limit else ""
 
 
 def one_of(field_: str, text: str, words: Sequence[str]) -> str:

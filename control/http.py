@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
-from pydantic import BaseModel
 
 from control.auth import Denied, Person
 from control.callers import caller
@@ -57,13 +56,13 @@ def _function(
         try:
             person = await _allowed(endpoint, req, environment, app)
             if isinstance(person, Denied):
-                return _respond(problem(person.code, lang, person.status))
+                return _refused(problem(person.code, lang, person.status))
             call = _call(endpoint, req, person, app, lang)
             if isinstance(call, Problem):
-                return _respond(call)
-            return await _carried_out(endpoint, call, new_id)
+                return _refused(call)
+            return _respond(await carried_out(endpoint, call, new_id))
         except Exception as error:
-            return _respond(problem_of(error, endpoint.name, lang, new_id))
+            return _refused(problem_of(error, endpoint.name, lang, new_id))
 
     function.__name__ = endpoint.name
     return function
@@ -119,31 +118,43 @@ def _body(req: func.HttpRequest) -> Mapping[str, Any] | str:
     return body if isinstance(body, dict) else "bad_json"
 
 
-async def _carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> func.HttpResponse:
-    """Call the handler; commands are noted before, and after with how they ended."""
+async def carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> Reply:
+    """Call the handler, a refusal being its problem document; commands are noted before, and after with how they ended.
+
+    Whoever calls has seen to the guard.
+    """
     if not (endpoint.changes or endpoint.noted):
-        return _respond(await endpoint.handler(call), endpoint)
+        return await _handled(endpoint, call, new_id)
     audit, now = call.app.connector.audit, call.app.connector.now
     target = (
         call.id if ID.fullmatch(call.id) else "?" if call.id else ""
     )  # a name or an address is kept nowhere in clear
     noted = await audit.begin(call.by, endpoint.name, target, now(), new_id())
+    reply = await _handled(endpoint, call, new_id)
+    await audit.end(noted, reply.status)
+    return reply
+
+
+async def _handled(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> Reply:
     try:
-        response = _respond(await endpoint.handler(call), endpoint)
+        answer = await endpoint.handler(call)
     except Exception as error:
-        response = _respond(problem_of(error, endpoint.name, call.lang, new_id))
-    await audit.end(noted, response.status_code)
-    return response
+        refusal = problem_of(error, endpoint.name, call.lang, new_id)
+        return Reply(refusal, refusal.status)
+    return answer if isinstance(answer, Reply) else Reply(answer, endpoint.status)
 
 
-def _respond(answer: BaseModel | Reply, endpoint: Endpoint | None = None) -> func.HttpResponse:
-    reply = answer if isinstance(answer, Reply) else Reply(answer, endpoint.status if endpoint else 200)
-    headers, status, media = dict(HEADERS), reply.status, "application/json"
+def _refused(refusal: Problem) -> func.HttpResponse:
+    return _respond(Reply(refusal, refusal.status))
+
+
+def _respond(reply: Reply) -> func.HttpResponse:
+    headers, media = dict(HEADERS), "application/json"
     if reply.etag:
         headers["ETag"] = f'"{reply.etag}"'
     if isinstance(reply.body, Problem):
-        status, media = reply.body.status, MEDIA_TYPE
-        if status == 401:
+        media = MEDIA_TYPE
+        if reply.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
     text = json.dumps(reply.body.model_dump(mode="json"), ensure_ascii=False)
-    return func.HttpResponse(text, status_code=status, headers=headers, mimetype=media)
+    return func.HttpResponse(text, status_code=reply.status, headers=headers, mimetype=media)

@@ -15,15 +15,13 @@ import azure.functions as func
 
 from control.auth import Denied, Person
 from control.callers import caller
+from control.cookies import cookie, cookies_of
 from control.environment import Environment
-from control.failures import report
 from control.pages import HEADERS, outcome_page
-from control.problems import MEDIA_TYPE, problem
-from control.texts import language, sentence
-from sync.commands import NotFound, NotNow
+from control.problems import MEDIA_TYPE, Problem, problem, problem_of
+from control.texts import language
+from sync.commands import NotFound
 from sync.connecting import CONNECTED, CONSENT_GIVEN, CONSENT_RECORDED, Begun, Connecting, Outcome
-from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
-from sync.store.base import StoreUnreachable
 from sync.store.states import LIFE
 
 COOKIE = "vtesync-connect-"
@@ -117,8 +115,10 @@ def _endpoint(
             person = None if isinstance(who, Denied) else who
             params = _body(req) if method == "POST" else dict(req.params)
             if params is None or sum(map(len, params.values())) > MAX_QUERY:
-                return answer.refused("json_needed", 415)
-            call = Call(connecting(), person, params, _cookies(headers.get("cookie", "")), lang)
+                return answer.refused(
+                    "json_needed" if method == "POST" else "bad_json", 415 if method == "POST" else 400
+                )
+            call = Call(connecting(), person, params, cookies_of(headers.get("cookie", "")), lang)
             return answer.made(await handler(call), call)
         except Exception as error:
             return _failed(error, name, answer, new_id)
@@ -137,22 +137,25 @@ class _Answer:
 
     def made(self, result: Begun | Outcome, call: Call) -> func.HttpResponse:
         if isinstance(result, Begun):
-            cookie = {"Set-Cookie": self._cookie(_cookie_of(result.state), result.browser, int(LIFE.total_seconds()))}
+            kept = {"Set-Cookie": self._cookie(_cookie_of(result.state), result.browser, int(LIFE.total_seconds()))}
             if self.plain:
-                return self._json({"url": result.url}, 200, cookie)
-            return func.HttpResponse("", status_code=302, headers={**HEADERS, **cookie, "Location": result.url})
+                return self._json({"url": result.url}, 200, kept)
+            return func.HttpResponse("", status_code=302, headers={**HEADERS, **kept, "Location": result.url})
         status = next((status for codes, status in STATUSES if result.code in codes), 409)
         name = _cookie_of(call.params.get("state", ""))
         spent = name in call.cookies and status not in (400, 403)  # a forged answer must not end the true one
         over = {"Set-Cookie": self._cookie(name, "", 0)} if spent else {}
         return self._page("outcome", result.code, status, good=result.good, more=over)
 
-    def refused(self, code: str, status: int, section: str = "error", **data: str) -> func.HttpResponse:
+    def refused(self, code: str, status: int) -> func.HttpResponse:
+        return self.problem(problem(code, self.lang, status))
+
+    def problem(self, found: Problem) -> func.HttpResponse:
+        """A refusal: its document, or on a page the sentence that says most."""
         if self.plain:
-            told = {"cause": code, "why": sentence(section, code, self.lang)} if section == "cause" else data
-            refusal = problem("unreachable" if section == "cause" else code, self.lang, status, **told)
-            return self._json(refusal.model_dump(mode="json"), status, {}, MEDIA_TYPE)
-        return self._page(section, code, status, good=False, more={})
+            return self._json(found.model_dump(mode="json"), found.status, {}, MEDIA_TYPE)
+        cause = str(getattr(found, "cause", ""))
+        return self._page("cause" if cause else "error", cause or found.code, found.status, good=False, more={})
 
     def _page(self, section: str, code: str, status: int, *, good: bool, more: Mapping[str, str]) -> func.HttpResponse:
         text = outcome_page(section, code, self.lang, good=good)
@@ -165,8 +168,7 @@ class _Answer:
         return func.HttpResponse(text, status_code=status, headers={**HEADERS, **more}, mimetype=media)
 
     def _cookie(self, name: str, value: str, seconds: int) -> str:
-        secure = "; Secure" if self.secure else ""
-        return f"{name}={value}; Path={PATH}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+        return cookie(name, value, PATH, secure=self.secure, seconds=seconds)
 
 
 def _somebody(call: Call) -> Person:
@@ -178,12 +180,6 @@ def _somebody(call: Call) -> Person:
 def _cookie_of(state: str) -> str:
     """The cookie of one sign-in: several may be under way in one browser."""
     return COOKIE + state.partition(".")[0]
-
-
-def _cookies(header: str) -> dict[str, str]:
-    """Leniently: a foreign cookie that breaks the rules must not hide ours."""
-    parts = (part.strip().partition("=") for part in header.split(";"))
-    return {name: value for name, _, value in parts if name}
 
 
 def _body(req: func.HttpRequest) -> dict[str, str] | None:
@@ -200,16 +196,7 @@ def _body(req: func.HttpRequest) -> dict[str, str] | None:
 
 
 def _failed(error: Exception, name: str, answer: _Answer, new_id: Callable[[], str]) -> func.HttpResponse:
-    """What an exception means to the person. What a server did, and what nobody expected, gets an id in the log."""
-    match error:
-        case NotFound():
-            return answer.refused("no_own_user", 404)
-        case NotNow():
-            return answer.refused(error.code, 409, **error.data)
-    report(error, new_id(), name)
-    match error:
-        case RetryLater() | StopConnector() | StopMailbox():
-            return answer.refused(error.cause.value, 503, "cause")
-        case StoreUnreachable():
-            return answer.refused(Cause.STORAGE_UNREACHABLE.value, 503, "cause")
-    return answer.refused("internal", 500)
+    """What an exception means to the person: what it means everywhere (control/problems.py), but that nobody is looked up here except oneself."""
+    if isinstance(error, NotFound):
+        return answer.refused("no_own_user", 404)
+    return answer.problem(problem_of(error, name, answer.lang, new_id))

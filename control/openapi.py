@@ -116,7 +116,7 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
         schema = {"type": "string", "pattern": ID_PATTERN}
         found.append({"name": "id", "in": "path", "required": True, "schema": schema})
     if endpoint.versioned:
-        about = "the ETag of what was read, or *"
+        about = "the ETag of what was read, or *; for an answer to a hold no *"
         schema = {"type": "string", "pattern": r'^(\*|"?\d{1,9}"?)$'}
         found.append({"name": "If-Match", "in": "header", "required": True, "description": about, "schema": schema})
     if endpoint.query:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from control.failures import report
 from control.texts import sentence
 from sync.commands import NotFound, NotNow
-from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
-from sync.store.base import BadKey, Stale, StoreUnreachable
+from sync.errors import Cause, ConfigMistake, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
+from sync.store.base import BadKey, LimitExceeded, Stale, StoreUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,11 +41,19 @@ def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]
             return problem(error.code, lang, 409, **error.data)
         case Stale():
             return problem("changed_meanwhile", lang, 412)
+        case Fenced():  # Kill, or another command, came in between
+            return problem("changed_meanwhile", lang, 412)
+        case LimitExceeded():
+            return problem("bad_value", lang, 400, field="body", reason="shorter: it is more than can be kept")
         case ConfigMistake():
             return problem("bad_value", lang, 400, field=error.field, reason=error.expected)
     id_ = new_id()
     report(error, id_, what)
     match error:
+        case ReconnectNeeded():
+            return problem("unreachable", lang, 503, id=id_, **_because("reconnect", lang))
+        case SkipItem():
+            return problem("unreachable", lang, 503, id=id_, **_because(Cause.GRAPH_REFUSED, lang))
         case RetryLater() | StopConnector() | StopMailbox():
             return problem("unreachable", lang, 503, id=id_, **_because(error.cause, lang))
         case StoreUnreachable():
@@ -53,5 +61,5 @@ def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]
     return problem("internal", lang, 500, id=id_)
 
 
-def _because(cause: Cause, lang: str) -> dict[str, str]:
-    return {"cause": cause.value, "why": sentence("cause", cause.value, lang)}
+def _because(cause: str, lang: str) -> dict[str, str]:
+    return {"cause": str(cause), "why": sentence("cause", str(cause), lang)}

@@ -12,14 +12,17 @@ from pathlib import Path
 
 LANGUAGES = ("it", "en")
 _FILE = Path(__file__).with_name("texts.json")
+_PAGES = Path(__file__).parent / "panel" / "texts"
 
 Table = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 @lru_cache(maxsize=1)
 def table() -> Table:
-    """Section -> key -> language (and `mend`: the command that helps)."""
-    loaded: Table = json.loads(_FILE.read_text(encoding="utf-8"))
+    """Section -> key -> language (and `mend`: the command that helps). The pages' texts have a file for each topic: section `panel.<topic>`."""
+    loaded: dict[str, Mapping[str, Mapping[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))
+    for path in sorted(_PAGES.glob("*.json")):
+        loaded[f"panel.{path.stem}"] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -33,6 +36,13 @@ def language(asked: str, accepted: str = "") -> str:
 def sentence(section: str, key: str, lang: str) -> str:
     """The sentence; a key that the table lacks (an id of an older version in the store) is shown as it is."""
     return table()[section].get(key, {}).get(lang, key)
+
+
+def text(key: str, lang: str, **values: object) -> str:
+    """A text of the pages, by `topic.key`. Raises KeyError for one that the table lacks: a test sees to it that none does."""
+    topic, _, name = key.partition(".")
+    found = table()[f"panel.{topic}"][name][lang]
+    return found.format(**values) if values else found
 
 
 def mending(section: str, key: str) -> str:

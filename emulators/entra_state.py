@@ -10,12 +10,23 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 GRAPH = "https://graph.microsoft.com"
 DEFAULT_TENANT = "11111111-2222-4333-8444-555555555555"
 DEFAULT_DOMAIN = "example.onmicrosoft.com"
 REFRESH_LIFE_S = 90 * 24 * 3600  # BEHAVIOUR 1.3: about 90 days, sliding
+EVERYBODY = "*"
+CONSENTING = frozenset(
+    {
+        "62e90394-69f5-4237-9190-012177145e10",  # Global Administrator
+        "e8611ab8-c189-46e8-94e1-60213ab1f814",  # Privileged Role Administrator
+        "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",  # Application Administrator
+        "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+    }
+)
+"""Templates of the directory roles that may consent for the organisation."""
 
 
 class EntraError(Exception):
@@ -37,6 +48,7 @@ class AppRegistration:
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
     accept_assertions: bool = False
+    redirect_uris: tuple[str, ...] = ()  # where the pages may send a browser back to
     secrets: dict[str, float] = field(default_factory=dict)  # value -> expiry
 
     def check_secret(self, given: str, now: float) -> None:
@@ -63,6 +75,11 @@ class Person:
     name: str
     wids: tuple[str, ...] = ()
 
+    @property
+    def consents(self) -> bool:
+        """May this person consent for the organisation?"""
+        return bool(CONSENTING & set(self.wids))
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -84,12 +101,22 @@ class Directory:
         self.tenant = tenant
         self.domain = domain
         self.apps: dict[str, AppRegistration] = {}
+        self.people: dict[str, Person] = {}  # by object id: who can sign in on the pages
+        self.disabled: set[str] = set()  # object ids
+        self.app_roles: dict[tuple[str, str], tuple[str, ...]] = {}  # app, object id -> roles assigned
+        self.users_consent = True  # the tenant lets users consent for themselves
+        self._consents: dict[tuple[str, str], set[str]] = {}  # app, object id or EVERYBODY -> scopes
         self._refresh: dict[str, Grant] = {}
         self._codes: dict[str, Grant] = {}
 
     def reset(self) -> None:
-        """No apps, no grants."""
+        """No apps, no people, no grants."""
         self.apps.clear()
+        self.people.clear()
+        self.disabled.clear()
+        self.app_roles.clear()
+        self.users_consent = True
+        self._consents.clear()
         self._refresh.clear()
         self._codes.clear()
 
@@ -112,9 +139,10 @@ class Directory:
         scopes: tuple[str, ...] = (),
         name: str = "vtenext connector",
         accept_assertions: bool = False,
+        redirect_uris: tuple[str, ...] = (),
     ) -> AppRegistration:
         """Register an app (or replace it)."""
-        app = AppRegistration(client_id, name, tuple(roles), tuple(scopes), accept_assertions)
+        app = AppRegistration(client_id, name, tuple(roles), tuple(scopes), accept_assertions, tuple(redirect_uris))
         self.apps[client_id] = app
         return app
 
@@ -125,6 +153,31 @@ class Directory:
             message = f"Application with identifier '{client_id}' was not found in the directory '{self.domain}'."
             raise EntraError("unauthorized_client", 700016, message)
         return app
+
+    # people and consents ---------------------------------------------------------------------------------------
+
+    def person(self, login: str) -> Person:
+        """Who has this principal name; AADSTS50034 unknown, AADSTS50057 disabled."""
+        name = login.strip().casefold()
+        found = next((each for each in self.people.values() if each.upn.casefold() == name), None)
+        if found is None:
+            message = f"The user account does not exist in the {self.domain} directory. To sign into this application, "
+            raise EntraError("invalid_grant", 50034, message + "the account must be added to the directory.")
+        if found.oid in self.disabled:
+            raise EntraError("invalid_grant", 50057, "The user account is disabled.")
+        return found
+
+    def consent(self, client_id: str, who: str, scopes: Iterable[str]) -> None:
+        """Note a consent. `who`: an object id, or EVERYBODY."""
+        self._consents.setdefault((client_id, who), set()).update(scopes)
+
+    def withdraw(self, client_id: str) -> None:
+        """Nobody has consented to this app any more; refresh tokens stay good."""
+        self._consents = {key: scopes for key, scopes in self._consents.items() if key[0] != client_id}
+
+    def consented(self, client_id: str, oid: str) -> set[str]:
+        """The scopes that this person, or the organisation, consented to."""
+        return self._consents.get((client_id, EVERYBODY), set()) | self._consents.get((client_id, oid), set())
 
     # delegated grants ------------------------------------------------------------------------------------------
 
@@ -153,7 +206,7 @@ class Directory:
         return len(gone)
 
     def issue_code(self, grant: Grant) -> str:
-        """An authorization code, as the authorize page of a later issue will."""
+        """An authorization code, as the pages and the corner do."""
         code = "1.B" + secrets.token_urlsafe(32)
         self._codes[code] = grant
         return code
@@ -176,3 +229,11 @@ class Directory:
 def new_id() -> str:
     """Trace and correlation ids."""
     return str(uuid.uuid4())
+
+
+def needed(form: Mapping[str, str], name: str) -> str:
+    """A parameter that must be there; AADSTS900144 otherwise."""
+    if not form.get(name):
+        message = f"The request body must contain the following parameter: '{name}'."
+        raise EntraError("invalid_request", 900144, message)
+    return form[name]

@@ -15,7 +15,7 @@ from mapping.model import Rendered, Translator
 from sync.colours import colour
 from sync.events import hides
 from sync.joining import claimed_by, record_stamp, write_stamp
-from sync.journal import change_by, keep, new_key
+from sync.journal import change_by, deleted, keep, new_key
 from sync.keeping import name_meetings
 from sync.model import Create, Delete, Family, Flag, Item, Kind, Link, Reason, Role, Sent, Side, Update
 from sync.record import Job, done, settle, waiting
@@ -29,6 +29,7 @@ from sync.store.ledger import (
     put_link,
 )
 from sync.tools import Tools
+from sync.written import happened
 
 
 async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> None:
@@ -192,19 +193,18 @@ def _journal(job: Job, tools: Tools) -> list[Op]:
     if not change:
         return []
     job.journal = new_key(tools)
-    owner = where = ""
+    where, pairs = "", {key.partition(":")[2] for key in change.before}
     match job.action:
         case Create(side=side, source=source, kind=kind):
             ids, what, where = (source.id, "") if source.side is Side.CRM else ("", source.id), "create", side.value
         case Update(pair=pair):
             ids, what = (pair.crm.id if pair.crm else "", pair.mailbox.id if pair.mailbox else ""), "update"
             kind = pair.crm.kind if isinstance(pair.crm, Item) else pair.kind
-        case Delete(side=side, link=link, item=item):
-            ids, what, where = (link.crm_id, link.item_id), "delete", side.value
-            kind, owner = item.kind, item.owner
+        case Delete():
+            return keep(deleted(job.action, job.journal, job.action.because, tools), change, pairs, tools)
     because = job.action.because.value
-    kept = Kept(job.journal, *ids, kind, what, because, tools.run, where, owner)
-    return keep(kept, change, {key.partition(":")[2] for key in change.before}, tools)
+    kept = Kept(job.journal, *ids, kind, what, because, tools.run, where)
+    return keep(kept, change, pairs, tools)
 
 
 async def _call(side: Side, jobs: Sequence[Job], tools: Tools) -> None:
@@ -213,6 +213,7 @@ async def _call(side: Side, jobs: Sequence[Job], tools: Tools) -> None:
         return
     server = tools.mailbox if side is Side.MAILBOX else tools.crm
     results = await server.apply([job.writes[side] for job in mine])
+    tools.written += happened(side, [job.writes[side] for job in mine], results)
     for job, result in zip(mine, results, strict=True):
         job.results[side] = result
 

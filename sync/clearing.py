@@ -3,8 +3,9 @@
 A run like any other: under the mailbox's lease, in slices, behind the guard, intent before call and result after it. It may be killed at any line
 and goes on from what the ledger holds: a link that ended is not looked at again, a card that is being made is found by its stamp.
 
-- leave (SPEC 5.4): linked cards go as the settings say, every other link ends without touching either side, and what the mailbox had here is
-  forgotten, but for the journal and what `undo` needs. No brake holds it: the switch, or the admin's count, is the consent.
+- leave (SPEC 5.4): linked cards go as the settings said when it was ordered, and no more of them than an admin confirmed; every other link ends
+  without touching either side, and what the mailbox had here is forgotten, but for the journal and what `undo` needs. No brake holds it: the
+  switch, or the admin's count, is the consent.
 - undo: the cards that `leave` deleted are made again as they were, and are linked as before. What is back already is left alone.
 - purge (SPEC 3.4): home copies that we made and that nobody edited since both sides agreed are deleted; the comparison that follows makes them
   again. Behind the delete brake: an admin confirmed a number (`permitted`), and more than that is a question.
@@ -17,14 +18,14 @@ from dataclasses import replace
 
 from sync.apply import apply
 from sync.brakes import braked
-from sync.clearing_tools import LEAVE, PATIENCE_OF_SERVER, PURGE, UNDO, Clearing, Progress, end, is_ours
+from sync.clearing_tools import ALL, LEAVE, PATIENCE_OF_SERVER, PURGE, UNDO, Clearing, Progress, end, is_ours
 from sync.errors import Cause, RetryLater
 from sync.model import Delete, Family, Gone, Item, Kind, Left, Link, Reason, Role, Side
 from sync.policy import RemovalScope
 from sync.store.base import Drop, prefix_end
 from sync.store.guests import Guests
-from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow, Registry
+from sync.store.ledger import Checkpoint, MailboxLedger
+from sync.store.registry import HoldRow, MailboxRow, Registry
 from sync.store.remnants import drop_remnant, put_remnant, remnants
 from sync.tools import Tools
 from sync.undoing import undo
@@ -32,8 +33,9 @@ from sync.undoing import undo
 PASSES = 3
 """How often a slice looks again at cards whose deletion was refused; after three refusals a card is left (`sync.record.again`)."""
 SHOWN = 100
-FORGOTTEN = ("i|", "p|", "k", "b|", "u|", "q")
-"""Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay."""
+FORGOTTEN = ("i|", "p|", "b|", "u|", "q")
+"""Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay, and of the checkpoint the number of the run:
+the journal names runs for thirty days, and the next user of the mailbox must not begin with the same ones."""
 
 
 async def clear(job: Clearing) -> Progress:
@@ -47,10 +49,27 @@ def to_delete(link: Link, scope: RemovalScope | None) -> bool:
     return scope is RemovalScope.LINKED or (scope is RemovalScope.OURS and is_ours(link))
 
 
-async def left_to_delete(registry: Registry, mailbox: str, scope: RemovalScope | None) -> int:
-    """How many cards a removal would delete, or still has to."""
+async def would_delete(registry: Registry, mailbox: str, scope: RemovalScope | None) -> int:
+    """How many cards a removal would delete that was ordered now."""
     ledger = MailboxLedger(registry.rows, mailbox, 0, "")  # no fence: for reading only
     return sum([to_delete(link, scope) async for link in ledger.links()])
+
+
+async def left_to_delete(registry: Registry, row: MailboxRow) -> int:
+    """How many cards the removal that was ordered still has to delete."""
+    return len(await _doomed(MailboxLedger(registry.rows, row.id, 0, ""), row))
+
+
+async def _doomed(ledger: MailboxLedger, row: MailboxRow) -> list[Link]:
+    """The cards that are to go with their user. Those linked since an admin confirmed a number are more than that number: they stay."""
+    scope = RemovalScope(row.scope) if row.scope else None
+    found = [link async for link in ledger.links() if to_delete(link, scope)]
+    if row.permitted == ALL:
+        return found
+    left = await remnants(ledger.rows, ledger.partition, row.id, row.left_at)
+    begun = {remnant.link.crm_id for remnant in left if remnant.deleted}
+    others = [link for link in found if link.crm_id not in begun]
+    return [link for link in found if link.crm_id in begun] + others[: max(0, row.permitted - len(begun))]
 
 
 async def leave(job: Clearing) -> Progress:
@@ -70,8 +89,8 @@ async def leave(job: Clearing) -> Progress:
 
 
 async def _delete_cards(ledger: MailboxLedger, job: Clearing) -> bool:
-    """The cards that the settings say, until none is left (True) or the slice ends."""
-    doomed = [link async for link in ledger.links() if to_delete(link, job.setup.removal)]
+    """The cards that are to go, until none is left (True) or the slice ends."""
+    doomed = await _doomed(ledger, job.row)
     tools = await job.people_or_none(ledger) if doomed else None
     if tools is None:  # with their folder the cards went too: only their links are left to end
         return True
@@ -145,6 +164,7 @@ async def _forget(ledger: MailboxLedger, job: Clearing) -> None:
     for prefix in FORGOTTEN:
         rows = job.registry.rows.query(ledger.partition, prefix, prefix_end(prefix))
         await ledger.commit([Drop(row.key) async for row in rows])
+    await ledger.save_checkpoint(Checkpoint(run=(await ledger.checkpoint()).run))
 
 
 async def _forget_shared(job: Clearing) -> None:
@@ -193,6 +213,8 @@ async def _question(job: Clearing) -> HoldRow | None:
 async def _ask(doomed: Collection[Link], hold: HoldRow | None, job: Clearing) -> None:
     ids = tuple(sorted(link.crm_id for link in doomed))
     asked = hold or HoldRow(job.new_id(), job.row.id, Kind.CONTACT, Side.MAILBOX, Reason.PURGED, job.at())
-    asked = replace(asked, state="open", until="", count=len(ids), items=ids[:SHOWN])
-    if asked != hold:
+    asked = replace(asked, state="open", until="", by="", at="", count=len(ids), items=ids[:SHOWN])
+    if hold is None:
         await job.registry.put_hold(asked)
+    elif asked != hold:  # when it was answered just now, the next run looks at the answer
+        await job.registry.change_hold(hold, replace(asked, version=hold.version + 1))

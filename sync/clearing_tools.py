@@ -17,12 +17,15 @@ from sync.run import Limits
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
 from sync.store.base import Op, Put
+from sync.store.journal import history_place
 from sync.store.ledger import MailboxLedger, drop_link
 from sync.store.registry import MailboxRow, Registry
 from sync.store.remnants import put_remnant
 from sync.tools import Keys, Tools
 
 LEAVE, PURGE, UNDO = "leave", "purge", "undo"
+ALL = -1
+"""Of a user who left the CRM nobody confirmed a number: the switch is the consent (SPEC 5.4)."""
 PATIENCE_OF_SERVER = 60.0
 
 
@@ -93,7 +96,7 @@ class Clearing:
     def note(self, link: Link, what: str, because: Reason) -> Op:
         """A row of the item's history."""
         data: dict[str, str | int | bool] = {"what": what, "because": because.value, "pairs": "", "run": 0}
-        return Put(f"h|{link.crm_id}|{self.at()}|{self.new_id()}", data)
+        return Put(history_place(link.crm_id, self.at(), self.new_id()), data)
 
 
 def is_ours(link: Link) -> bool:

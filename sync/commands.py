@@ -6,7 +6,7 @@ which carry data; answers are plain data too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -17,13 +17,13 @@ from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMai
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
+from sync.store.base import Stale
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import HoldRow
 from sync.store.tokens import signed_in
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import Taken, User, UserChange, preferred, user_change
-from sync.vanishing import asked_about
 
 PERMIT = timedelta(hours=24)
 NEW = "new"
@@ -132,9 +132,12 @@ async def hold(connector: Connector, id_: str) -> HoldRow:
     return found
 
 
-async def approve(connector: Connector, id_: str, choice: str = "", by: str = "") -> HoldRow:
-    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so."""
-    asked = await _open_hold(connector, id_)
+async def approve(connector: Connector, id_: str, choice: str = "", by: str = "", over: int | None = None) -> HoldRow:
+    """Permit for 24 hours what the hold shows. `choice`: which candidate, or `new`, when there are several; `by`: who says so.
+
+    `over`: the version that was looked at, None = whichever is there. Raises Stale when it asks about something else by now.
+    """
+    asked = await _open_hold(connector, id_, over)
     if asked.because is Reason.SEVERAL_CANDIDATES:
         if choice not in (*asked.candidates, NEW):
             raise ConfigMistake("choice", f"one of the candidates, or '{NEW}'")
@@ -143,28 +146,30 @@ async def approve(connector: Connector, id_: str, choice: str = "", by: str = ""
     until = (connector.now() + PERMIT).isoformat(timespec="seconds")
     at = connector.now().isoformat(timespec="seconds")
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
+    gone: set[str] = set()
     if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
-        await _let_vanish(connector, asked)
+        active = {user.id for user in await connector.outside.crm_users() if user.active}
+        gone = await connector.registry.shown_in(asked) - active  # but for those whom the directory shows again by now
     await _answer(connector, asked, answered)
+    if asked.because is Reason.USERS_VANISHED:  # killed before this, they are asked about again
+        await _let_vanish(connector, gone)
     if not asked.mailbox:
         await mark_approved(answered, await connector.outside.sweep_tools())
     await _wake_for(connector, answered)
     return answered
 
 
-async def _let_vanish(connector: Connector, asked: HoldRow) -> None:
-    """The users of this hold are gone, but for those whom the directory shows again by now."""
-    active = {user.id for user in await connector.outside.crm_users() if user.active}
-    for user in sorted(await asked_about(connector.registry, asked) - active):
+async def _let_vanish(connector: Connector, gone: Collection[str]) -> None:
+    for user in sorted(gone):
         await connector.users.vanish(user)
     await connector.board.touch()
     await connector.leave_gone()
 
 
-async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
-    """Leave both sides as they are, for good."""
+async def reject(connector: Connector, id_: str, by: str = "", over: int | None = None) -> HoldRow:
+    """Leave both sides as they are, for good. `over` and Stale as for `approve`."""
     at = connector.now().isoformat(timespec="seconds")
-    asked = await _open_hold(connector, id_)
+    asked = await _open_hold(connector, id_, over)
     answered = replace(asked, state="rejected", by=by, at=at)
     await _answer(connector, asked, answered)
     if answered.mailbox:
@@ -174,14 +179,16 @@ async def reject(connector: Connector, id_: str, by: str = "") -> HoldRow:
 
 async def _answer(connector: Connector, asked: HoldRow, answered: HoldRow) -> None:
     """Raises NotNow when it was answered, or grew, since it was read."""
-    if not await connector.registry.answer_hold(asked, answered):
+    if not await connector.registry.change_hold(asked, answered):
         raise NotNow("hold_changed")
 
 
-async def _open_hold(connector: Connector, id_: str) -> HoldRow:
+async def _open_hold(connector: Connector, id_: str, over: int | None) -> HoldRow:
     found = await hold(connector, id_)
     if found.state != "open":
         raise NotNow("hold_answered", state=found.state)
+    if over not in (None, found.version):
+        raise Stale
     return found
 
 
@@ -194,8 +201,9 @@ async def _wake_for(connector: Connector, answered: HoldRow) -> None:
 # users
 
 
-async def users(connector: Connector) -> Directory:
-    """Everybody in the directory; read anew from the CRM when what we have is old, and as it was when the CRM cannot answer."""
+async def users(connector: Connector, after: str = "", limit: int = 0, search: str = "") -> Directory:
+    """The directory by id, those behind `after` and at most `limit` (0 = all) of them; read anew from the CRM when what we have is old, and as it
+    was when the CRM cannot answer. `search`: those whose name or address contains it."""
     state = await connector.users.state()
     cause = ""
     if not connector.crm_missing and state.stale(connector.now(), SHOW_DIRECTORY_AFTER):
@@ -203,7 +211,9 @@ async def users(connector: Connector) -> Directory:
             await connector.refresh_directory()
         except (RetryLater, StopConnector) as error:
             cause = error.cause.value
-    return Directory(tuple(await connector.users.all()), (await connector.users.state()).read_at, cause)
+    people = connector.users
+    found = await (people.matching(search, after, limit) if search else people.page(after, limit))
+    return Directory(tuple(found), (await people.state()).read_at, cause)
 
 
 async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -> User:

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from mapping.fields import Field
 from sync import vanishing
-from sync.clearing_tools import LEAVE
+from sync.clearing_tools import ALL, LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.model import Item, Kind
+from sync.policy import RemovalScope
 from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
@@ -127,18 +128,26 @@ class Connector:
         await self.leave_gone()
 
     async def leave_gone(self) -> None:
-        """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4)."""
+        """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4).
+
+        What the settings say at this moment is what their cards go by.
+        """
+        settings = await self.settings.read()
         users = await self.users.all()
         rows = {row.id: row for row in await self.registry.mailboxes()}
         gone = {user.mailbox: user.id for user in users if not user.active and user.mailbox in rows}
-        taken = {user.mailbox for user in users if user.connected} | {(await self.settings.read()).shared_mailbox}
+        taken = {user.mailbox for user in users if user.connected} | {settings.shared_mailbox}
         for mailbox, user in gone.items():
             if mailbox not in taken and rows[mailbox].user == user and not rows[mailbox].has_left:
-                await self.leave(mailbox)
+                await self.leave(mailbox, settings.removal, ALL)
 
-    async def leave(self, mailbox: str) -> None:
-        """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`)."""
-        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"))
+    async def leave(self, mailbox: str, scope: RemovalScope | None, permitted: int) -> None:
+        """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`).
+
+        `scope`: which cards go, None = none; `permitted`: how many at most. A later change of the settings moves neither.
+        """
+        order = {"scope": scope.value if scope else "", "permitted": permitted}
+        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"), **order)
 
     async def clear(self, mailbox: str, how: str, **changes: object) -> None:
         """Order a clearing. Runs under way begin anew."""
@@ -158,14 +167,18 @@ class Connector:
     async def wake(self, mailboxes: Iterable[MailboxRow], why: str) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""
         ready = [row for row in mailboxes if row.works and row.state != "error"]
-        for row in ready:
-            await self.registry.change_mailbox(row.id, dirty=True)
+        await self.change_all(ready, dirty=True)
         return await self.enqueue((row.id for row in ready), why)
+
+    async def change_all(self, mailboxes: Sequence[MailboxRow], **changes: object) -> None:
+        """The same change of many rows, some at a time: there may be thousands, and somebody waits."""
+        for start in range(0, len(mailboxes), AT_ONCE):
+            part = mailboxes[start : start + AT_ONCE]
+            await asyncio.gather(*(self.registry.change_mailbox(row.id, **changes) for row in part))
 
     async def compare(self, mailboxes: Sequence[MailboxRow], why: str) -> None:
         """Have these mailboxes compared in full: now, and those that cannot run now as soon as they can."""
-        for row in mailboxes:
-            await self.registry.change_mailbox(row.id, full=True)
+        await self.change_all(mailboxes, full=True)
         if await self.state() == "running":
             await self.wake(mailboxes, why)
 

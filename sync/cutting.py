@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from mapping.attendees import attendees_of
+from mapping.calendar import MASKED, is_private
 from sync.errors import Failure
 from sync.event_names import is_occurrence, original_day, series_of
-from sync.journal import deletion, history_key
+from sync.journal import deletion, history_key, master_deletion
 from sync.mails import exceptions_now
 from sync.model import Delete, Gone, Item, Kind, Reason, Side
 from sync.record import again, cleared, history
@@ -20,6 +21,7 @@ from sync.sides.base import Done, Refused, Remove, Result, Revise
 from sync.store.base import Drop, Op
 from sync.store.ledger import drop_link
 from sync.tools import Tools
+from sync.written import happened
 
 
 async def cuts(deletes: Sequence[Delete], tools: Tools) -> dict[str, list[Delete]]:
@@ -59,15 +61,23 @@ async def cut(series: str, deletes: Sequence[Delete], tools: Tools) -> None:
     first = min(date.fromisoformat(original_day(action.item)) for action in deletes)
     master = (await tools.mailbox.get([series]))[series]
     result: Result = Done(None)
+    whole: str = ""
     written = {action.link.crm_id: deletion(action, Reason.SERIES_CUT, tools) for action in deletes}
     await tools.ledger.commit_groups([rows for _, rows in written.values()])
     if isinstance(master, Item):
+        hidden = is_private(master.fields) and any(action.item.fields.get(MASKED) for action in deletes)
+        whole, rows = master_deletion(master, hidden, tools)
+        await tools.ledger.commit(rows)
         write = Revise(master, {"until": (first - timedelta(days=1)).isoformat()})
         begins = any(action.item.fields.get("slot") == "0" for action in deletes)
-        (result,) = await tools.mailbox.apply([Remove(master) if begins else write])
+        call = Remove(master) if begins else write
+        (result,) = await tools.mailbox.apply([call])
+        tools.written += happened(Side.MAILBOX, [call], [result])
     elif not isinstance(master, Gone):
         result = Refused(Failure(503, "UNREAD", where="series"))
     groups = [_settled(action, result, written[action.link.crm_id][0], tools) for action in deletes]
+    if whole and isinstance(result, Refused):
+        groups.append([Drop(whole)])
     if isinstance(result, Done):
         await tools.registry.release_records(tools.context.policy.mailbox, [a.link.crm_id for a in deletes])
         tools.counts[Reason.SERIES_CUT.value] += 1

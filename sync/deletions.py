@@ -23,7 +23,7 @@ from sync.model import Decline, Delete, Hold, Kind, Link, Reason, Side
 from sync.record import unlink_ops, waiting
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, put_pending
-from sync.store.registry import HoldRow, held_partition
+from sync.store.registry import HoldRow
 from sync.tools import Tools
 
 DAY = timedelta(hours=24)
@@ -119,8 +119,7 @@ class Deletions:
         for hold in holds:
             if hold.mailbox or hold.kind is not kind or side is not Side.MAILBOX or hold.state == "approved":
                 continue
-            async for row in self._tools.registry.rows.query(held_partition(hold.id)):
-                asked[row.key] = hold.state
+            asked.update(dict.fromkeys(await self._tools.registry.shown_in(hold), hold.state))
         return asked
 
     async def _as_answered(self, action: Delete, answer: str) -> None:
@@ -166,10 +165,9 @@ class Deletions:
             None,
         )
         ids = [action.link.crm_id for action in actions]
-        hold = open_one or HoldRow(tools.new_id(), self._mailbox, kind, side, Reason.DELETE_BRAKE, tools.at())
         others = [r.id for r in tools.pending.values() if open_one and r.hold == open_one.id and r.id not in set(ids)]
         everything = [*ids, *others]
-        await tools.registry.put_hold(replace(hold, count=len(everything), items=tuple(everything[:SHOWN])))
+        hold = await self._asked(open_one, kind, side, actions, everything)
         groups: list[list[Op]] = []
         for action in actions:
             row = Pending(
@@ -185,6 +183,23 @@ class Deletions:
             tools.counts[Reason.DELETE_BRAKE.value] += 1
             groups.append([put_pending(row)])
         await tools.ledger.commit_groups(groups)
+
+    async def _asked(
+        self, open_one: HoldRow | None, kind: Kind, side: Side, actions: Sequence[Delete], everything: Sequence[str]
+    ) -> HoldRow:
+        """The hold about these deletions: the open one, grown by what it did not show yet, or a new one where it was answered meanwhile."""
+        tools, seen = self._tools, {"count": len(everything), "items": tuple(everything[:SHOWN])}
+        if open_one:
+            rows = [(tools.pending.get((Side.CRM, action.link.crm_id)), shown(action)) for action in actions]
+            same = all(row and (row.hold, row.shown) == (open_one.id, now) for row, now in rows)
+            if same and open_one.count == len(everything):
+                return open_one
+            grown = replace(open_one, version=open_one.version + 1, **seen)  # type: ignore[arg-type]
+            if await tools.registry.change_hold(open_one, grown):
+                return grown
+        hold = HoldRow(tools.new_id(), self._mailbox, kind, side, Reason.DELETE_BRAKE, tools.at(), **seen)  # type: ignore[arg-type]
+        await tools.registry.put_hold(hold)
+        return hold
 
 
 def _things(actions: Sequence[Delete]) -> set[str]:

@@ -26,6 +26,7 @@ class Cause(StrEnum):
     CRM_NOT_VTENEXT = "crm_not_vtenext"
     CRM_LOGIN_REFUSED = "crm_login_refused"
     CRM_LOGIN_LOCKED = "crm_login_locked"
+    CRM_LOGIN_SPARED = "crm_login_spared"
     CRM_NOT_ADMIN = "crm_not_admin"
     CRM_USER_SETTINGS = "crm_user_settings"
     CRM_CRASHED = "crm_crashed"

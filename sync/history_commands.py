@@ -12,9 +12,12 @@ from sync.commands import NotFound, NotNow
 from sync.connector import Connector
 from sync.errors import ConfigMistake
 from sync.model import Family
+from sync.run import JOURNAL_KEPT
+from sync.store.base import Row
 from sync.store.journal import Change, Entry, Kept, Opens, change_of, entries, kept_of, of_run
 from sync.store.ledger import MailboxLedger
 from sync.store.orders import Order, add, orders
+from sync.store.secrets import Undecipherable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +27,21 @@ class Ordered:
     orders: int
 
 
-async def history(connector: Connector, mailbox: str, family: Family, id_: str) -> list[Entry]:
-    """What was done to an item, the newest first. `id_`: of the CRM's or of the mailbox's item. Raises NotFound."""
+async def history(
+    connector: Connector, mailbox: str, family: Family, id_: str, after: str = "", limit: int = 0
+) -> list[Entry]:
+    """What was done to an item, the newest first: those behind the key `after`, at most `limit` (0 = all). `id_`: of the CRM's or of the mailbox's
+    item. Raises NotFound."""
     ledger = await _ledger(connector, mailbox, family)
     link = await ledger.link_by_item(id_)
-    crm_ids = [link.crm_id] if link else [id_, *(await _buried_with(ledger, id_))]
-    for crm_id in crm_ids:
-        found = await entries(ledger.rows, ledger.partition, crm_id)
-        if found:
-            return found[::-1]
+    found = await entries(ledger.rows, ledger.partition, link.crm_id if link else id_, after, limit)
+    if found:
+        return found
+    for crm_id in [] if link else await _buried_with(ledger, id_):  # slow: reads the journal
+        if found := await entries(ledger.rows, ledger.partition, crm_id, after, limit):
+            return found
+    if after:
+        return []
     raise NotFound
 
 
@@ -44,26 +53,37 @@ async def run_rows(connector: Connector, mailbox: str, family: Family, run: int)
 
 async def reveal(connector: Connector, keys: Opens, mailbox: str, family: Family, journal: str) -> Change:
     """The values before and after, decrypted. Raises NotFound when they are not kept any more."""
-    ledger = await _ledger(connector, mailbox, family)
+    return _opened(await _row(connector, await _ledger(connector, mailbox, family), journal), keys)
+
+
+async def _row(connector: Connector, ledger: MailboxLedger, journal: str) -> Row:
+    """A row of the journal, for thirty days. Raises NotFound."""
     row = await ledger.rows.get(ledger.partition, _journal_key(journal))
-    if row is None:
+    if row is None or kept_of(row).at < (connector.now() - JOURNAL_KEPT).isoformat(timespec="seconds"):
         raise NotFound
-    return change_of(row, keys)
+    return row
+
+
+def _opened(row: Row, keys: Opens) -> Change:
+    try:
+        return change_of(row, keys)
+    except Undecipherable:  # its key was taken out of ENCRYPTION_KEYS
+        raise NotFound from None
 
 
 async def restore(
-    connector: Connector, by: str, mailbox: str, family: Family, journal: str, names: Sequence[str] = ()
+    connector: Connector, keys: Opens, by: str, mailbox: str, family: Family, journal: str, names: Sequence[str] = ()
 ) -> Ordered:
     """Order that what a journal row kept is restored: values by `side:field pair`, () = all of them; a deleted item as a whole."""
     ledger = await _ledger(connector, mailbox, family)
-    row = await ledger.rows.get(ledger.partition, _journal_key(journal))
-    if row is None:
-        raise NotFound
+    row = await _row(connector, ledger, journal)
     kept = kept_of(row)
     if kept.what == "delete" and names:
         raise ConfigMistake("names", "left out: a deleted item is restored as a whole")
     if kept.what not in {"update", "delete", "restore"}:
         raise NotNow("nothing_to_restore")
+    if names and not set(names) <= _opened(row, keys).before.keys():
+        raise ConfigMistake("names", "names of values that were kept here")
     return await _order(connector, by, ledger, [kept], tuple(names))
 
 

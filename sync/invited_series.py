@@ -18,6 +18,7 @@ from sync.mails import charged, exceptions_now, spend
 from sync.model import Action, Hold, Item, Kind, Pair, Planned, Reason, Side, Update, Wait
 from sync.sides.base import Done, Revise
 from sync.tools import Tools
+from sync.written import happened
 
 
 async def invite_series(
@@ -85,7 +86,9 @@ async def _write(
     await charged(tools)
     await tools.guard()
     rendered = tools.translator(Kind.EVENT).render_mailbox(needed, master.fields)
-    (result,) = await tools.mailbox.apply([Revise(master, {"attendees": rendered.fields["attendees"]})])
+    write = Revise(master, {"attendees": rendered.fields["attendees"]})
+    (result,) = await tools.mailbox.apply([write])
+    tools.written += happened(Side.MAILBOX, [write], [result])
     if isinstance(result, Done):
         return []
     return [(pair, Wait(Side.CRM, id_, Reason.CHANGED_MEANWHILE)) for (pair, _), id_ in zip(planned, ids, strict=True)]

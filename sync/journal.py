@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mapping.calendar import MASKED
+from mapping.calendar import MASKED, masked
 from mapping.model import Rendered
 from mapping.people import is_person
 from sync.events import shown_fields
-from sync.model import Create, Delete, Item, Link, Reason, Side, Update, Value
+from sync.model import Create, Delete, Flag, Item, Link, Reason, Side, Update, Value
 from sync.store.base import Op, Put
-from sync.store.journal import BEGUN, Change, Kept, put_kept
+from sync.store.journal import BEGUN, Change, Kept, history_place, put_kept
 from sync.tools import Tools
 
 
@@ -87,17 +87,32 @@ def keep(kept: Kept, change: Change, pairs: Collection[str], tools: Tools) -> li
     return ops
 
 
+def deleted(action: Delete, key: str, because: Reason, tools: Tools) -> Kept:
+    """The row of a deletion, without its values."""
+    link, item = action.link, action.item
+    ids = (link.crm_id, link.item_id)
+    open_ = Flag.CRM_PRIVATE in link.flags
+    side = action.side.value
+    return Kept(key, *ids, item.kind, "delete", because.value, tools.run, side, item.owner, link.role.value, open_)
+
+
 def deletion(action: Delete, because: Reason, tools: Tools) -> tuple[str, list[Op]]:
     """Key and rows of a deletion that is a part of something larger (a series that is called off): committed before the call."""
-    key, link, item = new_key(tools), action.link, action.item
-    kept = Kept(
-        key, link.crm_id, link.item_id, item.kind, "delete", because.value, tools.run, action.side.value, item.owner
-    )
-    change = change_by(action, {}, tools)
+    key, change = new_key(tools), change_by(action, {}, tools)
+    kept = deleted(action, key, because, tools)
     return key, keep(kept, change, {name.partition(":")[2] for name in change.before}, tools)
+
+
+def master_deletion(master: Item, hidden: bool, tools: Tools) -> tuple[str, list[Op]]:
+    """The same for what a series said of all its occurrences, its rule above all. `hidden`: it is private, so the CRM may see a busy block only."""
+    fields = masked(master.fields) if hidden else master.fields
+    change = Change({f"{Side.MAILBOX.value}:{name}": value for name, value in fields.items() if value})
+    key, because = new_key(tools), Reason.SERIES_CUT.value
+    kept = Kept(key, "", master.id, master.kind, "delete", because, tools.run, Side.MAILBOX.value, master.owner)
+    return key, [put_kept(kept, change, tools.keys)]
 
 
 def history_key(crm_id: str, journal: str) -> str:
     """Where the line of history stands that belongs to a journal row."""
     _, at, id_ = journal.split("|")
-    return f"h|{crm_id}|{at}|{id_}"
+    return history_place(crm_id, at, id_)

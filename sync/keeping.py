@@ -21,6 +21,7 @@ from sync.store.ledger import MailboxLedger
 from sync.store.meetings import Meetings, Place
 from sync.store.registry import Registry
 from sync.tools import Tools
+from sync.written import happened
 
 MEETING = COPIES | {Role.ORGANIZER}
 """Whose record is a meeting that Exchange has already; also when that mailbox is connected no more."""
@@ -159,7 +160,9 @@ async def decline(actions: Sequence[Decline], tools: Tools) -> None:
     ]
     groups: list[list[Op]] = []
     ended: list[Decline] = []
-    for action, result in zip(actions, await tools.crm.apply(writes), strict=True):
+    results = await tools.crm.apply(writes)
+    tools.written += happened(Side.CRM, writes, results)
+    for action, result in zip(actions, results, strict=True):
         if isinstance(result, Done):
             ended.append(action)
             groups.append(unlink_ops(action.link, Reason.COPY_ENDED, True, tools))

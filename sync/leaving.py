@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sync.clearing import left_to_delete
-from sync.clearing_tools import is_ours
+from sync.clearing import left_to_delete, would_delete
+from sync.clearing_tools import LEAVE, is_ours
 from sync.connector import Connector
 from sync.model import Family, Kind
+from sync.policy import RemovalScope
 from sync.store.base import MAX_OPS, Drop
 from sync.store.ledger import MailboxLedger, partition_of
 from sync.store.registry import Lease, MailboxRow
@@ -34,9 +35,9 @@ class Leaving:
     holds: int = 0
 
 
-async def leaving_of(connector: Connector, mailbox: str) -> Leaving:
-    """The counts, as the ledger says now. Asks no server."""
-    registry = connector.registry
+async def leaving_of(connector: Connector, row: MailboxRow) -> Leaving:
+    """The counts, as the ledger says now; of a removal that was ordered: what is left of it. Asks no server."""
+    registry, mailbox = connector.registry, row.id
     kinds: Counter[Kind] = Counter()
     ours = pending = 0
     for family in Family:
@@ -49,12 +50,24 @@ async def leaving_of(connector: Connector, mailbox: str) -> Leaving:
         contacts=kinds[Kind.CONTACT],
         companies=kinds[Kind.COMPANY],
         ours=ours,
-        to_delete=await left_to_delete(registry, mailbox, (await connector.settings.read()).removal),
+        to_delete=await cards_to_delete(connector, row, (await connector.settings.read()).removal),
         events=kinds[Kind.EVENT],
         tasks=kinds[Kind.TASK],
         pending=pending,
         holds=sum(1 for hold in await registry.holds() if hold.mailbox == mailbox),
     )
+
+
+async def cards_to_delete(connector: Connector, row: MailboxRow, scope: RemovalScope | None) -> int:
+    """How many a removal would delete with this scope; of one that was ordered already: how many it still has to."""
+    if was_ordered(row):
+        return await left_to_delete(connector.registry, row)
+    return await would_delete(connector.registry, row.id, scope)
+
+
+def was_ordered(row: MailboxRow) -> bool:
+    """Was the end of its user ordered, and not taken back since?"""
+    return row.has_left and row.clearing in {"", LEAVE}
 
 
 async def forget_removed(connector: Connector) -> None:

@@ -8,28 +8,30 @@ from __future__ import annotations
 from sync.clearing_tools import LEAVE, UNDO
 from sync.commands import NotFound, NotNow
 from sync.connector import Connector
-from sync.leaving import KEPT, Leaving, leaving_of
+from sync.leaving import KEPT, Leaving, cards_to_delete, leaving_of, was_ordered
 from sync.store.registry import MailboxRow
 from sync.users import User
 
 
 async def leaving_preview(connector: Connector, id_: str) -> Leaving:
     """What `remove_user` would do now. Raises NotFound, NotNow when there is nothing to remove."""
-    user = await _known(connector, id_)
-    await _row(connector, user)
-    return await leaving_of(connector, user.mailbox)
+    return await leaving_of(connector, await _row(connector, await _known(connector, id_)))
 
 
 async def remove_user(connector: Connector, id_: str, confirm: int) -> User:
-    """End the synchronisation of a user for good. `confirm`: the number of cards to delete that the preview showed."""
+    """End the synchronisation of a user for good. `confirm`: the number of cards to delete that the preview showed.
+
+    That number, and what the settings say now of the cards, are written down with the order: the settings of later do not count. Repeated after
+    it was cut off between the mailbox and the user, it does the rest.
+    """
     user = await _known(connector, id_)
-    await _row(connector, user)
-    planned = (await leaving_of(connector, user.mailbox)).to_delete
-    if planned != confirm:
+    row = await _row(connector, user)
+    ordered, scope = was_ordered(row), (await connector.settings.read()).removal
+    planned = await cards_to_delete(connector, row, scope)
+    if confirm != planned and not (ordered and confirm == row.permitted):
         raise NotNow("count_changed", count=str(planned))
-    await connector.leave(
-        user.mailbox
-    )  # first: a run of the mailbox must never see that its user has no home here any more
+    if not ordered:  # first: a run of the mailbox must never see that its user has no home here any more
+        await connector.leave(row.id, scope, confirm)
     after = await connector.users.change(id_, enabled=False, barred=True)  # or Connect would undo it
     await connector.board.touch()
     return after
@@ -64,6 +66,6 @@ async def _row(connector: Connector, user: User) -> MailboxRow:
     row = await connector.registry.mailbox(user.mailbox) if user.mailbox else None
     if row is not None and row.id == (await connector.settings.read()).shared_mailbox:
         raise NotNow("shared_mailbox")
-    if row is None or row.user != user.id or (row.has_left and row.clearing != UNDO):
+    if row is None or row.user != user.id or (was_ordered(row) and not user.connected):
         raise NotNow("nothing_to_remove")
     return row

@@ -22,9 +22,9 @@ from sync.errors import ConfigMistake
 from sync.mapping_preview import PairShown, names_of_companies, pairs_shown
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Role
-from sync.resync import seen
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
+from sync.store.registry import MailboxRow
 
 FIXED: Mapping[Kind, tuple[Shown, ...]] = {Kind.EVENT: calendar.SHOWN, Kind.TASK: tasks.SHOWN}
 """The mappings that nobody edits, as they are shown (SPEC 2.1)."""
@@ -151,7 +151,7 @@ async def purge_count(connector: Connector) -> PurgeCount:
     joined with a record, is never among them."""
     counted: dict[str, int] = {}
     for row in await connector.registry.mailboxes():
-        if not row.enabled or row.clearing not in ("", PURGE):  # what goes with its user is not made again
+        if not _is_purged(row):
             continue
         ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
         number = len([link async for link in ledger.links() if is_ours(link) and link.role is Role.HOME])
@@ -200,10 +200,10 @@ async def save(
 async def _compared(connector: Connector) -> list[str]:
     """When each mailbox was compared in full last, '' = it is to be; mailboxes that are off and hold no links remember nothing."""
     found = []
-    for each in await seen(connector.registry):
-        ledger = MailboxLedger(connector.registry.rows, each.row.id, 0, "")
-        if each.row.enabled or [link async for link in ledger.links()]:
-            found.append("" if each.row.full else each.points[0].full_at)
+    for row in await connector.registry.mailboxes():
+        ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
+        if row.enabled or [link async for link in ledger.links()]:
+            found.append("" if row.full else (await ledger.checkpoint()).full_at)
     return found
 
 
@@ -211,8 +211,13 @@ async def _apply(connector: Connector, purged: PurgeCount) -> None:
     """Runs under way stop; then every mailbox is to be compared: whatever began before sees the stop."""
     await connector.board.touch()
     for mailbox, number in purged.mailboxes.items():
-        await connector.registry.change_mailbox(mailbox, clearing=PURGE, permitted=number)
+        await connector.registry.change_mailbox_if(mailbox, _is_purged, clearing=PURGE, permitted=number)
     await connector.compare_all("mapping")
+
+
+def _is_purged(row: MailboxRow) -> bool:
+    """What goes with its user, or comes back, is not made anew."""
+    return row.enabled and row.clearing in ("", PURGE)
 
 
 def _usable(mapping: FieldMapping, catalog: Mapping[str, Field]) -> None:

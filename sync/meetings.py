@@ -227,17 +227,18 @@ def lead(pair: Pair, action: Action | None, context: Context, closed: bool) -> A
             if action.replaces:
                 people |= things_on(source, action.replaces, context)
             role = Role.ORGANIZER if source.fields.get("attendees") else Role.HOME
-            return replace(action, values={**action.values, **people}, role=role)
+            made = replace(action, values={**action.values, **people}, role=role)
+            return _withheld_again(made, source, context)
         case Create(side=Side.MAILBOX, source=source):
             return _invited(action, source, context)
         case Update() | None if isinstance(crm, Item) and isinstance(card, Item):
-            return _led(pair, crm, card, action, context, closed)
+            return _withheld_again(_led(pair, crm, card, action, context, closed), card, context)
         case _:
             return action
 
 
 def _invited(action: Create, source: Item, context: Context) -> Create:
-    """An event of the CRM goes out with its guests, unless it had begun when its user connected (SPEC 2.9)."""
+    """An event of the CRM goes out with its guests, unless it had begun when its user connected, or was made again (SPEC 2.9)."""
     tags = tags_of(invitees_of(source.fields.get("invitees")), context.policy.people)
     action = replace(action, values={**action.values, **{pair: answer for pair, answer in tags.items() if answer}})
     guests = first_guests(source, context)
@@ -252,7 +253,15 @@ def _invited(action: Create, source: Item, context: Context) -> Create:
 def _begun(crm: Item, context: Context) -> bool:
     start = str(crm.fields.get("when", "")).partition("/")[0]
     connected = context.connected or context.now.isoformat()
-    return bool(start) and _moment(start, context) < datetime.fromisoformat(connected)
+    since = context.now if crm.id in context.again else datetime.fromisoformat(connected)
+    return bool(start) and _moment(start, context) < since
+
+
+def _withheld_again(action: Action | None, card: Item, context: Context) -> Action | None:
+    """An event that was made again in the mailbox after it had begun stays without attendees."""
+    if card.id not in context.again or not _begun(card, context) or not isinstance(action, Create | Update):
+        return action
+    return replace(action, flags=action.flags | {Flag.ATTENDEES_WITHHELD})
 
 
 def _moment(start: str, context: Context) -> datetime:

@@ -24,7 +24,8 @@ class Parting:
 async def parting_of(connector: Connector, id_: str) -> Parting:
     """What disconnecting this user would leave. Raises NotFound."""
     user = await known_user(connector, id_)
-    stays = await leaving_of(connector, user.mailbox) if user.mailbox else Leaving()
+    row = await connector.registry.mailbox(user.mailbox) if user.mailbox else None
+    stays = await leaving_of(connector, row) if row else Leaving()
     return Parting(stays, await _is_shared(connector, user))
 
 

@@ -60,8 +60,8 @@ class Context:
     `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
     `led_elsewhere`: those that another has; `led_twice`: those whose meeting another leads although an event was made for them here; `kept`:
     mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold copies too. `invited`: crm ids of contacts who take
-    part in coming events of this mailbox and whom its user's folders do not know. `remaps`: what
-    earlier mappings left behind, of the kinds whose mapping may change.
+    part in coming events of this mailbox and whom its user's folders do not know. `again`: ids of events
+    that were made again from the journal and are not linked yet. `remaps`: what earlier mappings left behind, of the kinds whose mapping may change.
     """
 
     policy: Policy
@@ -79,6 +79,7 @@ class Context:
     kept: Collection[str] = ()
     shared: Collection[str] = ()
     invited: Collection[str] = ()
+    again: Collection[str] = ()
     remaps: Mapping[Kind, Remap] = field(default_factory=dict)
 
     def sealed(self, link: Link) -> Sealed:

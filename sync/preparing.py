@@ -32,6 +32,7 @@ from sync.sides.base import Done, Revise
 from sync.spans import ends_at, starts_at
 from sync.store.bookings import Booking, Bookings
 from sync.tools import Tools
+from sync.written import happened
 
 OWNER = "assigned_user_id"
 
@@ -54,6 +55,7 @@ async def prepare(
     await tools.guard()
     result = list(planned)
     answers = await tools.crm.apply(list(writes.values()))
+    tools.written += happened(Side.CRM, list(writes.values()), answers)
     for (index, write), answer in zip(writes.items(), answers, strict=True):
         pair = planned[index][0]
         if isinstance(answer, Done) and answer.item:

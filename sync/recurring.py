@@ -36,6 +36,7 @@ from sync.store.ledger import (
     put_tombstone,
 )
 from sync.tools import Tools
+from sync.written import happened
 
 QUIET_RUNS = 2
 QUIET_TIME = timedelta(minutes=2)
@@ -154,7 +155,9 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     intent = Intent(Side.CRM, id_, Kind.EVENT, stamp, tools.at(), "", json.dumps(plan))
     await tools.ledger.commit([put_intent(intent)])
     await tools.guard()
-    (result,) = await tools.mailbox.apply([New(Kind.EVENT, _master_fields(series, tools), stamp)])
+    write = New(Kind.EVENT, _master_fields(series, tools), stamp)
+    (result,) = await tools.mailbox.apply([write])
+    tools.written += happened(Side.MAILBOX, [write], [result])
     if isinstance(result, Refused):
         rows = [again(Side.CRM, item.id, Kind.EVENT, result, tools) for item in series.records]
         await tools.ledger.commit([drop_intent(Side.CRM, id_), *rows])

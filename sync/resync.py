@@ -1,36 +1,30 @@
-"""How far the comparison in full has come that a change of settings or mapping asked for. Reads, and notes when one began."""
+"""How far the comparison in full has come that a change of settings or mapping asked for. Reads mailboxes' rows only, and notes its end.
+
+Once every mailbox was compared that is noted, and nothing but the note is read from then on. While it is under way a large office is counted
+twice a minute at most, however often somebody looks.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
-from sync.model import Family
-from sync.store.base import Put, Rows
-from sync.store.ledger import Checkpoint, MailboxLedger
+from sync import progress
+from sync.store.base import Conflict, Put, Replace, Rows
 from sync.store.registry import MailboxRow, Registry
 
 PARTITION, KEY = "control", "resync"
-AT_ONCE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One mailbox's part: the checkpoints of its families; of families that are half compared the links, and how many of them are done."""
-
-    row: MailboxRow
-    points: Sequence[Checkpoint]
-    items: int = 0
-    items_done: int = 0
+SHOWN = 25
+LIVE = 200
+"""Up to so many mailboxes are counted at each look."""
+FRESH = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """`since`: when settings or mapping moved last, ISO UTC, '' = never; `why`: what moved. `done`: mailboxes compared in full since.
-
-    `waiting`: ids of the others. Of mailboxes that are half compared: links, and how many of them were compared.
+    """`since`: when settings or mapping moved last, ISO UTC, '' = never; `why`: what moved. `done`: of the `mailboxes` that take part, those
+    compared in full since. `waiting`: the first 25 ids of the others. `items`, `items_done`: of mailboxes that are half compared.
     """
 
     since: str = ""
@@ -41,25 +35,31 @@ class Resync:
     items: int = 0
     items_done: int = 0
 
+    @property
+    def ended(self) -> bool:
+        return self.done == self.mailboxes
 
-def summary(since: str, why: str, mailboxes: Collection[Seen]) -> Resync:
+
+def summary(since: str, why: str, rows: Collection[MailboxRow]) -> Resync:
     """Pure. Mailboxes that are switched off take no part."""
-    mine = [seen for seen in mailboxes if seen.row.enabled]
-    waiting = tuple(seen.row.id for seen in mine if not compared_since(seen, since))
+    mine = [row for row in rows if row.enabled]
+    waiting = [row for row in mine if not compared_since(row, since)]
+    found = [progress.items(progress.read(row.progress)) for row in waiting]
     return Resync(
         since,
         why,
         len(mine),
         len(mine) - len(waiting),
-        waiting,
-        sum(seen.items for seen in mine),
-        sum(seen.items_done for seen in mine),
+        tuple(row.id for row in waiting[:SHOWN]),
+        sum(items for items, _ in found),
+        sum(done for _, done in found),
     )
 
 
-def compared_since(seen: Seen, since: str) -> bool:
+def compared_since(row: MailboxRow, since: str) -> bool:
     """Was every family of the mailbox compared in full since then?"""
-    return not seen.row.full and all(point.full_at >= since and point.full_at for point in seen.points)
+    at = progress.compared_at(progress.read(row.progress))
+    return not row.full and bool(at) and at >= since
 
 
 async def begin_resync(rows: Rows, now: datetime, why: str) -> None:
@@ -67,29 +67,21 @@ async def begin_resync(rows: Rows, now: datetime, why: str) -> None:
     await rows.transact(PARTITION, [Put(KEY, {"since": now.isoformat(timespec="seconds"), "why": why})])
 
 
-async def resync(registry: Registry) -> Resync:
+async def resync(registry: Registry, now: datetime) -> Resync:
     """How far it has come; all empty when nothing ever moved."""
-    noted = await registry.rows.get(PARTITION, KEY)
-    if noted is None:
+    row = await registry.rows.get(PARTITION, KEY)
+    if row is None:
         return Resync()
-    return summary(str(noted.data["since"]), str(noted.data["why"]), await seen(registry))
-
-
-async def seen(registry: Registry) -> list[Seen]:
-    """Every mailbox's checkpoints; links are counted only where a comparison is under way."""
-    rows, found = await registry.mailboxes(), []
-    for start in range(0, len(rows), AT_ONCE):
-        found += await asyncio.gather(*(_seen(registry, row) for row in rows[start : start + AT_ONCE]))
+    data = {name: value for name, value in row.data.items() if name in Resync.__dataclass_fields__}
+    noted = Resync(**{**data, "waiting": tuple(str(data.get("waiting", "")).split())})  # type: ignore[arg-type]
+    at = str(row.data.get("counted_at", ""))
+    if at and (noted.ended or (noted.mailboxes > LIVE and now - datetime.fromisoformat(at) < FRESH)):
+        return noted
+    found = summary(noted.since, noted.why, await registry.mailboxes())
+    if found.ended or found.mailboxes > LIVE:
+        counted = {**asdict(found), "waiting": " ".join(found.waiting), "counted_at": now.isoformat()}
+        try:
+            await registry.rows.transact(PARTITION, [Replace(KEY, counted, row.etag)])
+        except Conflict:
+            return found  # another look noted it, or it begins anew
     return found
-
-
-async def _seen(registry: Registry, row: MailboxRow) -> Seen:
-    ledgers = [MailboxLedger(registry.rows, row.id, 0, "", family) for family in Family]  # no fence: for reading only
-    points = [await ledger.checkpoint() for ledger in ledgers]
-    items = done = 0
-    for ledger, point in zip(ledgers, points, strict=True):
-        if point.compared and row.enabled:
-            ids = [link.crm_id async for link in ledger.links()]
-            items += len(ids)
-            done += sum(1 for crm_id in ids if crm_id <= point.compared)
-    return Seen(row, points, items, done)

@@ -7,7 +7,8 @@ and what is half done is found again by intents, bases and the old checkpoint.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +51,7 @@ from sync.model import (
     Wait,
 )
 from sync.planning import chunks
+from sync.progress import Progress
 from sync.record import unlink_ops, waiting
 from sync.recurring import create_series
 from sync.restoring import restore_ordered
@@ -90,11 +92,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it."""
+    """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it.
+
+    `progress`: where it leaves its family of kinds.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
     cause: str = ""
+    progress: Progress = field(default_factory=Progress)
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -108,18 +114,25 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         point = await calendar.begin(point, _owners(tools), tools)
     work, marks, ordered = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
-    keys = keys_of(work, links)
+    keys = everything = keys_of(work, links)
     if work.full and point.compared and point.under == tools.generation:
         touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
         keys = not_compared(keys, point.compared, touched, work)
     deletions = Deletions(tools, point, links if work.full else None)
-    planned = await _pipeline(keys, work, deletions, deadline, tools, limits)
+    skipped = sum(1 for key in everything if key.link) if not point.full_at else len(everything) - len(keys)
+
+    async def looked_at(number: int) -> None:
+        if tools.progressed and work.full and number < len(keys):
+            await tools.progressed(*so_far(len(everything), skipped + number))
+
+    planned = await _pipeline(keys, work, deletions, deadline, looked_at, tools, limits)
     again = [
         [waiting(Side.MAILBOX, id_, tools.family.kinds[0], Reason.CHANGED_MEANWHILE, tools)]
         for id_ in sorted(tools.later)
     ]
     await tools.ledger.commit_groups(again)
     unfinished = planned < len(keys)
+    full_at = point.full_at
     if unfinished:
         await deletions.postpone()
         before = point.compared if point.under == tools.generation else ""
@@ -128,8 +141,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         await tools.ledger.save_checkpoint(after)
     else:
         point = await deletions.execute(limits.batch)
-        full_at = tools.at() if work.full else point.full_at
         if work.full:
+            full_at = tools.at()
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         imported = point.imported or tools.family is not Family.PEOPLE
         await tools.ledger.save_checkpoint(
@@ -137,7 +150,15 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await tidy(tools)
-    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause)
+    under_way = so_far(len(everything), skipped + planned) if unfinished and work.full else (0, 0)
+    pending = Counter(row.because.value for row in tools.pending.values())
+    progress = Progress(full_at, *under_way, dict(sorted(pending.items())))
+    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, progress)
+
+
+def so_far(items: int, done: int) -> tuple[int, int]:
+    """How much of a comparison in full is done. Of a first fill what is linked counts as done: a slice looks at it again at its end."""
+    return items, min(done, items)
 
 
 async def _linked(work: Work, tools: Tools) -> Links:
@@ -244,9 +265,16 @@ async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
 
 
 async def _pipeline(
-    keys: Sequence[Key], work: Work, deletions: Deletions, deadline: datetime, tools: Tools, limits: Limits
+    keys: Sequence[Key],
+    work: Work,
+    deletions: Deletions,
+    deadline: datetime,
+    looked_at: Callable[[int], Awaitable[None]],
+    tools: Tools,
+    limits: Limits,
 ) -> int:
-    """Read and plan chunk by chunk while earlier batches are being written, until time runs out. How many keys were planned."""
+    """Read and plan chunk by chunk while earlier batches are being written, until time runs out. How many keys were planned; `looked_at` is told
+    after each chunk."""
     queue: asyncio.Queue[list[Create | Update | Delete] | None] = asyncio.Queue(limits.workers)
 
     async def writer() -> None:
@@ -262,6 +290,7 @@ async def _pipeline(
             for start in range(0, len(batch), limits.batch):
                 await queue.put(batch[start : start + limits.batch])
             planned = min(planned + limits.chunk, len(keys))
+            await looked_at(planned)
             if tools.now() >= deadline:
                 break
         for _ in range(limits.workers):

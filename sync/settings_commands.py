@@ -5,30 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync.commands import NotFound, known_user, part, resolved
+from sync.commands import NotFound, known_user, resolved
 from sync.connector import Connector
-from sync.errors import SIGN_IN, ConfigMistake
+from sync.errors import ConfigMistake
 from sync.restore import Check, checked
 from sync.settings import Settings, Target, changed
+from sync.settings_effects import carry_out
 from sync.settings_store import Saved
 from sync.store.base import Stale
-
-COMPARED = {
-    "kinds",
-    "contact_target",
-    "admin_mailbox",
-    "folder_name",
-    "use_default_folder",
-    "private_events",
-    "horizon_days",
-    "mail_limits",
-    "delete_brake",
-    "reassign_groups",
-    "double_booking",
-    "crm_contact_invitees",
-    "create_strangers",
-}
-"""Settings whose change concerns items that nobody touches: every mailbox is compared in full."""
 
 
 async def change_settings(
@@ -49,32 +33,12 @@ async def change_settings(
         after = await _with_ids(connector, before, after)
     if after.contact_target is Target.ADMIN and not after.allows(after.admin_mailbox):
         raise ConfigMistake("allow_list", "with the admin's mailbox in it, or empty")
-    if after == before and secret is None and over in (None, saved.version):
-        return saved
     if over not in (None, saved.version):
         raise Stale
-    at = connector.now().isoformat(timespec="seconds")
-    saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
-    for each in await connector.users.all():
-        if each.connected and not after.allows(each.mailbox):
-            await part(connector, each.id)
-    await connector.board.touch()
-    if before.shared_mailbox not in ("", after.shared_mailbox):
-        await _no_longer_shared(connector, before.shared_mailbox)
-    if after.sign_in_mode != before.sign_in_mode:
-        await _forget_sign_ins(connector)
-    if after.contact_target is Target.ADMIN:
-        row = await connector.registry.mailbox(after.admin_mailbox)
-        user = row.user if row else after.admin_user
-        anew = {"state": "ok", "cause": ""} if before.shared_mailbox != after.shared_mailbox else {}
-        await connector.registry.change_mailbox(after.admin_mailbox, user=user, enabled=True, **anew)
-    if after.private_events is not before.private_events:
-        for row in await connector.registry.mailboxes():
-            await connector.registry.change_mailbox(row.id, past_too=True)
-    if _decides(after) != _decides(before):
-        await connector.compare_all("settings")
-    elif await connector.state() == "running":
-        await connector.wake(await connector.registry.mailboxes(), "settings")
+    if after != before or secret is not None:
+        at = connector.now().isoformat(timespec="seconds")
+        saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
+    await carry_out(connector)
     return saved
 
 
@@ -90,12 +54,6 @@ async def try_settings(connector: Connector, body: Mapping[str, Any]) -> tuple[C
     )
 
 
-async def _no_longer_shared(connector: Connector, mailbox: str) -> None:
-    """What was everybody's is nobody's, unless it is a connected user's own."""
-    if not any(user.connected and user.mailbox == mailbox for user in await connector.users.all()):
-        await connector.registry.change_mailbox(mailbox, enabled=False)
-
-
 async def _with_admin(connector: Connector, settings: Settings) -> Settings:
     """The admin's mailbox as its object id (an address is kept nowhere in clear), the admin's user as one that exists."""
     if settings.admin_user:
@@ -109,13 +67,6 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
     return settings.model_copy(update={"admin_mailbox": mailbox.id})
 
 
-async def _forget_sign_ins(connector: Connector) -> None:
-    """Who only lacked a sign-in is tried in the new mode; a run tells what is missing there."""
-    for row in await connector.registry.mailboxes():
-        if row.state == "error" and row.cause in SIGN_IN:
-            await connector.registry.change_mailbox(row.id, state="ok", cause="")
-
-
 async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:
     """The allow-list as object ids: no address is kept in clear."""
     found: list[str] = []
@@ -123,8 +74,3 @@ async def _with_ids(connector: Connector, before: Settings, after: Settings) -> 
         known = text in before.allow_list
         found.append(text if known else (await resolved(connector, "allow_list", text.strip())).id)
     return after.model_copy(update={"allow_list": tuple(dict.fromkeys(found))})
-
-
-def _decides(settings: Settings) -> dict[str, Any]:
-    """The settings that change what is planned for an item."""
-    return settings.model_dump(include=COMPARED)

@@ -103,6 +103,14 @@ class SettingsStore:
         """The tenant in force, an id or a domain; '' = none is named yet."""
         return (await self.read()).tenant_id or self._defaults.tenant_id
 
+    async def of_version(self, version: int) -> Settings:
+        """The settings as that version had them; those that we ship where it is not kept any more, or nothing was saved yet."""
+        saved = await self.saved()
+        if version == saved.version:
+            return saved.settings
+        row = await self._rows.get(PARTITION, _place(version))
+        return _saved(row).settings if row else Settings()
+
     async def sign_in(self, settings: Settings | None = None, secret: str | None = None) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
 

@@ -21,7 +21,6 @@ from sync.policy import (
     MailLimits,
     Policy,
     Preferences,
-    RemovalScope,
     default_kinds,
 )
 
@@ -32,7 +31,7 @@ class Setup:
 
     `admin_user`: crm id that owns what the admin mailbox brings in (contact target `admin`). `groups`: the CRM's, by crm id.
     `delegated`: every user signs in for the own mailbox, so a consent that is missing may be one person's.
-    `preferences`: of users, by mailbox id. `removal`: which cards of a removed user are deleted, None = none.
+    `preferences`: of users, by mailbox id.
     `parted`: mailboxes of users who are disabled: to a run all that they hold would look as if it had been given away.
     """
 
@@ -54,7 +53,6 @@ class Setup:
     delegated: bool = False
     remaps: Mapping[Kind, Remap] = field(default_factory=dict)  # what earlier mappings left behind
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
-    removal: RemovalScope | None = None
     parted: frozenset[str] = frozenset()
 
     def policy(self, mailbox: str, user: str) -> Policy:

@@ -1,28 +1,33 @@
-"""What an admin sees of the connector: states, counts and ids - no names, no addresses, no sentences. Reads only."""
+"""What an admin sees of the connector: states, counts and ids - no names, no addresses, no sentences. Reads only, but for the overview it keeps."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync.connector import AT_ONCE, Connector
+from sync import progress
+from sync.connector import Connector
 from sync.errors import SIGN_IN
-from sync.model import Family
-from sync.store.ledger import MailboxLedger
-from sync.store.registry import MailboxRow
+from sync.overview import Overview, is_filling, is_running, overview, state_of
+from sync.store.registry import HoldRow, MailboxRow
 from sync.store.servers import Server
 from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
+TROUBLE, RECONNECT = "trouble", "reconnect"
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
-    """One mailbox. `state`: ok | error | retrying | disabled. `comparing`: a comparison in full is due or under way."""
+    """One mailbox as its last run left it. `state`: ok | error | retrying | disabled | leaving | removed.
+
+    `comparing`: a comparison in full is due or under way; of it `items` and how many of them are done (0 and 0: not known, or none). `first`: it
+    is the mailbox's first; `compared_at`: when the last one ended.
+    """
 
     mailbox: str
     user: str
@@ -37,14 +42,14 @@ class MailboxStatus:
     holds: int
     comparing: bool
     compared_at: str
+    first: bool
+    items: int
+    items_done: int
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends.
-
-    `reconnect`: mailboxes whose user must sign in (again).
-    """
+    """The whole. `missing`: settings that are needed before anything can run. `secret_days_left`: None when nobody said when it ends."""
 
     state: str
     cause: str
@@ -57,27 +62,26 @@ class Status:
     missing: tuple[str, ...]
     last_run: str
     next_run: str
+    every: int
     sweep: Mapping[str, int]
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
-    reconnect: tuple[str, ...]
-    holds: int
-    mailboxes: tuple[MailboxStatus, ...]
+    mailboxes: Overview
 
 
 async def status(connector: Connector, schedule: str) -> Status:
-    """Everything that the status shows; one small look into the ledger of each mailbox."""
-    board = await connector.board.read()
+    """Everything that the status shows: a handful of rows, however many mailboxes there are."""
+    board, directory, settings, missing, swept, counted = await asyncio.gather(
+        connector.board.read(),
+        connector.users.state(),
+        connector.settings.read(),
+        connector.missing(),
+        last_sweep(connector),
+        overview(connector.registry, connector.now()),
+    )
     state = await connector.state(board)
-    holds = Counter(hold.mailbox for hold in await connector.registry.holds() if hold.state == "open")
-    directory = await connector.users.state()
-    rows = await connector.registry.mailboxes()
-    mailboxes: list[MailboxStatus] = []
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        mailboxes += await asyncio.gather(*(_mailbox(connector, row, holds[row.id]) for row in part))
-    expires = (await connector.settings.read()).client_secret_expires
+    expires = settings.client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
         state=state,
@@ -88,39 +92,68 @@ async def status(connector: Connector, schedule: str) -> Status:
         servers=board.trouble,
         restored_by=board.restored_by,
         restored_at=board.restored_at,
-        missing=await connector.missing(),
+        missing=missing,
         last_run=board.last_sweep,
         next_run=max(planned, board.due_at) if planned else "",
-        sweep=await last_sweep(connector),
+        every=interval(schedule),
+        sweep=swept,
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
         secret_days_left=(expires - connector.now().date()).days if expires else None,
-        reconnect=tuple(each.mailbox for each in mailboxes if each.state == "error" and each.cause in SIGN_IN),
-        holds=holds.total(),
-        mailboxes=tuple(mailboxes),
+        mailboxes=counted,
     )
+
+
+def interval(schedule: str) -> int:
+    """Seconds between two runs of a schedule of every n minutes; 0 for any other schedule."""
+    found = EVERY_MINUTES.fullmatch(schedule)
+    return int(found[1]) * 60 if found else 0
 
 
 def next_run(schedule: str, now: datetime) -> str:
     """When a schedule of every n minutes is next due; '' for any other schedule."""
-    found = EVERY_MINUTES.fullmatch(schedule)
-    if not found:
+    every = interval(schedule) // 60
+    if not every:
         return ""
-    every = int(found[1])
     moment = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     while moment.minute % every:
         moment += timedelta(minutes=1)
     return moment.isoformat(timespec="seconds")
 
 
-async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> MailboxStatus:
-    rows = connector.registry.rows
-    ledgers = [MailboxLedger(rows, row.id, 0, "", family) for family in Family]  # no fence: for reading only
-    pending: Counter[str] = Counter()
-    for ledger in ledgers:
-        pending.update(each.because.value for each in await ledger.pending())
-    points = [await ledger.checkpoint() for ledger in ledgers]
-    compared_at = min(point.full_at for point in points)
+async def mailboxes(connector: Connector, after: str, limit: int, which: str = "") -> list[MailboxStatus]:
+    """At most `limit` mailboxes by id, those behind `after`. `which`: trouble | reconnect, of those the first that the overview names."""
+    registry = connector.registry
+    reading = _named(connector, which, after, limit) if which else registry.mailboxes(after, limit)
+    rows, holds = await asyncio.gather(reading, registry.holds())
+    return _shown(rows, holds, connector.now())
+
+
+async def mailbox(connector: Connector, id_: str) -> MailboxStatus | None:
+    """One mailbox, None when there is no such."""
+    row, holds = await asyncio.gather(connector.registry.mailbox(id_), connector.registry.holds())
+    return _shown([row], holds, connector.now())[0] if row else None
+
+
+async def _named(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
+    """Those that the overview names, as they are now."""
+    counted = await overview(connector.registry, connector.now())
+    named = counted.trouble if which == TROUBLE else counted.reconnect
+    ids = [id_ for id_ in named if id_ > after][:limit]
+    rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
+    errors = [row for row in rows if row and state_of(row) == "error"]
+    return [row for row in errors if which == TROUBLE or row.cause in SIGN_IN]
+
+
+def _shown(rows: Sequence[MailboxRow], holds: Sequence[HoldRow], now: datetime) -> list[MailboxStatus]:
+    waiting = Counter(hold.mailbox for hold in holds if hold.state == "open")
+    return [_status(row, waiting[row.id], now) for row in rows]
+
+
+def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
+    families = progress.read(row.progress)
+    compared_at = progress.compared_at(families)
+    items, items_done = progress.items(families)
     return MailboxStatus(
         mailbox=row.id,
         user=row.user,
@@ -128,23 +161,17 @@ async def _mailbox(connector: Connector, row: MailboxRow, holds: int) -> Mailbox
         cause=row.cause,
         attempts=row.attempts,
         due_at=row.due_at,
-        running=bool(row.holder) and row.expires > connector.now().isoformat(),
+        running=is_running(row, now),
         last_run=row.last_run,
         last_counts=counts_of(row.counts),
-        pending=dict(sorted(pending.items())),
+        pending=progress.pending(families),
         holds=holds,
         comparing=row.enabled and (row.full or not compared_at),
         compared_at=compared_at,
+        first=is_filling(row),
+        items=items,
+        items_done=items_done,
     )
-
-
-def state_of(row: MailboxRow) -> str:
-    """ok | error | retrying | disabled | leaving | removed."""
-    if row.clearing and not row.enabled:
-        return row.state if row.state == "error" else "leaving"
-    if not row.enabled:
-        return "removed" if row.state == "removed" else "disabled"
-    return "retrying" if row.state == "ok" and row.cause else row.state
 
 
 def counts_of(text: str) -> dict[str, int]:

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from mapping.attendees import Attendee, attendees_of, invitees_of
 from mapping.calendar import EventTranslator, is_private
 from sync.meetings import is_copy, organizer_of
-from sync.model import Item, Kind, Pair, Reason, Value
+from sync.model import Item, Kind, Pair, Reason, Side, Value
 from sync.plan import Context
 from sync.policy import PrivateEvents
 from sync.sides.base import Done, NaturalKey, New
 from sync.spans import ends_at
 from sync.store.base import Conflict, Insert, Put, Replace
 from sync.tools import Tools
+from sync.written import happened
 
 PARTITION = "strangers"
 AT_ONCE = 100
@@ -113,7 +114,9 @@ async def _made(address: str, name: str, tools: Tools) -> str | None:
     card: dict[str, Value] = {"displayName": name or address, "emailAddresses": (address,)}
     fields = translator.render_crm(translator.mailbox_values(card), None, {}).fields
     await tools.guard()
-    (result,) = await tools.crm.apply([New(Kind.CONTACT, fields, tools.new_id(), tools.context.policy.owner)])
+    write = New(Kind.CONTACT, fields, tools.new_id(), tools.context.policy.owner)
+    (result,) = await tools.crm.apply([write])
+    tools.written += happened(Side.CRM, [write], [result])
     if isinstance(result, Done) and result.item:
         await tools.registry.rows.transact(PARTITION, [Put(_key(address, tools), {"since": tools.at(), "made": True})])
         tools.counts[Reason.STRANGER.value] += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mapping.model import Translator
@@ -162,7 +162,7 @@ async def _mark_gone(ids: Sequence[str], kind: Kind, tools: SweepTools, swept: S
     holds = [h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.since >= day]
     decided = [h for h in holds if h.state != "open"]
     for hold in decided:  # the overlap shows the same deletions again: that question was answered
-        answered = {row.key async for row in tools.registry.rows.query(held_partition(hold.id))}
+        answered = await tools.registry.shown_in(hold)
         held = [crm_id for crm_id in held if crm_id not in answered]
     swept.gone += len(held)
     await tools.registry.saw(dict.fromkeys(held, ""))  # restored from the recycle bin it must not look like an echo
@@ -193,21 +193,29 @@ async def _hold(ids: Sequence[str], kind: Kind, tools: SweepTools) -> None:
     open_one = next(
         (h for h in await tools.registry.holds() if not h.mailbox and h.kind is kind and h.state == "open"), None
     )
-    hold = open_one or HoldRow(
-        tools.new_id(), "", kind, Side.MAILBOX, Reason.DELETE_BRAKE, tools.now().isoformat(timespec="seconds")
-    )
-    for start in range(0, len(ids), 100):
-        ops = [Put(crm_id, {"kind": kind.value}) for crm_id in ids[start : start + 100]]
+    since = tools.now().isoformat(timespec="seconds")
+    hold = open_one or HoldRow(tools.new_id(), "", kind, Side.MAILBOX, Reason.DELETE_BRAKE, since, version=0)
+    shown = await tools.registry.shown_in(hold) if open_one else set()
+    fresh = [crm_id for crm_id in ids if crm_id not in shown]
+    if not fresh:
+        return
+    version = hold.version + 1  # an answer to the hold as it is does not speak of these
+    for start in range(0, len(fresh), 100):
+        ops = [Put(crm_id, {"kind": kind.value, "version": version}) for crm_id in fresh[start : start + 100]]
         await tools.registry.rows.transact(held_partition(hold.id), ops)
-    total = [row.key async for row in tools.registry.rows.query(held_partition(hold.id))]
-    held = HoldRow(hold.id, "", kind, hold.side, hold.because, hold.since, count=len(total), items=tuple(total[:100]))
-    await tools.registry.put_hold(held)
+    grown = replace(hold, version=version)
+    total = sorted(await tools.registry.shown_in(grown))
+    held = replace(grown, count=len(total), items=tuple(total[:100]))
+    if open_one is None:
+        await tools.registry.put_hold(held)
+    elif not await tools.registry.change_hold(open_one, held):  # answered meanwhile: these are another question
+        await _hold(fresh, kind, tools)
 
 
 async def mark_approved(hold: HoldRow, tools: SweepTools) -> int:
     """After an admin approved a sweep's deletions: mark the mailboxes that hold the records. Returns how many records."""
     if hold.kind is None:
         return 0
-    ids = [row.key async for row in tools.registry.rows.query(held_partition(hold.id))]
+    ids = sorted(await tools.registry.shown_in(hold))
     await _mark_holders(ids, hold.kind, tools, Swept())
     return len(ids)

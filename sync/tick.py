@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sync import overview
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.leaving import forget_removed
@@ -21,6 +22,7 @@ from sync.store.board import Board
 from sync.store.registry import MailboxRow
 from sync.store.servers import MICROSOFT
 from sync.sweep import Swept, sweep
+from sync.upkeep import forget_old, forget_values
 from sync.worker import Worker
 
 PARTITION = "control"
@@ -62,7 +64,11 @@ async def tick(connector: Connector, why: str) -> Ticked:
     await connector.board.reached(("crm", *answered), now)
     await forget_removed(connector)
     await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
-    due = [row.id for row in await connector.registry.mailboxes() if is_due(row, now.isoformat())]
+    await forget_old(connector.registry, now)
+    await forget_values(connector.registry, now)
+    rows = await connector.registry.mailboxes()
+    await overview.note(connector.registry, rows, now)
+    due = [row.id for row in rows if is_due(row, now.isoformat())]
     return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
 
 

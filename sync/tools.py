@@ -16,6 +16,7 @@ from sync.plan import Context
 from sync.sides.base import Crm, Mailbox
 from sync.store.ledger import MailboxLedger, Pending
 from sync.store.registry import Registry
+from sync.written import Written
 
 
 class Keys(Digests, Protocol):
@@ -64,6 +65,10 @@ class Tools:
     rejected: dict[tuple[Side, str], str] = field(default_factory=dict)  # the same of what was rejected
     coloured: set[str] = field(default_factory=set)
     cause: str = ""
+    progressed: Callable[[int, int], Awaitable[None]] | None = (
+        None  # told of a long comparison: items, and how many of them are done
+    )
+    written: Written = field(default_factory=Counter)  # what happened on the sides, for the hourly tallies
 
     @property
     def family(self) -> Family:

@@ -23,7 +23,7 @@ from mapping.colours import is_colour
 from sync.policy import DeleteLimits, Preferences, PrivateEvents
 from sync.settings import PARTITION, Model, contact_folder, mistake_of
 from sync.sides.base import CrmUser
-from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows
+from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, following
 from sync.store.secrets import Sealing, Undecipherable
 
 USERS = "users"
@@ -180,6 +180,22 @@ class Users:
 
     async def all(self) -> list[User]:
         return [self._user(row) async for row in self._rows.query(USERS, last=PAIRED)]
+
+    async def page(self, after: str, limit: int) -> list[User]:
+        """By id, those behind `after`; no more are read, and decrypted, than asked for."""
+        return [self._user(row) async for row in self._rows.query(USERS, following(after), PAIRED, limit=limit)]
+
+    async def matching(self, search: str, after: str, limit: int) -> list[User]:
+        """Those whose name or address contains this text, by id. Slow: what is encrypted cannot be searched, so all behind `after` are read."""
+        wanted = search.casefold()
+        found: list[User] = []
+        async for row in self._rows.query(USERS, following(after), PAIRED):
+            user = self._user(row)
+            if any(wanted in text.casefold() for text in (user.name, user.email, user.address, *user.addresses)):
+                found.append(user)
+            if len(found) == limit:
+                break
+        return found
 
     async def get(self, user: str) -> User | None:
         row = await self._rows.get(USERS, user)

@@ -22,12 +22,12 @@ async def spared(registry: Registry) -> frozenset[str]:
     found: set[str] = set()
     for hold in await _holds(registry):
         if hold.state == "rejected":
-            found |= await asked_about(registry, hold)
+            found |= await registry.shown_in(hold)
     return frozenset(found)
 
 
-async def asked_about(registry: Registry, hold: HoldRow) -> set[str]:
-    """Ids of the users that a hold speaks of."""
+async def _noted(registry: Registry, hold: HoldRow) -> set[str]:
+    """Ids of the users that a hold speaks of, or will."""
     return {row.key async for row in registry.rows.query(held_partition(hold.id))}
 
 
@@ -37,21 +37,29 @@ async def note(
     """After a reading of the directory: ask about those who vanished, forget questions about those who are `active` again or too few."""
     at = now.isoformat(timespec="seconds")
     asked: HoldRow | None = None
+    shown: set[str] = set()
     for hold in await _holds(registry):
-        ids = await asked_about(registry, hold)
+        ids = await _noted(registry, hold)
         if hold.state == "open" and vanished and asked is None:
-            asked = hold
+            asked, shown = hold, await registry.shown_in(hold)
             await _write(registry, hold, [Drop(user) for user in sorted(ids - set(vanished))])
         elif hold.state == "open" or (hold.state == "approved" and hold.until <= at) or ids <= set(active):
             await _write(registry, hold, [Drop(user) for user in sorted(ids)])
             await registry.drop_hold(hold.id)
         elif hold.state == "rejected":
             await _write(registry, hold, [Drop(user) for user in sorted(ids & set(active))])
-    if not vanished:
+    if shown == set(vanished):
         return
-    hold = asked or HoldRow(new_id(), "", None, Side.MAILBOX, Reason.USERS_VANISHED, at)
-    await _write(registry, hold, [Put(user, {"kind": "user"}) for user in sorted(vanished)])
-    await registry.put_hold(replace(hold, count=len(vanished), items=tuple(sorted(vanished)[:SHOWN])))
+    hold = asked or HoldRow(new_id(), "", None, Side.MAILBOX, Reason.USERS_VANISHED, at, version=0)
+    version = hold.version + 1  # an answer to the hold as it is does not speak of those who are new in it
+    await _write(
+        registry, hold, [Put(user, {"kind": "user", "version": version}) for user in sorted({*vanished} - shown)]
+    )
+    grown = replace(hold, version=version, count=len(vanished), items=tuple(sorted(vanished)[:SHOWN]))
+    if asked is None:
+        await registry.put_hold(grown)
+    else:  # when it was answered just now, the next reading asks about the others
+        await registry.change_hold(asked, grown)
 
 
 async def _holds(registry: Registry) -> list[HoldRow]:

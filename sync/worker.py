@@ -6,14 +6,16 @@ records nothing more.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sync import progress
 from sync.clearing import clear, left_to_delete
-from sync.clearing_tools import LEAVE, Clearing, Progress
+from sync.clearing_tools import LEAVE, UNDO, Clearing, Progress
 from sync.errors import SIGN_IN, Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.plan import Context
@@ -21,13 +23,17 @@ from sync.policy import CalendarPolicy
 from sync.run import Limits, Outcome, run_mailbox
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
+from sync.store import tally
+from sync.store.base import Conflict, StoreUnreachable
 from sync.store.board import BoardStore
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
 from sync.store.servers import ATTEMPTS, MICROSOFT, TOGETHER, spacing
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
+from sync.written import Written
 
+log = logging.getLogger("connector")
 RENEW_BEFORE = timedelta(seconds=60)
 FULL_EVERY = timedelta(hours=24)
 
@@ -82,37 +88,53 @@ class Worker:
             if lease:
                 await self.registry.release(lease)
             return None
+        written: Written = Counter()
+        outcome, failure = None, ""
         try:
             if lease.row.state == "error":
                 raise StopMailbox(Cause(lease.row.cause))
             if lease.row.starts > MAX_STARTS:
                 raise StopMailbox(Cause.RUNS_NEVER_END)
-            if mailbox in setup.parted and not lease.row.clearing:
-                raise Fenced  # its user was disabled a moment ago, the row follows
+            if mailbox in setup.parted and lease.row.clearing not in {LEAVE, UNDO}:
+                await self.registry.release(lease)  # its user was disabled a moment ago, the row follows
+                return None
             if lease.row.clearing and not await self._cleared(lease, setup, board.generation):
                 return None
-            outcome = await self._slice(lease, setup, board.generation)
+            outcome = await self._slice(lease, setup, board.generation, written)
         except Fenced:
             await self.registry.release(lease, dirty=True)
-            return None
         except StopMailbox as stop:
-            await self.registry.release(lease, state="error", cause=_told(stop.cause, mailbox, setup).value)
+            failure = _told(stop.cause, mailbox, setup).value
+            await self.registry.release(lease, state="error", cause=failure)
         except ReconnectNeeded:
-            await self.registry.release(lease, state="error", cause=_told(Cause.RECONNECT, mailbox, setup).value)
+            failure = _told(Cause.RECONNECT, mailbox, setup).value
+            await self.registry.release(lease, state="error", cause=failure)
         except SkipItem:  # a refusal of the whole mailbox that is none of the known ones
-            await self.registry.release(lease, state="error", cause=Cause.GRAPH_REFUSED.value)
+            failure = Cause.GRAPH_REFUSED.value
+            await self.registry.release(lease, state="error", cause=failure)
         except RetryLater as later:
+            failure = later.cause.value if later.counts else ""
             await self._later(lease, later)
         except StopConnector as stop:
+            failure = stop.cause.value
             if setup.delegated and stop.cause is Cause.CONSENT_MISSING:  # this person's token was refused: others go on
-                await self.registry.release(lease, state="error", cause=stop.cause.value)
-                return None
-            await self.registry.release(lease, dirty=True)
-            await self.board.enter("error", self.now(), stop.cause.value)
+                await self.registry.release(lease, state="error", cause=failure)
+            else:
+                await self.registry.release(lease, dirty=True)
+                await self.board.enter("error", self.now(), failure)
         else:
             await self._ended(lease, outcome, board.generation)
-            return outcome
-        return None
+        await self._tally(mailbox, written, failure)
+        return outcome
+
+    async def _tally(self, mailbox: str, written: Written, failure: str) -> None:
+        """Count what a run did, if it did anything. The counts are for a chart: that they cannot be kept ends no run."""
+        if not written and not failure:
+            return
+        try:
+            await tally.add(self.registry.rows, mailbox, self.now(), written, failure)
+        except (Conflict, StoreUnreachable) as error:
+            log.warning("tally: not kept, %s", type(error).__name__)
 
     async def _cleared(self, lease: Lease, setup: Setup, generation: int) -> bool:
         """Clear the mailbox (`sync.clearing`). True: it waits for an admin, and is synchronised meanwhile; else the lease is given back."""
@@ -132,47 +154,53 @@ class Worker:
             now + self.limits.slice,
         )
         try:
-            progress = await clear(job)
+            came = await clear(job)
         except (StopMailbox, ReconnectNeeded, SkipItem):
             if row.clearing != LEAVE:
                 raise
-            left = await left_to_delete(self.registry, row.id, setup.removal)
+            left = await left_to_delete(self.registry, row)
             counts = f"{Reason.CLEAN_UP.value}={left}"
             await self.registry.release(lease, state="error", cause=Cause.CLEAN_UP_PENDING.value, counts=counts)
             return False
-        if progress is Progress.ASKS:
+        if came is Progress.ASKS:
             return True
         present = await self.registry.mailbox(row.id)
-        if progress is Progress.GOES_ON or present is None or present.clearing != row.clearing:
+        if came is Progress.GOES_ON or present is None or present.clearing != row.clearing:
             await self.registry.release(lease, dirty=True)
             return False
         counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
         left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
         after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
-        done = {"clearing": "", "permitted": 0, "cause": "", "attempts": 0, "due_at": "", "counts": counts}
-        await self.registry.release(lease, **done, **after)
+        done = {"clearing": "", "permitted": 0, "scope": "", "cause": "", "attempts": 0, "due_at": "", "counts": counts}
+        fresh = {"progress": ""} if row.clearing == LEAVE else {}  # its ledgers were emptied
+        await self.registry.release(lease, **done, **after, **fresh)
         return False
 
-    async def _slice(self, lease: Lease, setup: Setup, generation: int) -> Outcome:
-        """Each family of kinds in turn, with its share of the time."""
+    async def _slice(self, lease: Lease, setup: Setup, generation: int, written: Written) -> Outcome:
+        """Each family of kinds in turn, with its share of the time. `written` grows, also when this ends early."""
         guard = self._guard(lease, generation)
         await guard()
         crm = await self.sides.crm()
         await begin_cursors(crm, self.registry.rows, setup.translators)
         families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
         limits = replace(self.limits, slice=self.limits.slice / len(families))
+        so_far = {f: found for f, found in progress.read(lease.row.progress).items() if f in families}
         counts: Counter[str] = Counter()
         unfinished, cause = False, ""
         for family in families:
             try:
-                outcome = await self._family(family, lease.row, setup, crm, guard, generation, limits)
+                told = self._progressed(lease.row.id, so_far, family)
+                outcome = await self._family(family, lease.row, setup, crm, guard, generation, limits, written, told)
             except StopConnector as stop:
                 if family is not Family.TASKS or stop.cause is not Cause.CONSENT_MISSING:
                     raise
                 cause = (
                     Cause.TASKS_NOT_PERMITTED.value
                 )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
+                so_far.pop(family, None)
                 continue
+            so_far[family] = outcome.progress
+            lease.noted["progress"] = progress.write(so_far)
             counts.update(outcome.counts)
             unfinished |= outcome.unfinished
             cause = cause or outcome.cause
@@ -187,6 +215,8 @@ class Worker:
         guard: Callable[[], Awaitable[None]],
         generation: int,
         limits: Limits,
+        written: Written,
+        told: Callable[[int, int], Awaitable[None]],
     ) -> Outcome:
         ledger = await MailboxLedger.open(self.registry.rows, row.id, row.fence, family)
         point = await ledger.checkpoint()
@@ -203,8 +233,20 @@ class Worker:
         context = Context(policy, setup.translators_of(policy), self.keys, tombstones, remaps=setup.remaps)
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
         tools.connected_at, tools.past_too, tools.generation = row.connected_at, row.past_too, generation
+        tools.written, tools.progressed = written, told
         stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
         return await run_mailbox(tools, limits, row.full or stale)
+
+    def _progressed(
+        self, mailbox: str, so_far: Mapping[Family, progress.Progress], family: Family
+    ) -> Callable[[int, int], Awaitable[None]]:
+        """Notes on the mailbox's row, in the middle of a slice, how far a long comparison has come, for whoever watches."""
+
+        async def progressed(items: int, items_done: int) -> None:
+            now = replace(so_far.get(family, progress.Progress()), items=items, items_done=items_done)
+            await self.registry.change_mailbox(mailbox, progress=progress.write({**so_far, family: now}))
+
+        return progressed
 
     def _guard(self, lease: Lease, generation: int) -> Callable[[], Awaitable[None]]:
         """Raises Fenced when the lease is not ours or the board moved; renews the lease in time."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
+
+# httpx looks for it at each request of an ASGI app, and looks through every folder of sys.path; with this it knows at once.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "azurite" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.azurite)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays for good: no collection of garbage needs to look through it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.endpoint import Call, Endpoint, Paging, Shown
+from control.endpoint import Call, Endpoint, Paging, Shown, first_of
 
 
 class NotedShown(Shown):
@@ -24,11 +24,12 @@ class AuditShown(Shown):
 
 async def audit(call: Call) -> AuditShown:
     paging = call.asked(Paging)
-    found = await call.app.connector.audit.listed(paging.after, paging.limit)
+    found = await call.app.connector.audit.listed(paging.after, paging.limit + 1)
+    part, after = first_of(found, lambda each: each.key, paging.limit)
     shown = tuple(
-        NotedShown(at=each.at, by=each.by, what=each.what, target=each.target, outcome=each.outcome) for each in found
+        NotedShown(at=each.at, by=each.by, what=each.what, target=each.target, outcome=each.outcome) for each in part
     )
-    return AuditShown(audit=shown, next=found[-1].key if len(found) == paging.limit else "")
+    return AuditShown(audit=shown, next=after)
 
 
 ENDPOINTS = (Endpoint("audit", "GET", "audit", audit, "Commands of admins and users", AuditShown, query=Paging),)

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Nothing, Paging, Shown, page
+from control.endpoint import Call, Endpoint, Nothing, Paging, Reply, Shown, first_of
+from control.endpoints.settings import version_of
 from control.texts import sentence
 from sync import commands
 from sync.commands import NEW
+from sync.errors import ConfigMistake
 from sync.explaining import explain
 from sync.model import Reason
 from sync.settings import Model
@@ -17,7 +19,7 @@ from sync.store.registry import HoldRow
 
 
 class HoldShown(Shown):
-    """One hold, with what can be answered."""
+    """One hold, with what can be answered. `version` moves with what it asks about, and is the If-Match of an answer."""
 
     id: str
     mailbox: str
@@ -35,6 +37,7 @@ class HoldShown(Shown):
     choice: str
     by: str
     at: str
+    version: int
 
 
 class HoldsShown(Shown):
@@ -75,26 +78,36 @@ class Approval(Model):
 
 async def holds(call: Call) -> HoldsShown:
     asked = call.asked(HoldsAsked)
-    found = [
-        each
-        for each in await call.app.connector.registry.holds()
-        if asked.state in ("", each.state) and asked.mailbox in ("", each.mailbox)
-    ]
-    part, after = page(found, lambda hold: hold.id, asked)
+    registry = call.app.connector.registry
+    found = await registry.some_holds(asked.after, asked.limit + 1, asked.state, asked.mailbox)
+    part, after = first_of(found, lambda hold: hold.id, asked.limit)
     return HoldsShown(holds=tuple(shown(each, call.lang) for each in part), next=after)
 
 
-async def hold(call: Call) -> HoldShown:
-    return shown(await commands.hold(call.app.connector, call.id), call.lang)
+async def hold(call: Call) -> Reply:
+    return _reply(await commands.hold(call.app.connector, call.id), call)
 
 
-async def approve(call: Call) -> HoldShown:
-    return shown(await commands.approve(call.app.connector, call.id, call.read(Approval).choice, call.by), call.lang)
+async def approve(call: Call) -> Reply:
+    choice, version = call.read(Approval).choice, _version(call)
+    return _reply(await commands.approve(call.app.connector, call.id, choice, call.by, version), call)
 
 
-async def reject(call: Call) -> HoldShown:
+async def reject(call: Call) -> Reply:
     call.read(Nothing)
-    return shown(await commands.reject(call.app.connector, call.id, call.by), call.lang)
+    return _reply(await commands.reject(call.app.connector, call.id, call.by, _version(call)), call)
+
+
+def _version(call: Call) -> int:
+    """The version that was looked at. Nobody can permit whatever is there."""
+    version = version_of(call.match)
+    if version is None:
+        raise ConfigMistake("If-Match", "the ETag of the hold that was looked at")
+    return version
+
+
+def _reply(found: HoldRow, call: Call) -> Reply:
+    return Reply(shown(found, call.lang), etag=str(found.version))
 
 
 async def explained(call: Call) -> HoldExplained:
@@ -111,6 +124,7 @@ def shown(found: HoldRow, lang: str) -> HoldShown:
     several = found.because is Reason.SEVERAL_CANDIDATES
     return HoldShown(
         id=found.id,
+        version=found.version,
         mailbox=found.mailbox,
         kind=found.kind.value if found.kind else "user",
         side=found.side.value,
@@ -133,6 +147,6 @@ ENDPOINTS = (
     Endpoint("holds", "GET", "holds", holds, "What waits for an admin, and what was answered", HoldsShown, query=HoldsAsked),
     Endpoint("hold", "GET", "holds/{id}", hold, "One hold", HoldShown),
     Endpoint("hold_explain", "GET", "holds/{id}/explain", explained, "Names of what it is about, read live", HoldExplained, noted=True),
-    Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval),
-    Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing),
+    Endpoint("hold_approve", "POST", "holds/{id}/approve", approve, "Permit for 24 hours what was shown", HoldShown, body=Approval, versioned=True),
+    Endpoint("hold_reject", "POST", "holds/{id}/reject", reject, "Leave both sides as they are", HoldShown, body=Nothing, versioned=True),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from control.endpoint import Call, Endpoint, Paging, Shown, page
+from control.endpoint import Call, Endpoint, Paging, Shown, first_of, page
 from control.texts import sentence
 from sync import history_commands, quarantine
 from sync.commands import NotFound
@@ -154,11 +154,11 @@ class RetriedShown(Shown):
 
 async def history(call: Call) -> LinesShown:
     asked = call.asked(HistoryAsked)
-    found = await history_commands.history(call.app.connector, asked.mailbox, asked.family, asked.id)
-    later = [each for each in found if not asked.after or each.key < asked.after]
-    part = later[: asked.limit]
+    found = await history_commands.history(
+        call.app.connector, asked.mailbox, asked.family, asked.id, asked.after, asked.limit + 1
+    )
+    part, after = first_of(found, lambda each: each.key, asked.limit)
     place = f"{asked.mailbox}|{asked.family.value}"
-    after = part[-1].key if len(later) > len(part) else ""
     return LinesShown(lines=tuple(_line(each, place, call.lang) for each in part), next=after)
 
 
@@ -179,7 +179,9 @@ async def values(call: Call) -> ValuesShown:
 async def restore(call: Call) -> OrderedShown:
     mailbox, family, key = _place(call.id)
     names = tuple(call.read(Names).names)
-    done = await history_commands.restore(call.app.connector, call.by, mailbox, family, key, names)
+    done = await history_commands.restore(
+        call.app.connector, call.app.worker.keys, call.by, mailbox, family, key, names
+    )
     return OrderedShown(orders=done.orders)
 
 

@@ -158,9 +158,9 @@ class FixedMappings(Shown):
 
 
 class ResyncShown(Shown):
-    """`since`, `why`: when settings or mapping moved last, and what; `done`: mailboxes compared in full since, `waiting`: the others.
+    """`since`, `why`: when settings or mapping moved last, and what; `done`: mailboxes compared in full since, `waiting`: the first 25 of the others.
 
-    `items`, `items_done`: links of mailboxes that are half compared.
+    `items`, `items_done`: of mailboxes that are half compared.
     """
 
     since: str
@@ -222,7 +222,7 @@ async def fixed_mappings(call: Call) -> FixedMappings:
 
 
 async def progress(call: Call) -> ResyncShown:
-    found = await resync(call.app.connector.registry)
+    found = await resync(call.app.connector.registry, call.app.connector.now())
     return ResyncShown(**{name: getattr(found, name) for name in ResyncShown.model_fields})
 
 

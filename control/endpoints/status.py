@@ -7,32 +7,10 @@ from dataclasses import asdict
 
 from control.endpoint import Call, Endpoint, Mend, Shown
 from control.texts import mending, sentence
-from sync.status import MailboxStatus, Status
+from sync.status import Status
 from sync.status import status as read_status
 
 SECRET_WARNING_DAYS = 30
-
-
-class Mailbox(Shown):
-    """One mailbox: one sentence on what is wrong, one command that mends it."""
-
-    mailbox: str
-    user: str
-    state: str
-    cause: str
-    sentence: str
-    mend: Mend
-    attempts: int
-    due_at: str
-    running: bool
-    last_run: str
-    last_counts: Mapping[str, int]
-    count_sentences: Mapping[str, str]
-    pending: Mapping[str, int]
-    pending_sentences: Mapping[str, str]
-    holds: int
-    comparing: bool
-    compared_at: str
 
 
 class ServerShown(Shown):
@@ -46,7 +24,11 @@ class ServerShown(Shown):
 
 
 class StatusShown(Shown):
-    """`why`: what is behind the state, or behind the attempt that is due."""
+    """`why`: what is behind the state, or behind the attempt that is due.
+
+    `mailboxes`: how many are in which state; `running` now; `filling`: their first synchronisation has not ended. `trouble` (state error) and
+    `reconnect`: the first 25 ids, and how many there are. All counted at `counted_at`.
+    """
 
     state: str
     sentence: str
@@ -62,15 +44,23 @@ class StatusShown(Shown):
     missing: tuple[str, ...]
     last_run: str
     next_run: str
+    every: int
     sweep: Mapping[str, int]
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
     secret_warning: str
+    mailboxes: Mapping[str, int]
+    mailboxes_total: int
+    running: int
+    filling: int
+    trouble: tuple[str, ...]
+    trouble_count: int
     reconnect: tuple[str, ...]
+    reconnect_count: int
     reconnect_warning: str
     holds: int
-    mailboxes: tuple[Mailbox, ...]
+    counted_at: str
 
 
 async def status(call: Call) -> StatusShown:
@@ -81,17 +71,20 @@ def shown(found: Status, lang: str) -> StatusShown:
     mend = mending("state", found.state)
     if found.state == "error" and found.cause:
         mend = mending("cause", found.cause)
-    left = found.secret_days_left
+    left, counted = found.secret_days_left, asdict(found.mailboxes)
+    states, total = counted.pop("states"), counted.pop("total")
     return StatusShown(
         **{
             **asdict(found),
+            **counted,
+            "mailboxes": states,
+            "mailboxes_total": total,
             "sentence": sentence("state", found.state, lang),
             "why": why(found.cause, lang),
             "mend": mend_of(mend, lang),
             "secret_warning": _secret_warning(left, lang),
-            "reconnect_warning": sentence("warning", "reconnect", lang) if found.reconnect else "",
+            "reconnect_warning": sentence("warning", "reconnect", lang) if found.mailboxes.reconnect else "",
             "servers": [ServerShown(**asdict(each), why=why(each.cause, lang)) for each in found.servers],
-            "mailboxes": [_mailbox(each, lang) for each in found.mailboxes],
         }
     )
 
@@ -100,20 +93,6 @@ def _secret_warning(left: int | None, lang: str) -> str:
     if left is None or left > SECRET_WARNING_DAYS:
         return ""
     return sentence("warning", "secret_expires" if left >= 0 else "secret_expired", lang)
-
-
-def _mailbox(found: MailboxStatus, lang: str) -> Mailbox:
-    failing = found.cause and found.state != "disabled"
-    mend = mending("cause", found.cause) if found.state == "error" else mending("state", found.state)
-    return Mailbox(
-        **{
-            **asdict(found),
-            "sentence": sentence("cause", found.cause, lang) if failing else sentence("state", found.state, lang),
-            "mend": mend_of(mend, lang),
-            "pending_sentences": {reason: sentence("reason", reason, lang) for reason in found.pending},
-            "count_sentences": {reason: sentence("reason", reason, lang) for reason in found.last_counts},
-        }
-    )
 
 
 def mend_of(command: str, lang: str) -> Mend:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from control.endpoint import Call, Endpoint, Paging, Shown, page
+import asyncio
+from typing import Annotated
+
+from pydantic import Field
+
+from control.endpoint import Call, Endpoint, Paging, Shown, first_of
 from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
-from sync.status import state_of
+from sync.overview import state_of
 from sync.store.registry import MailboxRow
 from sync.users import User, UserChange
 
@@ -45,13 +50,20 @@ class UsersShown(Shown):
     why: str
 
 
+class UsersAsked(Paging):
+    """`search`: a part of a name or an address, '' = everybody. Slow: the whole directory is decrypted for it."""
+
+    search: Annotated[str, Field(max_length=200)] = ""
+
+
 async def users(call: Call) -> UsersShown:
-    paging = call.asked(Paging)
-    directory = await commands.users(call.app.connector)
-    rows = {row.id: row for row in await call.app.connector.registry.mailboxes()}
-    found, after = page(directory.users, lambda user: user.id, paging)
+    asked = call.asked(UsersAsked)
+    directory = await commands.users(call.app.connector, asked.after, asked.limit + 1, asked.search)
+    found, after = first_of(directory.users, lambda user: user.id, asked.limit)
+    registry = call.app.connector.registry
+    rows = await asyncio.gather(*(registry.mailbox(each.mailbox or "-") for each in found))
     return UsersShown(
-        users=tuple(shown(each, rows.get(each.mailbox), call.lang) for each in found),
+        users=tuple(shown(each, row, call.lang) for each, row in zip(found, rows, strict=True)),
         next=after,
         read_at=directory.read_at,
         cause=directory.cause,
@@ -99,14 +111,16 @@ def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
 
 
 def _state(found: User, row: MailboxRow | None) -> str:
-    """How the user's mailbox is. Disabling is no removal: then it is not shown."""
+    """How the user's mailbox is. A removal that was cut off before it reached the user shows too."""
     if row is None:
         return "disabled"
-    return row.state if found.connected else state_of(row)
+    return row.state if found.connected and row.enabled else state_of(row)
 
 
 ENDPOINTS = (
-    Endpoint("users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=Paging),
+    Endpoint(
+        "users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=UsersAsked
+    ),
     Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
     Endpoint(
         "user_put", "PUT", "users/{id}", put_user, "Pair, enable, disable; preferences", UserShown, body=UserChange

@@ -16,6 +16,7 @@ from azure_functions_runtime.utils.executor import invocation_id_cv
 
 from emulators.functions_host.config import ConfigError, apply_settings, read_host_json
 from emulators.functions_host.host import Host, Options, load
+from emulators.functions_host.sign_in_config import read_sign_in
 
 log = logging.getLogger("functions_host")
 
@@ -53,6 +54,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=600,
         help="seconds until the message of a killed host reappears (the real host: 600); renewed while a function runs",
     )
+    parser.add_argument(
+        "--sign-in",
+        type=Path,
+        metavar="FILE",
+        help="the platform's sign-in is on, with these settings (authsettingsV2)",
+    )
+    parser.add_argument("--entra", default="", metavar="URL", help="loopback stand-in for the authority of --sign-in")
     given = parser.parse_args(arguments)
     if given.invisibility < 1:
         parser.error("--invisibility: storage counts whole seconds, from 1")
@@ -71,12 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT. 0 = stopped cleanly, 1 = cut off invocations, 2 = wrong configuration."""
     given = _arguments(arguments)
     _log_to_stderr()
-    options = Options(given.app.resolve(), given.port, given.invisibility)
+    app = given.app.resolve()
     try:
-        config = read_host_json(options.app / "host.json")
-        settings = given.settings.resolve() if given.settings else options.app / "local.settings.json"
+        config = read_host_json(app / "host.json")
+        settings = given.settings.resolve() if given.settings else app / "local.settings.json"
         if given.settings or settings.exists():
             apply_settings(settings, os.environ)
+        sign_in = read_sign_in(given.sign_in, given.entra, os.environ) if given.sign_in else None
+        if sign_in:  # what the platform tells the app of itself
+            os.environ["WEBSITE_AUTH_ENABLED"] = "True"
+            os.environ.setdefault("WEBSITE_SITE_NAME", "local")
+        options = Options(app, given.port, given.invisibility, sign_in)
         os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         os.environ.setdefault("FUNCTIONS_WORKER_RUNTIME", "python")
         host = Host(options, config, load(options))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 from azure.data.tables.aio import TableClient
+from starlette.types import ASGIApp
 
 from emulators.functions_host import engine
 from emulators.functions_host.config import ConfigError, HostConfig, connection
@@ -23,6 +24,8 @@ from emulators.functions_host.functions import Function, QueueTrigger, TimerTrig
 from emulators.functions_host.invoker import Invoker, Tasks
 from emulators.functions_host.lease import TABLE, Lease
 from emulators.functions_host.queues import QueueListener
+from emulators.functions_host.sign_in import PlatformSignIn
+from emulators.functions_host.sign_in_config import SignInConfig
 from emulators.functions_host.storage import Queues
 from emulators.functions_host.timers import Timers
 from emulators.functions_host.web import Keys, Web
@@ -39,6 +42,7 @@ class Options:
     app: Path
     port: int
     invisibility: int
+    sign_in: SignInConfig | None = None
 
 
 class _Server(uvicorn.Server):
@@ -80,12 +84,13 @@ class Host:
             self._invoker,
             self._tasks,
         )
+        face = PlatformSignIn(web, self._options.sign_in) if self._options.sign_in else web
         timers, lease, table = self._timers()
         listeners = [
             asyncio.create_task(listener.listen(stopping), name="queue listener") for listener in self._listeners()
         ]
         timing = asyncio.create_task(timers.run(), name="timers") if timers else None
-        server = _server(web)
+        server = _server(face)
         serving = asyncio.create_task(server.serve(sockets=[self._socket]), name="http")
         port = self._socket.getsockname()[1]
         log.info("ready on http://127.0.0.1:%d with %d functions", port, len(self._functions))
@@ -149,7 +154,7 @@ def _listen(port: int) -> socket.socket:
     return listening
 
 
-def _server(web: Web) -> _Server:
+def _server(web: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             web,

@@ -87,8 +87,9 @@ def list_types() -> Any:
     return _load("listtypes")["result"]
 
 
+@cache
 def describe(name: str, *, date_format: str, administrator: bool) -> dict[str, Any]:
-    """The recorded answer; dates carry the caller's format, Users shows ``id`` only to ordinary users."""
+    """The recorded answer; dates carry the caller's format, Users shows ``id`` only to ordinary users. Kept, and not to be changed."""
     answer: dict[str, Any] = copy.deepcopy(_load(f"describe-{name}")["result"])
     for field in answer["fields"]:
         if "format" in field["type"]:

@@ -379,7 +379,7 @@ class MemoryCalendar:
 
 def _as_exchange(fields: dict[str, str]) -> dict[str, str]:
     """A body of text is kept as HTML."""
-    if "body" in fields:
+    if "body" in fields and fields.get("bodyType") != "html":
         lines = "<br>\r\n".join(html.escape(line, quote=False) for line in fields["body"].split("\n"))
         fields["body"] = f'<html><head></head><body><div class="PlainText">{lines}</div></body></html>'
         fields["bodyType"] = "html"

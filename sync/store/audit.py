@@ -5,11 +5,10 @@ A row is written before the command is carried out, and again when it is known h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sync.store.base import Drop, Insert, Put, Row, Rows
+from sync.store.base import Drop, Insert, Put, Row, Rows, following
 
 AUDIT = "audit"
 KEPT = timedelta(days=400)
@@ -39,7 +38,7 @@ class Audit:
         """Note that somebody orders something; what is older than it is kept goes."""
         noted = Noted(f"{_place(now)}|{id_}", now.isoformat(timespec="seconds"), by, what, target)
         await self._rows.transact(AUDIT, [Insert(noted.key, _data(noted))])
-        old = [row.key async for row in self._some(_place(now - KEPT), _AT_ONCE)]
+        old = [row.key async for row in self._rows.query(AUDIT, _place(now - KEPT), limit=_AT_ONCE)]
         await self._rows.transact(AUDIT, [Drop(key) for key in old])
         return noted
 
@@ -48,15 +47,7 @@ class Audit:
 
     async def listed(self, after: str, limit: int) -> list[Noted]:
         """The newest first, those after the place `after`."""
-        return [_noted(row) async for row in self._some(f"{after}!" if after else "", limit)]
-
-    async def _some(self, first: str, limit: int) -> AsyncIterator[Row]:
-        count = 0
-        async for row in self._rows.query(AUDIT, first):
-            yield row
-            count += 1
-            if count == limit:
-                return
+        return [_noted(row) async for row in self._rows.query(AUDIT, following(after), limit=limit)]
 
 
 def _place(at: datetime) -> str:

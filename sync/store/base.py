@@ -8,8 +8,10 @@ service are checked here, in `check`, for both: Azurite is laxer than the servic
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 Data = Mapping[str, str | int | bool]
@@ -86,8 +88,11 @@ class BadKey(LimitExceeded):
 class Rows(Protocol):
     async def get(self, partition: str, key: str) -> Row | None: ...
 
-    def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
-        """Rows of a partition in key order, keys >= first and < last ('' = no bound). Follows continuation."""
+    def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
+        """Rows of a partition in key order, keys >= first and < last ('' = no bound), at most `limit` (0 = all). Follows continuation.
+
+        No more than `limit` rows are asked for, so a page of a long list costs no more than itself.
+        """
         ...
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
@@ -108,6 +113,7 @@ MAX_NAME_CHARS = 255
 MAX_KEY_CHARS = 512  # 1 KiB of UTF-16
 RESERVED_NAMES = frozenset({"PartitionKey", "RowKey", "Timestamp"})
 INT32 = 2**31
+_NOT_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
 
 def width(text: str) -> int:
@@ -120,13 +126,18 @@ def width(text: str) -> int:
 
 def check_key(key: str) -> None:
     """Refuse what the service refuses in PartitionKey and RowKey."""
-    if not key or width(key) > MAX_KEY_CHARS or any(c in "/\\#?" or c < " " or "\x7f" <= c <= "\x9f" for c in key):
+    if not key or width(key) > MAX_KEY_CHARS or _NOT_IN_KEYS.search(key):
         raise BadKey(f"not a table key ({len(key)} characters)")
 
 
 def prefix_end(prefix: str) -> str:
     """The smallest key above every key that starts with `prefix`."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def following(key: str) -> str:
+    """Where the rows after this key begin, '' = at the first: a key cannot go on with anything below a blank."""
+    return f"{key} " if key else ""
 
 
 def plain(data: Data) -> dict[str, str | int | bool]:
@@ -140,20 +151,45 @@ def plain(data: Data) -> dict[str, str | int | bool]:
         elif isinstance(value, int):
             copy[name] = int(value)
         else:
-            raise LimitExceeded(f"property {name} is neither text nor number nor flag")
+            raise _strange(name)
     return copy
 
 
+def _strange(name: str) -> LimitExceeded:
+    return LimitExceeded(f"property {name} is neither text nor number nor flag")
+
+
 def size_of(data: Data) -> int:
-    """Bytes that the service counts for a row's data: 4, and per property 8, its name and its value (text in UTF-16)."""
+    """Bytes that the service counts for a row's data: 4, and per property 8, its name and its value (text in UTF-16).
+
+    Raises LimitExceeded for a property that no row can have.
+    """
     total = 4
     for name, value in data.items():
-        total += 8 + 2 * width(name)
+        total += 8 + 2 * _name_width(name)
         if isinstance(value, str):
-            total += 4 + 2 * width(value)
+            chars = width(value)
+            if chars > MAX_PROPERTY_CHARS:
+                raise LimitExceeded(f"property {name} is too long")
+            total += 4 + 2 * chars
+        elif isinstance(value, bool):
+            total += 1
+        elif not isinstance(value, int):
+            raise _strange(name)
+        elif -INT32 <= value < INT32:
+            total += 4
         else:
-            total += 1 if isinstance(value, bool) else 4
+            raise LimitExceeded(f"property {name} is not an Int32")
     return total
+
+
+@lru_cache(maxsize=1024)
+def _name_width(name: str) -> int:
+    """Of a property's name; raises LimitExceeded for what is none. Remembered: a store has few names, each travels with every row."""
+    chars = width(name)
+    if not name.isidentifier() or chars > MAX_NAME_CHARS or name in RESERVED_NAMES:
+        raise LimitExceeded(f"not a property name: {name[:MAX_NAME_CHARS]}")
+    return chars
 
 
 def check(partition: str, ops: Sequence[Op]) -> None:
@@ -163,31 +199,28 @@ def check(partition: str, ops: Sequence[Op]) -> None:
         raise LimitExceeded(f"{len(ops)} operations in one transaction")
     if len({op.key for op in ops}) != len(ops):
         raise LimitExceeded("two operations on one row")
-    sent = 0
+    at_most = 0
     for op in ops:
         check_key(op.key)
         if isinstance(op, Replace | Drop) and op.etag in ("", "*"):
             raise LimitExceeded("an ETag that guards nothing")
-        if not isinstance(op, Drop):
-            _check_data(partition, op)
-        sent += sent_bytes(op)
-    if sent > MAX_TRANSACTION_BYTES:
-        raise LimitExceeded(f"transaction of {sent} bytes")
+        at_most += 1024 + (0 if isinstance(op, Drop) else 5 * _row_size(partition, op))
+    if (
+        at_most > MAX_TRANSACTION_BYTES
+    ):  # what travels is at most five times what is stored: seldom worth to be spelled out
+        sent = sum(map(sent_bytes, ops))
+        if sent > MAX_TRANSACTION_BYTES:
+            raise LimitExceeded(f"transaction of {sent} bytes")
 
 
-def _check_data(partition: str, op: Insert | Put | Replace) -> None:
+def _row_size(partition: str, op: Insert | Put | Replace) -> int:
+    """Bytes of the row as the service counts them. Raises LimitExceeded for a row that it would refuse."""
     if len(op.data) > MAX_PROPERTIES:
         raise LimitExceeded(f"{len(op.data)} properties")
-    for name, value in plain(op.data).items():
-        if not name.isidentifier() or width(name) > MAX_NAME_CHARS or name in RESERVED_NAMES:
-            raise LimitExceeded(f"not a property name: {name[:MAX_NAME_CHARS]}")
-        if isinstance(value, str) and width(value) > MAX_PROPERTY_CHARS:
-            raise LimitExceeded(f"property {name} is too long")
-        if isinstance(value, int) and not -INT32 <= value < INT32:
-            raise LimitExceeded(f"property {name} is not an Int32")
     size = size_of(op.data) + 2 * (width(partition) + width(op.key))
     if size > MAX_ROW_BYTES:
         raise LimitExceeded(f"row of {size} bytes")
+    return size
 
 
 def transactions(groups: Iterable[Sequence[Op]], most: int) -> Iterator[list[Op]]:

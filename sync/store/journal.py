@@ -1,6 +1,7 @@
 """The rows of history and journal of a family in one mailbox: what was done to an item, and the values before and after it.
 
-    h|crm id|at|id   history: what, because, field pairs, run; no values, kept. Listed by item.
+    h|crm id|back|id history: what, because, field pairs, run; no values, kept. Listed by item, the newest first: `back` is the time with each digit
+                     taken from nine, so that a page of it costs no more than itself.
     j|at|id          journal: the values, encrypted, for 30 days. In the order of time, so that what is old is dropped without a search.
 
 A history row names its journal row. Values that the CRM may not see never come here; what turns private later is forgotten.
@@ -14,10 +15,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sync.model import Kind, Side, Value
-from sync.store.base import Drop, Op, Put, Row, Rows, prefix_end
+from sync.store.base import Drop, Op, Put, Row, Rows, following, prefix_end
 
 CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
+OF_VALUES = ("j|", "x|")
+"""Letters of the rows that hold values: the journal's, and what removals left (`remnants`)."""
 MOST = 240_000  # characters of values in one row: encrypted and in UTF-16 they stay below 1 MiB
+_NINES = str.maketrans("0123456789", "9876543210")
 BEGUN = "begun"
 """`what` of an action of which only the beginning is known: the process died, or the answer was lost."""
 
@@ -46,7 +50,8 @@ class Change:
 class Kept:
     """A journal row without its values. `what`: create | update | delete | restore.
 
-    `side`: where it was deleted or made; `owner`: whose record it was that was deleted.
+    `side`: where it was deleted or made; `owner`: whose record it was that was deleted. `role`: what the deleted item's link said of it;
+    `open`: it was private by the CRM's own word. Older rows say neither.
     """
 
     key: str
@@ -58,6 +63,8 @@ class Kept:
     run: int
     side: str = ""
     owner: str = ""
+    role: str = ""
+    open: bool = False
 
     @property
     def at(self) -> str:
@@ -81,7 +88,7 @@ class Entry:
 
     @property
     def at(self) -> str:
-        return self.key.split("|")[2]
+        return turned(self.key.split("|")[2])
 
 
 def put_kept(kept: Kept, change: Change, keys: Seals) -> Op:
@@ -99,6 +106,8 @@ def put_kept(kept: Kept, change: Change, keys: Seals) -> Op:
         "run": kept.run,
         "side": kept.side,
         "owner": kept.owner,
+        "role": kept.role,
+        "open": kept.open,
         "cut": " ".join(fitting.cut),
         "parts": len(parts),
     }
@@ -134,6 +143,8 @@ def kept_of(row: Row) -> Kept:
         int(data["run"]),
         str(data["side"]),
         str(data["owner"]),
+        str(data.get("role", "")),
+        bool(data.get("open", False)),
     )
 
 
@@ -166,9 +177,20 @@ def entry_of(row: Row) -> Entry:
     )
 
 
-async def entries(rows: Rows, partition: str, crm_id: str) -> list[Entry]:
-    """The history of an item, the oldest first."""
-    found = rows.query(partition, f"h|{crm_id}|", prefix_end(f"h|{crm_id}|"))
+def turned(at: str) -> str:
+    """A time as text that sorts the other way round, and back again."""
+    return at.translate(_NINES)
+
+
+def history_place(crm_id: str, at: str, id_: str) -> str:
+    """The key of a line of an item's history."""
+    return f"h|{crm_id}|{turned(at)}|{id_}"
+
+
+async def entries(rows: Rows, partition: str, crm_id: str, after: str = "", limit: int = 0) -> list[Entry]:
+    """The history of an item, the newest first: those behind the key `after`, at most `limit` (0 = all)."""
+    prefix = f"h|{crm_id}|"
+    found = rows.query(partition, max(prefix, following(after)), prefix_end(prefix), limit)
     return [entry_of(row) async for row in found]
 
 
@@ -199,11 +221,12 @@ async def old_rows(rows: Rows, partition: str, letters: Collection[str], before:
 
 
 async def values_of_items(rows: Rows, partition: str, ids: Collection[str]) -> list[Op]:
-    """Drops of all that is kept of items, by the id of either side: they turned private (SPEC 2.10)."""
+    """Drops of all that is kept of items, by the id of either side, and of the series they belong to: they turned private (SPEC 2.10)."""
+    wanted = {*ids, *(id_.partition("|")[0] for id_ in ids)}
     return [
         Drop(row.key)
         async for row in kept_rows(rows, partition)
-        if {str(row.data["crm"]), str(row.data["item"])} & set(ids)
+        if {str(row.data["crm"]), str(row.data["item"])} & wanted
     ]
 
 

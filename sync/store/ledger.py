@@ -24,7 +24,7 @@ from hashlib import sha256
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
-from sync.store.journal import old_rows, values_of_items
+from sync.store.journal import OF_VALUES, old_rows, values_of_items
 
 
 def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
@@ -326,7 +326,7 @@ class MailboxLedger:
 
     async def purge_journal(self, before: str) -> None:
         """Forget journal values and what removals left that is older than `before` (ISO UTC): restorable for 30 days (SPEC 4.6)."""
-        await self.commit(await old_rows(self.rows, self.partition, ("j|", "x|"), before))
+        await self.commit(await old_rows(self.rows, self.partition, OF_VALUES, before))
 
     async def forget_values(self, ids: Collection[str]) -> None:
         """Remove what the journal holds of items, by the id of either side."""

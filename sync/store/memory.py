@@ -34,14 +34,14 @@ class MemoryRows:
         row = self._partitions.get(partition, {}).get(key)
         return copied(row) if row else None
 
-    async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
+    async def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
         """As `Rows.query`, over the rows as they were when the iteration began."""
         check_key(partition)
         await self._begin("query")
         low, high = order(first), order(last)
         places = sorted((order(key), key) for key in self._partitions.get(partition, {}))
         chosen = [key for place, key in places if low <= place and (not last or place < high)]
-        for row in [self._partitions[partition][key] for key in chosen]:
+        for row in [self._partitions[partition][key] for key in chosen[: limit or None]]:
             yield copied(row)
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:

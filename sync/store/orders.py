@@ -19,7 +19,8 @@ AT_ONCE = 100
 class Order:
     """Restore what the journal row `journal` kept: the values named, () = all of them.
 
-    `begun`: ISO UTC, when a deleted item began to be made again; `fails`: how often it did not succeed; `outcome`: why it cannot be done.
+    `begun`: ISO UTC, when a deleted item began to be made again; `made`: what it was made again as, while the other side
+    does not have it yet; `fails`: how often it did not succeed; `outcome`: why it cannot be done.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Order:
     begun: str = ""
     fails: int = 0
     outcome: str = ""
+    made: str = ""
 
     @property
     def at(self) -> str:
@@ -68,6 +70,7 @@ def _data(order: Order) -> dict[str, str | int | bool]:
         "begun": order.begun,
         "fails": order.fails,
         "outcome": order.outcome,
+        "made": order.made,
     }
 
 
@@ -82,4 +85,5 @@ def _order(row: Row) -> Order:
         str(data["begun"]),
         int(data["fails"]),
         str(data["outcome"]),
+        str(data.get("made", "")),
     )

@@ -29,13 +29,22 @@ class OverlayRows:
         row = mine[key]
         return copied(row) if row else None
 
-    async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
+    async def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
         """As `Rows.query`, over the rows of here as they were when the iteration began."""
+        given = 0
+        async for row in self._both(partition, first, last, limit):
+            yield row
+            given += 1
+            if given == limit:
+                return
+
+    async def _both(self, partition: str, first: str, last: str, limit: int) -> AsyncIterator[Row]:
         mine = dict(self._partitions.get(partition, {}))
         low, high = order(first), order(last)
         added = [key for key, row in mine.items() if row and low <= order(key) and (not last or order(key) < high)]
         waiting = sorted(added, key=order)
-        async for row in self._real.query(partition, first, last):
+        hidden = sum(1 for key in mine if low <= order(key) and (not last or order(key) < high))
+        async for row in self._real.query(partition, first, last, limit and limit + hidden):
             while waiting and order(waiting[0]) < order(row.key):
                 if found := mine[waiting.pop(0)]:
                     yield copied(found)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sync.model import Kind, Reason, Role, Side
-from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
 
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
 CLAIM = timedelta(minutes=10)  # longer than from matching to creating
+OVERVIEW = ("control", "overview")
 _TRIES = 20
+_COUNTED = ("enabled", "state", "cause", "clearing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,12 @@ class MailboxRow:
     counts: str = ""  # of the last run: "reason=number ..."
     connected_at: str = ""  # when its user was connected last
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
-    permitted: int = 0  # purge: how many deletions an admin confirmed
+    permitted: int = 0  # purge, leave: how many deletions an admin confirmed, see `sync.clearing_tools.ALL`
+    scope: str = (
+        ""  # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
+    )
     left_at: str = ""  # when the removal of its user was ordered last
+    progress: str = ""  # of its families of kinds, see `sync.progress`
 
     @property
     def works(self) -> bool:
@@ -58,8 +64,11 @@ class MailboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """The right to run a mailbox. `noted`: columns that are stored when it is given back, however the run ended."""
+
     row: MailboxRow
     etag: str
+    noted: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users."""
+    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users.
+
+    `version` moves whenever what is asked about moves: an answer is given to one version.
+    """
 
     id: str
     mailbox: str
@@ -89,6 +101,7 @@ class HoldRow:
     choice: str = ""
     by: str = ""  # who answered, and when (ISO UTC)
     at: str = ""
+    version: int = 1
 
 
 def _mailbox(row: Row) -> MailboxRow:
@@ -113,7 +126,7 @@ def record_partition(crm_id: str) -> str:
 
 
 def held_partition(hold_id: str) -> str:
-    """Where the ids that a sweep's hold speaks of are kept."""
+    """Where the ids are kept of which a hold speaks that has no mailbox, each with the version that brought it in."""
     return f"sweep|{hold_id}"
 
 
@@ -125,8 +138,9 @@ class Registry:
 
     # mailboxes and leases
 
-    async def mailboxes(self) -> list[MailboxRow]:
-        return [_mailbox(row) async for row in self.rows.query("mailboxes")]
+    async def mailboxes(self, after: str = "", limit: int = 0) -> list[MailboxRow]:
+        """By id; those behind `after`, at most `limit` (0 = all)."""
+        return [_mailbox(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:
         row = await self.rows.get("mailboxes", mailbox)
@@ -134,11 +148,19 @@ class Registry:
 
     async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow | None:
         """Change columns of a mailbox's row, whatever others change meanwhile. One that is not there is made when `user` is among them, else None."""
+        return await self.change_mailbox_if(mailbox, lambda _: True, **changes)
+
+    async def change_mailbox_if(
+        self, mailbox: str, may: Callable[[MailboxRow], bool], **changes: object
+    ) -> MailboxRow | None:
+        """As `change_mailbox`, while the row is as `may` wants it at the moment of writing; None when it is not."""
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", mailbox)
             if row is None and not changes.get("user"):
                 return None
-            before = _mailbox(row) if row else MailboxRow(id=mailbox, user="")
+            before = _mailbox(row) if row else MailboxRow(id=mailbox, user=str(changes["user"]))
+            if not may(before):
+                return None
             after = replace(before, **changes)  # type: ignore[arg-type]
             if row and after == before:
                 return after
@@ -147,6 +169,8 @@ class Registry:
                 await self.rows.transact("mailboxes", [op])
             except Conflict:
                 continue
+            if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
+                await self._forget_overview()
             return after
         raise Conflict(0, mailbox)
 
@@ -161,8 +185,14 @@ class Registry:
                 await self.rows.transact("mailboxes", [Drop(row.key, row.etag)])
             except Conflict:
                 continue
+            await self._forget_overview()
             return True
         return False
+
+    async def _forget_overview(self) -> None:
+        """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
+        partition, key = OVERVIEW
+        await self.rows.transact(partition, [Drop(key)])
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
@@ -197,12 +227,18 @@ class Registry:
         return until
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
-        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more."""
+        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more.
+
+        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes.
+        """
+        changes = {**lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
             now = _mailbox(row) if row else None
             if row is None or now is None or now.fence != lease.row.fence:
                 return None
+            if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
+                changes = {"dirty": True}
             if now.dirty:
                 changes["dirty"] = True
             after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
@@ -323,6 +359,16 @@ class Registry:
     async def holds(self) -> list[HoldRow]:
         return [_hold(row) async for row in self.rows.query("holds")]
 
+    async def some_holds(self, after: str, limit: int, state: str = "", mailbox: str = "") -> list[HoldRow]:
+        """By id, those behind `after`, at most `limit`; of a state, of a mailbox ('' = any). Reads on only as far as it must."""
+        found: list[HoldRow] = []
+        async for row in self.rows.query("holds", following(after), limit=0 if state or mailbox else limit):
+            if state in ("", row.data["state"]) and mailbox in ("", row.data["mailbox"]):
+                found.append(_hold(row))
+            if len(found) == limit:
+                break
+        return found
+
     async def hold(self, id_: str) -> HoldRow | None:
         row = await self.rows.get("holds", id_)
         return _hold(row) if row else None
@@ -330,16 +376,22 @@ class Registry:
     async def put_hold(self, hold: HoldRow) -> None:
         await self.rows.transact("holds", [Put(hold.id, _data(hold))])
 
-    async def answer_hold(self, asked: HoldRow, answered: HoldRow) -> bool:
-        """Replace the hold by its answer, if it still is what the answer was given to."""
-        row = await self.rows.get("holds", asked.id)
-        if row is None or _hold(row) != asked:
+    async def change_hold(self, before: HoldRow, after: HoldRow) -> bool:
+        """Answer a hold, or let it grow, if it still is as it was read."""
+        row = await self.rows.get("holds", before.id)
+        if row is None or _hold(row) != before:
             return False
         try:
-            await self.rows.transact("holds", [Replace(asked.id, _data(answered), row.etag)])
+            await self.rows.transact("holds", [Replace(before.id, _data(after), row.etag)])
         except Conflict:
             return False
+        await self._forget_overview()
         return True
+
+    async def shown_in(self, hold: HoldRow) -> set[str]:
+        """Ids of which a hold without a mailbox speaks. What was written for a version that is to come is not among them."""
+        rows = self.rows.query(held_partition(hold.id))
+        return {row.key async for row in rows if int(row.data.get("version", 0)) <= hold.version}
 
     async def drop_hold(self, id_: str) -> None:
         await self.rows.transact("holds", [Drop(id_)])
@@ -362,4 +414,5 @@ def _hold(row: Row) -> HoldRow:
         str(data["choice"]),
         str(data.get("by", "")),
         str(data.get("at", "")),
+        int(data.get("version", 1)),
     )

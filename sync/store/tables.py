@@ -48,6 +48,7 @@ PATIENCE: Mapping[str, Any] = {
 }
 NO_ECHO = {"response_preference": "return-no-content"}  # else an insert's answer repeats the row
 DROP_ROUNDS = 5
+MAX_PAGE = 1000  # the service gives no more rows at once
 
 
 class TableRows:
@@ -97,7 +98,7 @@ class TableRows:
                     raise
                 return None
 
-    async def query(self, partition: str, first: str = "", last: str = "") -> AsyncIterator[Row]:
+    async def query(self, partition: str, first: str = "", last: str = "", limit: int = 0) -> AsyncIterator[Row]:
         """As `Rows.query`. Not a snapshot: a later page shows what was written since."""
         check_key(partition)
         await self._make_table()
@@ -106,7 +107,9 @@ class TableRows:
             wanted += f" and RowKey ge {_quoted(first)}"
         if last:
             wanted += f" and RowKey lt {_quoted(last)}"
-        pages = self._client.query_entities(wanted).by_page()
+        most = min(limit, MAX_PAGE) or None
+        pages = self._client.query_entities(wanted, results_per_page=most).by_page()
+        given = 0
         while True:
             with _translated():
                 try:
@@ -116,6 +119,9 @@ class TableRows:
                     return
             for row in rows:
                 yield row
+                given += 1
+                if given == limit:
+                    return
 
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """As `Rows.transact`.

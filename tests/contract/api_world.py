@@ -15,6 +15,7 @@ from starlette.routing import Route
 from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
+from control.panel import site
 from sync.connecting import Connecting
 from sync.policy import CalendarPolicy
 from sync.setup import Setup
@@ -75,13 +76,18 @@ class Api:
         app = App(environment, world.connector, worker_of(world), connecting)
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
-        self.functions: dict[str, Function] = {
-            each.get_function_name(): each.get_user_function() for each in functions.get_functions()
-        }
+        functions.register_functions(site.blueprint(environment, lambda: app, world.new_id))
+        found = functions.get_functions()
+        self.routes = [(f.get_trigger().route, f.get_trigger().methods, f.get_function_name()) for f in found]  # type: ignore[union-attr]
+        self.functions: dict[str, Function] = {f.get_function_name(): f.get_user_function() for f in found}
 
-    async def ask(self, name: str, body: Any = None, *, lang: str = "en", **route: str) -> tuple[int, Any]:
-        """Status and JSON of one call by an admin."""
-        answer = await self.raw(name, HEADERS, b"" if body is None else json.dumps(body).encode(), lang, route)
+    async def ask(
+        self, name: str, body: Any = None, *, lang: str = "en", match: str = "*", **route: str
+    ) -> tuple[int, Any]:
+        """Status and JSON of one call by an admin. `match`: the version that is changed or answered, where that is asked for."""
+        answer = await self.raw(
+            name, {**HEADERS, "If-Match": match}, b"" if body is None else json.dumps(body).encode(), lang, route
+        )
         return answer.status_code, json.loads(answer.get_body())
 
     async def raw(
@@ -109,8 +115,11 @@ class Api:
         """The same behind routes, as the Functions host would have them."""
         routes: dict[str, dict[str, str]] = {}
         # the host prefers a route without parameters, Starlette the first
-        for each in sorted(ENDPOINTS, key=lambda each: "{" in each.route):
-            routes.setdefault(f"/api/{each.route}", {})[each.method] = each.name
+        for route, methods, name in sorted(
+            self.routes, key=lambda each: [part[:1] == "{" for part in each[0].split("/")]
+        ):
+            for method in methods:
+                routes.setdefault(f"/api/{route}", {})[getattr(method, "value", method)] = name
         return Starlette(routes=[Route(path, self._behind(names), methods=[*names]) for path, names in routes.items()])
 
     def _behind(self, names: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
@@ -124,6 +133,9 @@ class Api:
                 body=await request.body(),
             )
             answer = await self.functions[names.get(request.method, names.get("GET", ""))](asked)
-            return Response(answer.get_body(), answer.status_code, dict(answer.headers), answer.mimetype)
+            response = Response(answer.get_body(), answer.status_code, media_type=answer.mimetype)
+            for name, value in answer.headers.items():
+                response.headers.append(name, value)
+            return response
 
         return endpoint

@@ -71,7 +71,8 @@ def plug(
 def served(app: Any) -> Iterator[str]:
     """The app on a real loopback socket, in a thread."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with socket.socket() as listening:
+    # The protocol is named because asyncio sets TCP_NODELAY only then: else an answer takes 44 ms, not 1.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

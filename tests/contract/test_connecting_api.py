@@ -95,7 +95,8 @@ async def test_the_status_says_whose_sign_in_is_missing(api: Api) -> None:
     _, shown = await api.ask("status", lang="it")
     assert shown["reconnect"] == [ANNAS]
     assert "Connect" in shown["reconnect_warning"]
-    (annas,) = [each for each in shown["mailboxes"] if each["mailbox"] == ANNAS]
+    assert (shown["reconnect_count"], shown["trouble"], shown["mailboxes"]["error"]) == (1, [ANNAS, BRUNOS], 2)
+    _, annas = await api.ask("mailbox", lang="it", id=ANNAS)
     assert annas["mend"] == {"command": "connect", "label": "Connect"}
 
 

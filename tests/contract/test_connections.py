@@ -124,6 +124,12 @@ async def test_a_wrong_key_is_tried_once_by_all_processes_and_once_more_when_an_
     with pytest.raises(StopConnector):
         await offices[1].connections.check_crm()
     assert emulator.logins()["logins_refused"] == before + 2
+    for _ in range(5):
+        await offices[0].connections.forget_refusals()
+        with pytest.raises(StopConnector) as refused:
+            await offices[1].connections.check_crm()
+    assert refused.value.cause is Cause.CRM_LOGIN_SPARED
+    assert emulator.logins()["logins_refused"] == before + 3, "the fifth would lock the account"
     for office in offices:
         await office.connections.aclose()
 

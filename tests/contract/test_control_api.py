@@ -75,10 +75,13 @@ async def test_status_names_the_trouble_and_its_remedy_in_both_languages(api: Ap
         assert (status, shown["state"], shown["cause"]) == (200, "error", "secret_expired")
         assert shown["why"] == table()["cause"]["secret_expired"][lang]
         assert shown["mend"] == {"command": "restore-state", "label": table()["command"]["restore-state"][lang]}
-        (mailbox,) = shown["mailboxes"]
+        assert (shown["trouble"], shown["trouble_count"], shown["mailboxes_total"]) == ([ANNAS], 1, 1)
+        _, listed = await api.ask("mailboxes", lang=lang)
+        (mailbox,) = listed["mailboxes"]
+        assert (await api.ask("mailbox", lang=lang, id=ANNAS)) == (200, mailbox)
         assert (mailbox["mailbox"], mailbox["user"], mailbox["state"]) == (ANNAS, ANNA, "error")
         assert mailbox["sentence"] == table()["cause"]["folder_deleted"][lang]
-        assert "acme.example" not in json.dumps(shown)
+        assert "acme.example" not in json.dumps((shown, listed))
 
 
 async def test_status_shows_each_server_in_trouble_and_who_restored_last(api: Api) -> None:
@@ -183,12 +186,12 @@ async def test_holds(api: Api) -> None:
     assert (status, [hold["id"] for hold in listed["holds"]]) == (200, ["h1", "h2"])
     assert listed["holds"][0]["sentence"] == table()["reason"]["several_candidates"]["it"]
     assert listed["holds"][0]["choices"] == ["new"]
-    assert (await api.ask("hold_approve", {"choice": "4x1"}, id="h1"))[0] == 400
-    assert (await api.ask("hold_approve", {"verdict": "new"}, id="h1"))[0] == 400
-    status, answered = await api.ask("hold_approve", {"choice": "new"}, id="h1")
+    assert (await api.ask("hold_approve", {"choice": "4x1"}, id="h1", match="1"))[0] == 400
+    assert (await api.ask("hold_approve", {"verdict": "new"}, id="h1", match="1"))[0] == 400
+    status, answered = await api.ask("hold_approve", {"choice": "new"}, id="h1", match="1")
     assert (status, answered["state"], answered["choice"]) == (200, "approved", "new")
-    assert (await api.ask("hold_approve", {"choice": "new"}, id="h1"))[0] == 409
-    assert (await api.ask("hold_reject", id="h2"))[1]["state"] == "rejected"
+    assert (await api.ask("hold_approve", {"choice": "new"}, id="h1", match="1"))[0] == 409
+    assert (await api.ask("hold_reject", id="h2", match="1"))[1]["state"] == "rejected"
     assert (await api.ask("hold", id="h2"))[1]["count"] == 9
     assert (await api.ask("hold", id="h3"))[0] == 404
 
@@ -221,7 +224,7 @@ async def test_failures_get_an_id_and_no_text_of_the_exception(
 @pytest.mark.parametrize("id_", ["19x999", "a#b", "a\x01b", "x" * 600])
 @pytest.mark.parametrize("name", ["user", "user_put", "group", "group_put", "hold", "hold_approve", "hold_reject"])
 async def test_an_id_that_nothing_has_is_not_found(api: Api, name: str, id_: str) -> None:
-    status, body = await api.ask(name, {} if name.endswith(("put", "approve", "reject")) else None, id=id_)
+    status, body = await api.ask(name, {} if name.endswith(("put", "approve", "reject")) else None, id=id_, match="1")
     assert (status, body["code"]) == (404, "not_found")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sync.model import Family, Kind, Reason, Side
 from sync.store.base import Put
-from sync.store.journal import Change, Kept, put_kept
+from sync.store.journal import Change, Kept, history_place, put_kept
 from sync.store.ledger import MailboxLedger, Pending, put_pending
 from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import ANNA, ANNAS, World
@@ -28,7 +28,7 @@ async def api() -> Api:
     await ledger.commit(
         [
             put_kept(kept, Change({"crm:a~b": "Rossi"}, {"crm:a~b": "Verdi"}), api.world.keys),
-            Put("h|12x1|2026-03-02T07:00:00+00:00|n1", line),
+            Put(history_place("12x1", "2026-03-02T07:00:00+00:00", "n1"), line),
             put_pending(Pending(Side.CRM, "12x9", Reason.QUARANTINED, "t", fails=3, cause="400 x", kind="contact")),
         ]
     )

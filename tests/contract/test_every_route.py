@@ -12,11 +12,18 @@ import pytest
 
 from control.api import ENDPOINTS
 from control.oauth import ROUTES
+from control.panel.site import PAGES
 from tests.unit.control.test_environment import CRM, NEEDED
 
 ROOT = Path(__file__).resolve().parents[2]
 RETURNING = {"oauth_callback", "oauth_consent_callback"}
 """Elsewhere than on Azure the browser that comes back from Microsoft has no header: its state and cookie tell who it is (control/oauth.py)."""
+OPEN = {
+    "panel_asset": ["GET", "panel/static/{name}"],
+    "panel_sign_in_get": ["GET", "panel/sign-in"],
+    "panel_sign_in_post": ["POST", "panel/sign-in"],
+}
+"""Stylesheet and script, and the way in: tests/contract/test_panel_shell.py says what strangers get there."""
 ASK = """
 import asyncio, json, sys
 import azure.functions as func
@@ -49,8 +56,11 @@ def test_no_route_lets_a_stranger_in(azure: bool) -> None:
     found = json.loads(run.stdout)
     named = {each.name: [each.method, each.route] for each in ENDPOINTS}
     named |= {name: [method, route] for name, method, route, _ in ROUTES}
+    named |= {page.name: [page.method, page.route] for page in PAGES} | OPEN
     assert {name: about[:2] for name, about in found.items()} == named
-    open_ones = {name for name, (_, _, answers) in found.items() if not set(answers) <= {401, 403}}
+    pages = {page.name for page in PAGES}
+    assert all(set(found[name][2]) <= {302, 403} for name in pages), "to where one signs in"
+    open_ones = {name for name in found.keys() - pages - OPEN.keys() if not set(found[name][2]) <= {401, 403}}
     assert open_ones == (set() if azure else RETURNING)
     for name in open_ones:
         assert set(found[name][2]) == {400}, "without a state of ours it leads nowhere"

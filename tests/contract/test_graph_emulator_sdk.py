@@ -6,16 +6,12 @@ the real authority, and its transport redirects that host.
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from azure.core.pipeline.transport import AsyncHttpResponse, AsyncHttpTransport, HttpRequest
 from azure.identity.aio import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -35,6 +31,7 @@ from emulators.graph.auth import RemoteKeys
 from emulators.inprocess import InProcessTransport
 from emulators.serving import BreakConnections
 from tests.contract.graph_schema import judge
+from tests.contract.graph_world import served
 
 APP, SECRET, MAIL = "99999999-aaaa-4bbb-8ccc-dddddddddddd", "s3cret", "anna@example.com"
 pytestmark = pytest.mark.filterwarnings(
@@ -83,22 +80,6 @@ class Buffered(AsyncHttpResponse):
         return bytes(self.internal_response.content)
 
 
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The app over real sockets, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(BreakConnections(app), log_level="warning", lifespan="off"))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 @dataclass
 class Stand:
     """The emulator and the SDK's client on top of it."""
@@ -133,10 +114,10 @@ async def sdk(request: pytest.FixtureRequest) -> AsyncIterator[Stand]:
         async with login, http:
             yield await stand(graph, "http://127.0.0.1/v1.0", http, login)
         return
-    with served(entra.app) as entra_url:
+    with served(BreakConnections(entra.app)) as entra_url:
         graph = GraphEmulator(keys=RemoteKeys(entra_url))
         graph.add_user(MAIL, "Anna Neri")
-        with served(graph.app) as graph_url:
+        with served(BreakConnections(graph.app)) as graph_url:
             login = httpx.AsyncClient(base_url=entra_url, trust_env=False)
             http = httpx.AsyncClient(event_hooks=hooks, trust_env=False)
             async with login, http:

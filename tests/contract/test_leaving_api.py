@@ -36,8 +36,9 @@ async def test_from_preferences_to_the_end_and_back() -> None:
     assert (anna["state"], anna["cause"]) == ("error", "clean_up_pending")
     await api.world.registry.change_mailbox(ANNAS, state="removed", cause="", clearing="")
     assert (await api.ask("user", id=ANNA))[1]["state"] == "removed"
-    status, mailboxes = await api.ask("status")
+    status, mailboxes = await api.ask("mailboxes")
     assert [each["state"] for each in mailboxes["mailboxes"]] == ["removed"]
+    assert (await api.ask("status"))[1]["mailboxes"]["removed"] == 1
     status, anna = await api.ask("user_undo_removal", {}, id=ANNA)
     assert (status, anna["state"]) == (202, "leaving")
     status, refused = await api.ask("user_removal", id="19x4711")

@@ -23,6 +23,7 @@ from sync.store.base import (
     Replace,
     Row,
     Rows,
+    following,
     prefix_end,
 )
 from sync.store.memory import MemoryRows
@@ -260,6 +261,22 @@ class RowsContract:
         assert await keys(rows, "o'", "o'z") == ["o'n"]
         assert await keys(rows, "c", "b") == []
 
+    async def test_a_limit_gives_the_first_ones_and_no_more(self, rows: Rows) -> None:
+        names = [f"k{n:04}" for n in range(1100)]
+        await asyncio.gather(*(rows.transact(P, [Put(k, {}) for k in part]) for part in hundreds(names)))
+        for limit in (1, 25, 1000, 1050, 1100, 2000):
+            assert [row.key async for row in rows.query(P, limit=limit)] == names[:limit]
+        assert [row.key async for row in rows.query(P, "k0010", "k0013", 5)] == names[10:13]
+
+    async def test_pages_that_follow_each_other_show_every_key_once(self, rows: Rows) -> None:
+        names = ["a", "a b", "a!", "a-1", "a|1", "b", "aa", "a🚀", "9"]
+        await rows.transact(P, [Put(key, {}) for key in names])
+        found: list[str] = []
+        while page := [row.key async for row in rows.query(P, following(found[-1] if found else ""), limit=2)]:
+            found += page
+        assert found == await keys(rows)
+        assert sorted(found) == sorted(names)
+
     async def test_keys_are_sorted_by_utf16_unit(self, rows: Rows) -> None:
         await rows.transact(P, [Put(key, {}) for key in ["\uff5e", "🚀", "a", "Z", "_", "é", "10", "9"]])
         assert await keys(rows) == ["10", "9", "Z", "_", "a", "é", "🚀", "\uff5e"]
@@ -396,6 +413,15 @@ class TestOverlayRows(RowsContract):
         before = real.everything()
         yield OverlayRows(real)
         assert real.everything() == before
+
+
+async def test_a_limited_query_over_an_overlay_counts_what_it_shows() -> None:
+    real = MemoryRows()
+    await real.transact(P, [Put(key, {"n": 1}) for key in "bdfh"])
+    rows = OverlayRows(real)
+    await rows.transact(P, [Drop("b"), Drop("d"), Put("c", {"n": 2}), Put("f", {"n": 2})])
+    for limit in range(1, 5):
+        assert [row.key async for row in rows.query(P, limit=limit)] == ["c", "f", "h"][:limit]
 
 
 async def test_an_overlay_shows_what_is_under_it_in_order() -> None:

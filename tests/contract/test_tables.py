@@ -81,6 +81,28 @@ async def test_a_deleted_table_is_not_an_empty_one(rows: TableRows) -> None:
 
 
 @pytest.mark.azurite
+async def test_a_page_asks_the_service_for_no_more_than_itself(azurite: str) -> None:
+    real = TableRows.connect(azurite, table=f"t{uuid4().hex}")
+    asked: list[object] = []
+
+    class Noting:
+        create_table = real._client.create_table
+
+        def query_entities(self, wanted: str, **options: object) -> object:
+            asked.append(options["results_per_page"])
+            return real._client.query_entities(wanted, **options)  # type: ignore[arg-type]
+
+    rows = TableRows(Noting())  # type: ignore[arg-type]
+    try:
+        await real.transact(P, [Put(f"{n:02}", {}) for n in range(60)])
+        assert [row.key async for row in rows.query(P, limit=26)] == [f"{n:02}" for n in range(26)]
+        assert len([row async for row in rows.query(P, limit=1500)]) == len([row async for row in rows.query(P)]) == 60
+        assert asked == [26, 1000, None]
+    finally:
+        await real.aclose()
+
+
+@pytest.mark.azurite
 async def test_a_wrong_key_is_unreachable_and_never_repeated(azurite: str) -> None:
     parts = [f"AccountKey={KEY}" if part.startswith("AccountKey=") else part for part in azurite.split(";")]
     rows = TableRows.connect(";".join(parts), table=f"t{uuid4().hex}")

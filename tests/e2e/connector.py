@@ -47,6 +47,23 @@ class Connector:
         """GET status."""
         return dict(self.admin.ask("GET", f"status?lang={lang}"))
 
+    def mailboxes(self, lang: str = "en") -> list[Json]:
+        """GET mailboxes, page by page."""
+        found: list[Json] = []
+        after = ""
+        while True:
+            page = self.admin.ask("GET", f"mailboxes?lang={lang}&limit=100&after={after}")
+            found += page["mailboxes"]
+            after = page["next"]
+            if not after:
+                return found
+
+    def both(self) -> tuple[Json, list[Json]]:
+        """The status and all mailboxes, and what the runs counted since they were last looked at."""
+        status, mailboxes = self.status(), self.mailboxes()
+        self._note(mailboxes)
+        return status, mailboxes
+
     def pair(self, user: str, mailbox: str) -> None:
         """Connect a user of the CRM with a mailbox."""
         self.say(f"users/{user}", mailbox=mailbox, enabled=True)
@@ -64,20 +81,21 @@ class Connector:
         return [hold for hold in self.admin.ask("GET", "holds")["holds"] if hold["state"] == "open"]
 
     def answer(self, hold: str, verdict: str, **body: str) -> None:
-        """Approve or reject."""
-        self.admin.ask("POST", f"holds/{hold}/{verdict}", body)
+        """Approve or reject what the hold shows."""
+        looked_at = self.admin.ask("GET", f"holds/{hold}")
+        self.admin.ask("POST", f"holds/{hold}/{verdict}", body, match=str(looked_at["version"]))
 
     def round(self) -> int:
         """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""
         before, earlier = self.writes(), self._past()
         self._ask_for_runs()
         began = moved = time.monotonic()
-        shown: list[object] = []
-        while not self._is_over(status := self._note(self.status()), earlier):
+        shown: list[str] = []
+        while not self._is_over(*(both := self.both()), earlier):
             now = time.monotonic()
             if now - began > ROUND_SECONDS:
                 raise NotSettled(f"no end of the runs in {ROUND_SECONDS:.0f} s: {self.describe()}")
-            if (seen := _progress(status)) != shown or any(m["running"] for m in status["mailboxes"]):
+            if (seen := _progress(*both)) != shown or any(m["running"] for m in both[1]):
                 moved, shown = now, seen
             elif now - moved > ASK_AGAIN_SECONDS:
                 moved = now
@@ -113,14 +131,14 @@ class Connector:
     def waiting(self) -> dict[str, int]:
         """Pending items by reason that a later run settles by itself."""
         counts: Counter[str] = Counter()
-        for mailbox in self.status()["mailboxes"]:
+        for mailbox in self.mailboxes():
             counts.update({reason: n for reason, n in mailbox["pending"].items() if reason not in AT_REST})
         return dict(counts)
 
     def describe(self) -> str:
         """The state of everything in a line."""
-        status = self.status()
-        parts = [f"{m['mailbox'][:8]}: {m['state']} {m['cause']} pending {m['pending']}" for m in status["mailboxes"]]
+        status, mailboxes = self.status(), self.mailboxes()
+        parts = [f"{m['mailbox'][:8]}: {m['state']} {m['cause']} pending {m['pending']}" for m in mailboxes]
         return f"{status['state']} {status['cause']}; " + "; ".join(parts)
 
     def _ask_for_runs(self) -> None:
@@ -132,34 +150,32 @@ class Connector:
 
     def _past(self) -> str:
         """The newest time that the status shows, once the clock has left that second: what runs from now on is later."""
-        status = self._note(self.status())
-        newest: str = max([status["last_run"], *(m["last_run"] for m in status["mailboxes"])])[:19]
+        newest = max(_progress(*self.both()))[:19]
         while time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) <= newest:
             time.sleep(0.1)
         return newest
 
-    def _is_over(self, status: Json, earlier: str) -> bool:
+    def _is_over(self, status: Json, mailboxes: list[Json], earlier: str) -> bool:
         """Has everything that may run done so since `earlier`?"""
         if status["state"] != "running":
             raise NotSettled(f"the connector is not running: {self.describe()}")
-        mailboxes = [m for m in status["mailboxes"] if m["state"] != "disabled"]
-        ended = all(m["last_run"][:19] > earlier and not m["running"] and not m["comparing"] for m in mailboxes)
+        enabled = [m for m in mailboxes if m["state"] != "disabled"]
+        ended = all(m["last_run"][:19] > earlier and not m["running"] and not m["comparing"] for m in enabled)
         return status["last_run"][:19] > earlier and ended
 
-    def _note(self, status: Json) -> Json:
+    def _note(self, mailboxes: list[Json]) -> None:
         """Add up the counts of runs that were not seen yet."""
-        for mailbox in status["mailboxes"]:
+        for mailbox in mailboxes:
             counts: dict[str, int] = mailbox["last_counts"]
             mark = (mailbox["mailbox"], mailbox["last_run"], repr(sorted(counts.items())))
             if mark not in self._seen:
                 self._seen.add(mark)
                 self.reasons.update(counts)
-        return status
 
 
-def _progress(status: Json) -> list[object]:
+def _progress(status: Json, mailboxes: list[Json]) -> list[str]:
     """What changes while something is done."""
-    return [status["last_run"], *(m["last_run"] for m in status["mailboxes"])]
+    return [status["last_run"], *(m["last_run"] for m in mailboxes)]
 
 
 def wait_for(what: str, check: Callable[[], Any], seconds: float = 30.0) -> Any:

@@ -199,9 +199,9 @@ class Admin:
         headers = {"authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=f"{url}/api/", headers=headers, timeout=60, trust_env=False)
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """One call of the API; Refused when it answers an error."""
-        headers = {"if-match": "*"} if method == "PUT" else {}
+    def ask(self, method: str, path: str, body: object = None, match: str = "*") -> Any:
+        """One call of the API; Refused when it answers an error. `match`: the version that is changed or answered."""
+        headers = {} if method == "GET" else {"if-match": match}
         body = {} if body is None and method != "GET" else body
         answer = self._http.request(method, path, json=body, headers=headers)
         if answer.is_error:

@@ -25,6 +25,9 @@ from typing import IO, Self
 
 import httpx
 
+from tests.e2e.hands import Entra
+from tests.e2e.signing_in import ADMIN, SECRET_SETTING, admit, auth_settings, registration
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 START_SECONDS = 60.0
@@ -156,7 +159,8 @@ class Stack:
     """A context manager: everything started and ready inside, everything stopped after it, also on Ctrl-C.
 
     `emulated`: which servers are stand-ins; the others' addresses and credentials come in `settings`, which win over
-    what the stack would set. `invisibility`: seconds until the message of a killed host reappears.
+    what the stack would set. `invisibility`: seconds until the message of a killed host reappears. `sign_in`: as on Azure people sign in
+    with Entra ID at the platform's front, at `public_url`, and there is no admin token; what it does with others (signing_in.py), '' = off.
     """
 
     name: str
@@ -164,6 +168,7 @@ class Stack:
     emulated: Collection[str] = EMULATORS
     invisibility: int = 15
     app_port: int | None = None
+    sign_in: str = ""
     urls: dict[str, str] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(36))
     client_secret: str = field(default_factory=lambda: f"demo~{secrets.token_urlsafe(24)}")
@@ -183,6 +188,11 @@ class Stack:
         self.stop()
 
     @property
+    def public_url(self) -> str:
+        """Where browsers open the panel. Not 127.0.0.1, where Entra's pages are: to a browser it must be another site, with other cookies."""
+        return self.settings.get("PUBLIC_URL") or f"http://localhost:{self.app_port}"
+
+    @property
     def logs(self) -> Path:
         """Where the parts' logs are."""
         return LOCAL / "logs" / self.name
@@ -195,6 +205,10 @@ class Stack:
     @property
     def settings_file(self) -> Path:
         return LOCAL / f"{self.name}.settings.json"
+
+    @property
+    def _auth_file(self) -> Path:
+        return LOCAL / f"{self.name}.auth.json"
 
     def start_host(self, name: str = "host", **changes: str) -> str:
         """Start the Functions host (again), with settings changed if any are given; returns its address when it answers.
@@ -210,6 +224,10 @@ class Stack:
         url = self.urls[name]
         arguments = ["--app", str(ROOT), "--port", url.rpartition(":")[2], "--settings", str(self.settings_file)]
         arguments += ["--invisibility", str(self.invisibility)]
+        if self.sign_in:
+            told = auth_settings(self.settings["TENANT_ID"], CLIENT_ID, self.sign_in)
+            _write_private(self._auth_file, json.dumps(told, indent=2))
+            arguments += ["--sign-in", str(self._auth_file), "--entra", self.urls["entra"]]
         self._run(name, "emulators.functions_host", arguments, partial(answers, f"{url}/admin/host/status"))
         return url
 
@@ -225,7 +243,7 @@ class Stack:
         """Stop whatever runs, in the reverse order of starting, and remove the files with secrets."""
         for child in reversed(self._children.values()):
             child.stop()
-        for path in (self.settings_file, self.token_file):
+        for path in (self.settings_file, self.token_file, self._auth_file):
             path.unlink(missing_ok=True)
 
     def _start(self) -> None:
@@ -235,9 +253,14 @@ class Stack:
         storage, *_ = free_ports(3)
         ready = range(storage, storage + 3)
         self._run("azurite", "emulators.azurite", ["--port", str(storage)], lambda: all(map(listening, ready)))
+        if self.sign_in and self.app_port is None:
+            (self.app_port,) = free_ports(1)
         self._start_emulators()
         self.settings = {**self._defaults(storage), **self.settings}
-        _write_private(self.token_file, self.token + "\n")
+        if self.sign_in:
+            self._sign_in_on()
+        else:
+            _write_private(self.token_file, self.token + "\n")
         self.start_host()
 
     def _start_emulators(self) -> None:
@@ -252,7 +275,15 @@ class Stack:
             self._run(name, f"emulators.{name}", arguments, partial(answers, f"{url}/_emulator/clock"))
         if "entra" in self.urls:
             app = {"client_id": CLIENT_ID, "roles": ROLES, "secrets": [{"value": self.client_secret}]}
+            app |= registration(self.public_url) if self.app_port else {}
             httpx.post(f"{self.urls['entra']}/_emulator/apps", json=app, trust_env=False).raise_for_status()
+
+    def _sign_in_on(self) -> None:
+        """Azure's front: its settings, no token, and the administrator whom every tenant has."""
+        changes = {SECRET_SETTING: self.client_secret, "WEBSITE_AUTH_ENCRYPTION_KEY": secrets.token_hex(32)}
+        kept = {name: value for name, value in self.settings.items() if name != "ADMIN_TOKEN"}
+        self.settings = {"PUBLIC_URL": self.public_url, **kept, **changes}
+        admit(Entra(self.urls["entra"]), CLIENT_ID, ADMIN)
 
     def _defaults(self, storage: int) -> dict[str, str]:
         connection = (

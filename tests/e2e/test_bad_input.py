@@ -80,15 +80,16 @@ class Place:
         return self.connector.status()
 
     def one(self, user: int) -> Json:
-        """A mailbox's part of the status."""
-        return next(m for m in self.whole()["mailboxes"] if m["mailbox"] == self.mailboxes[user])
+        """A mailbox as the API shows it."""
+        return dict(self.connector.admin.ask("GET", f"mailboxes/{self.mailboxes[user]}"))
 
     def sentences(self, user: int | None = None) -> tuple[str, str]:
         """What is wrong with the connector, or with a user's mailbox, in Italian and in English."""
-        whole = [self.connector.status(lang) for lang in ("it", "en")]
         if user is None:
+            whole = [self.connector.status(lang) for lang in ("it", "en")]
             return str(whole[0]["why"]), str(whole[1]["why"])
-        mine = [m for status in whole for m in status["mailboxes"] if m["mailbox"] == self.mailboxes[user]]
+        listed = [self.connector.mailboxes(lang) for lang in ("it", "en")]
+        mine = [m for mailboxes in listed for m in mailboxes if m["mailbox"] == self.mailboxes[user]]
         return str(mine[0]["sentence"]), str(mine[1]["sentence"])
 
     def is_well(self) -> None:

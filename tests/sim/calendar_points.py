@@ -11,7 +11,7 @@ from sync.sides.memory import Event, MemoryCalendar, Record
 from sync.sides.memory_calendar import span_on
 from tests.sim.calendar_properties import calendar_violations
 from tests.sim.calendar_story import CalendarStory
-from tests.sim.world import ROME, Accident, World
+from tests.sim.world import ROME, Accident, World, told_again
 
 Act = Callable[[World, CalendarStory], None]
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -186,8 +186,7 @@ CALENDAR_SCENARIOS: list[Act] = [
 ]
 
 
-async def _play(act: Act, accident: Accident | None, after: int) -> tuple[list[str], int]:
-    """One scenario; the accident befalls the tick `after` quiet ones (a CRM series is written in the third)."""
+async def _begun() -> CalendarStory:
     world = World(USERS, family=Family.CALENDAR)
     story = CalendarStory(world, random.Random(0))
     await world.connect()
@@ -195,6 +194,13 @@ async def _play(act: Act, accident: Accident | None, after: int) -> tuple[list[s
     await world.settle(2)
     _in_crm(world, story)
     await world.settle(2)
+    return story
+
+
+async def _play(begun: CalendarStory, act: Act, accident: Accident | None, after: int) -> tuple[list[str], int]:
+    """One scenario; the accident befalls the tick `after` quiet ones (a CRM series is written in the third)."""
+    story = told_again(begun)
+    world = story.world
     act(world, story)
     await world.settle(after)
     process = await world.attempt(accident)
@@ -203,14 +209,15 @@ async def _play(act: Act, accident: Accident | None, after: int) -> tuple[list[s
 
 
 async def every_calendar_point(
-    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1
+    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1, first: int = 1
 ) -> list[str]:
-    """All accidents at all operations of one scenario."""
+    """All accidents at all operations of one scenario (or at every `step`-th from `first` on)."""
     after = 1 if act is crm_series else 0
-    wrong, operations = await _play(act, None, after)
+    begun = await _begun()
+    wrong, operations = await _play(begun, act, None, after)
     found = [f"{act.__name__} undisturbed: {message}" for message in wrong]
-    for at in range(1, operations + 1, step):
+    for at in range(first, operations + 1, step):
         for kind in what:
-            wrong, _ = await _play(act, Accident(at, kind), after)
+            wrong, _ = await _play(begun, act, Accident(at, kind), after)
             found += [f"{act.__name__} {kind} at {at}: {message}" for message in wrong]
     return found

@@ -7,7 +7,6 @@ nothing more is written than what was on its way.
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +14,7 @@ from datetime import timedelta
 from sync import commands
 from sync.connector import Connector
 from sync.model import Family, Kind
-from tests.sim.world import Accident, Crash, Process, World, _let_go, address_of
+from tests.sim.world import Accident, Crash, Process, World, _let_go, address_of, copied
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
 A, B = (address_of(mailbox) for mailbox in USERS.values())
@@ -127,7 +126,7 @@ def picture(world: World) -> Counter[str]:
 
 async def played(start: World, at: int, crash: bool = False) -> tuple[World, Killing, list[str]]:
     """The work, with Kill (or kill -9: `crash`) at the operation `at` (0 = never); and what is wrong."""
-    world = copy.deepcopy(start, {id(start.keys): start.keys})
+    world = copied(start)
     process = world.process = Killing(world=world if at and not crash else None, at=at)
     process.accident = Accident(at, "crash-before") if crash else None
     try:

@@ -175,12 +175,12 @@ CALENDAR_PLANTS: Mapping[str, list[Plant]] = {
         (sync.record, "answered", _take_the_sent_value_for_held),
         (EventTranslator, "image", _raw),
     ],
-    "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
+    "forget open intents of events": [(sync.run, "resolve", _resolve_nothing)],
 }
 
 TASK_PLANTS: Mapping[str, list[Plant]] = {
     "skip the intent of a task": [(sync.apply, "put_intent", _skip_the_intent)],
-    "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
+    "forget open intents of tasks": [(sync.run, "resolve", _resolve_nothing)],
     "lose tasks that are moved": [(sync.todo, "_successors", _follow_nothing)],
     "miss lists that went": [(sync.todo, "_claim_lists", _claim_nothing)],
     "take all that a member says": [(sync.tasks, "_as_member", _all_that_a_member_says)],
@@ -209,8 +209,29 @@ MEETING_PLANTS: Mapping[str, list[Plant]] = {
     "make a meeting of every new owner": [(sync.events, "_not_exported", _nothing)],
 }
 
-FIRST_SEED = {"make a meeting of every new owner": 500}
-"""Where a bug that few stories show is looked for."""
+FIRST_SEED = {
+    "skip the intent": 31,
+    "believe a stamp against the ledger": 27,
+    "forget open intents": 31,
+    "ignore deletions in the CRM": 22,
+    "skip the intent of an event": 76,
+    "forget open intents of events": 76,
+    "miss vanished occurrences": 19,
+    "skip the intent of a task": 23,
+    "forget open intents of tasks": 23,
+    "miss lists that went": 31,
+    "take all that a member says": 70,
+    "take To Do's answer for an echo": 14,
+    "give members back what they deleted": 85,
+    "take members for owners": 70,
+    "know no mail limit": 33,
+    "keep a meeting for ever": 38,
+    "leave answers of strangers": 8,
+    "leave guests of private meetings": 12,
+    "make a meeting of every new owner": 527,
+}
+"""Where a bug that few stories show is looked for: at one that showed it when this was written. The search goes on from there, so when
+stories change it only takes longer."""
 
 SERIES_PLANT: list[Plant] = [(sync.recurring, "put_intent", _skip_the_intent)]
 """Found at one crash point only: seeds hit it too seldom."""

@@ -12,7 +12,7 @@ from sync.model import Kind
 from sync.policy import KindPolicy, MailboxDelete
 from tests.sim.properties import violations
 from tests.sim.story import Story
-from tests.sim.world import Accident, World
+from tests.sim.world import Accident, World, told_again
 
 Act = Callable[[World, Story], None]
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -230,13 +230,19 @@ SCENARIOS: list[Act] = [
 ]
 
 
-async def play_point(act: Act, accident: Accident | None) -> tuple[list[str], int]:
-    """One scenario with one accident: what is wrong, and how many operations the tick had."""
+async def _begun() -> Story:
     world = World(USERS)
     story = Story(world, random.Random(0))
     await world.connect()
     _three(world, story)
     await world.settle(3)
+    return story
+
+
+async def _play(begun: Story, act: Act, accident: Accident | None) -> tuple[list[str], int]:
+    """One scenario with one accident: what is wrong, and how many operations the tick had."""
+    story = told_again(begun)
+    world = story.world
     act(world, story)
     process = await world.attempt(accident)
     last = await world.settle(6)
@@ -244,13 +250,14 @@ async def play_point(act: Act, accident: Accident | None) -> tuple[list[str], in
 
 
 async def every_point(
-    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1
+    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1, first: int = 1
 ) -> list[str]:
-    """All accidents at all operations of one scenario."""
-    wrong, operations = await play_point(act, None)
+    """All accidents at all operations of one scenario (or at every `step`-th from `first` on)."""
+    begun = await _begun()
+    wrong, operations = await _play(begun, act, None)
     found = [f"{act.__name__} undisturbed: {message}" for message in wrong]
-    for at in range(1, operations + 1, step):
+    for at in range(first, operations + 1, step):
         for kind in what:
-            wrong, _ = await play_point(act, Accident(at, kind))
+            wrong, _ = await _play(begun, act, Accident(at, kind))
             found += [f"{act.__name__} {kind} at {at}: {message}" for message in wrong]
     return found

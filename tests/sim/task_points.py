@@ -10,7 +10,7 @@ from sync.policy import Group
 from sync.sides.memory import MemoryTodo, Record, Task
 from tests.sim.task_properties import task_violations
 from tests.sim.task_story import TEAM, TaskStory, task_world
-from tests.sim.world import Accident, World
+from tests.sim.world import Accident, World, told_again
 
 Act = Callable[[World, TaskStory], None]
 DATES = {"date_start": "2026-12-01", "due_date": "2026-12-03", "taskstatus": "Not Started"}
@@ -167,7 +167,7 @@ TASK_SCENARIOS: list[Act] = [
 ]
 
 
-async def _play(act: Act, accident: Accident | None) -> tuple[list[str], int]:
+async def _begun() -> TaskStory:
     world = task_world()
     story = TaskStory(world, random.Random(0))
     await world.connect()
@@ -175,6 +175,12 @@ async def _play(act: Act, accident: Accident | None) -> tuple[list[str], int]:
     await world.settle(2)
     _in_crm(world, story)
     await world.settle(2)
+    return story
+
+
+async def _play(begun: TaskStory, act: Act, accident: Accident | None) -> tuple[list[str], int]:
+    story = told_again(begun)
+    world = story.world
     act(world, story)
     process = await world.attempt(accident)
     last = await world.settle(6)
@@ -182,13 +188,14 @@ async def _play(act: Act, accident: Accident | None) -> tuple[list[str], int]:
 
 
 async def every_task_point(
-    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1
+    act: Act, what: tuple[str, ...] = ("crash-before", "crash-after", "lose"), step: int = 1, first: int = 1
 ) -> list[str]:
-    """All accidents at all operations of one scenario."""
-    wrong, operations = await _play(act, None)
+    """All accidents at all operations of one scenario (or at every `step`-th from `first` on)."""
+    begun = await _begun()
+    wrong, operations = await _play(begun, act, None)
     found = [f"{act.__name__} undisturbed: {message}" for message in wrong]
-    for at in range(1, operations + 1, step):
+    for at in range(first, operations + 1, step):
         for kind in what:
-            wrong, _ = await _play(act, Accident(at, kind))
+            wrong, _ = await _play(begun, act, Accident(at, kind))
             found += [f"{act.__name__} {kind} at {at}: {message}" for message in wrong]
     return found

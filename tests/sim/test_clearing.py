@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.clearing_tools import LEAVE, PURGE, UNDO
+from sync.clearing_tools import ALL, LEAVE, PURGE, UNDO
 from sync.errors import Cause, StopMailbox
 from sync.model import Family, Kind, Reason, Side
 from sync.policy import KindPolicy, RemovalScope
@@ -16,7 +16,7 @@ from sync.sides.base import Mailbox
 from sync.store.ledger import MailboxLedger
 from sync.store.registry import MailboxRow
 from sync.store.remnants import remnants
-from tests.sim.world import Accident, World
+from tests.sim.world import Accident, World, copied
 
 BOX = "mailbox-a"
 ACCIDENTS = ("crash-before", "crash-after", "lose", "refuse", "busy")
@@ -43,12 +43,13 @@ async def office(ours: int = 4, born: int = 2, own: int = 2) -> World:
     return world
 
 
-async def leave(world: World) -> None:
-    """As `Connector.leave`, for a user whom the CRM shows no more."""
+async def leave(world: World, permitted: int = ALL) -> None:
+    """As `Connector.leave`, for a user whom the CRM shows no more, or with a number that an admin confirmed."""
     world.users.pop("19x1", None)
     at = world.now().isoformat(timespec="seconds")
-    changes = {"enabled": False, "left_at": at, "dirty": True, "state": "ok", "starts": 0}
-    await world.registry.change_mailbox(BOX, clearing=LEAVE, **changes)
+    order = {"scope": world.removal.value if world.removal else "", "permitted": permitted, "left_at": at}
+    changes = {"enabled": False, "dirty": True, "state": "ok", "starts": 0}
+    await world.registry.change_mailbox(BOX, clearing=LEAVE, **order, **changes)
     await world.board.touch()
 
 
@@ -149,13 +150,12 @@ async def points(prepare: Order, act: Order, judge: Callable[[World], Awaitable[
     world = await office()
     await prepare(world)
     await act(world)
+    begun = copied(world)
     count = (await world.attempt()).operations
     found = [f"undisturbed: {each}" for each in (await till_quiet(world), await judge(world))[1]]
     for at in range(1, count + 1, step):
         for what in ACCIDENTS:
-            world = await office()
-            await prepare(world)
-            await act(world)
+            world = copied(begun)
             await world.attempt(Accident(at, what))
             await till_quiet(world)
             found += [f"{what} at {at}: {each}" for each in await judge(world)]
@@ -246,6 +246,20 @@ async def test_only_ours_and_none() -> None:
     world.removal = None
     await left_with(world, [*BORN, *OURS, *OWN])
     assert world.mailboxes[BOX].writes == 6 - 2  # only the first synchronisation's cards
+
+
+async def test_no_more_cards_go_than_were_confirmed_wherever_it_is_cut_off() -> None:
+    """Two cards were linked after the admin confirmed four."""
+    found: list[str] = []
+    for at in range(0, 120, 7):
+        world = await office()
+        await leave(world, permitted=4)
+        await world.attempt(Accident(at, "crash-after"))
+        await till_quiet(world)
+        left = titles(world)
+        if len(left) != 8 - 4 or not set(OWN) <= set(left) or (await row_of(world)).state != "removed":
+            found.append(f"{at}: {left}")
+    assert found == []
 
 
 async def left_with(world: World, expected: list[str]) -> None:

@@ -73,7 +73,9 @@ async def test_an_edit_that_travels_leaves_before_and_after() -> None:
 async def test_a_value_is_restored_on_both_sides_and_can_be_taken_back() -> None:
     world, crm_id, _ = await edited()
     line = await last(world, crm_id)
-    done = await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal, [PHONE])
+    done = await history_commands.restore(
+        connector(world), world.keys, "admin", BOX, Family.PEOPLE, line.journal, [PHONE]
+    )
     assert done.orders == 1
     await world.settle(1)
     assert phones(world) == ["111", "111"]
@@ -86,7 +88,7 @@ async def test_a_value_is_restored_on_both_sides_and_can_be_taken_back() -> None
         "update",
     ]
     restored = next(each for each in lines if each.because == "restored")
-    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, restored.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, restored.journal)
     await world.settle(2)
     assert phones(world) == ["222", "222"]
 
@@ -96,7 +98,7 @@ async def test_restoring_a_value_survives_a_crash_anywhere(what: str) -> None:
     for at in range(1, 60):
         world, crm_id, _ = await edited()
         line = await last(world, crm_id)
-        await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal)
+        await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, line.journal)
         process = await world.attempt(Accident(at, what))
         await world.settle(3)
         assert phones(world) == ["111", "111"], at
@@ -124,11 +126,11 @@ async def deleted(side: str) -> tuple[World, str]:
 @pytest.mark.parametrize("side", ["crm", "mailbox"])
 async def test_a_deleted_item_is_made_again_and_linked_once(side: str) -> None:
     world, journal = await deleted(side)
-    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, journal)
     await world.settle(3)
     assert phones(world) == ["222", "222"]
     assert await orders(world.rows, f"{BOX}|people") == []
-    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, journal)
     await world.settle(4)
     assert len(phones(world)) == 2, "ordered twice it is there once"
     assert [order.outcome for order in await orders(world.rows, f"{BOX}|people")] == ["there"]
@@ -139,7 +141,7 @@ async def test_a_deleted_item_is_made_again_and_linked_once(side: str) -> None:
 async def test_making_it_again_survives_a_crash_anywhere(side: str, what: str) -> None:
     for at in range(1, 80, 2):
         world, journal = await deleted(side)
-        await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, journal)
+        await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, journal)
         process = await world.attempt(Accident(at, what))
         await world.settle(5)
         assert phones(world) == ["222", "222"], at
@@ -193,7 +195,7 @@ async def meeting_box() -> tuple[World, str, str]:
 async def test_a_value_of_an_event_is_restored_on_both_sides() -> None:
     world, crm_id, event = await meeting_box()
     line = (await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id))[0]
-    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.CALENDAR, line.journal)
     await world.settle(2)
     assert world.crm.records[crm_id].fields["location"] == "Milano"
     assert world.calendars[BOX].events[event].fields["location"] == "Milano"
@@ -202,7 +204,7 @@ async def test_a_value_of_an_event_is_restored_on_both_sides() -> None:
 async def test_what_turned_private_meanwhile_is_not_restored() -> None:
     world, crm_id, event = await meeting_box()
     line = (await history_commands.history(connector(world), BOX, Family.CALENDAR, crm_id))[0]
-    await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.CALENDAR, line.journal)
     world.calendars[BOX].edit(event, sensitivity="private")
     partition = f"{BOX}|calendar"
     await world.rows.transact(partition, [Drop(order.key) for order in await orders(world.rows, partition)])
@@ -210,7 +212,7 @@ async def test_what_turned_private_meanwhile_is_not_restored() -> None:
     with pytest.raises(NotFound):
         await history_commands.reveal(connector(world), world.keys, BOX, Family.CALENDAR, line.journal)
     with pytest.raises(NotFound):
-        await history_commands.restore(connector(world), "admin", BOX, Family.CALENDAR, line.journal)
+        await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.CALENDAR, line.journal)
     kept = [change_of(row, world.keys) async for row in world.rows.query(partition, "j|", "k")]
     assert not any("Milano" in repr(each) or "Pranzo" in repr(each) for each in kept)
 
@@ -218,7 +220,7 @@ async def test_what_turned_private_meanwhile_is_not_restored() -> None:
 async def test_an_order_whose_values_are_gone_says_so() -> None:
     world, crm_id, _ = await edited()
     line = await last(world, crm_id)
-    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal)
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, line.journal)
     await world.rows.transact(f"{BOX}|people", [Drop(line.journal)])
     await world.settle(1)
     (order,) = await history_commands.ordered(connector(world), BOX, Family.PEOPLE)
@@ -250,7 +252,7 @@ async def test_nothing_is_restored_against_the_directions_of_the_settings() -> N
     world, crm_id, _ = await edited()
     line = await last(world, crm_id)
     world.kinds[Kind.CONTACT] = KindPolicy(to_mailbox=False)
-    await history_commands.restore(connector(world), "admin", BOX, Family.PEOPLE, line.journal, [PHONE])
+    await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, line.journal, [PHONE])
     await world.settle(2)
     assert phones(world) == ["222", "222"]
     assert [order.outcome for order in await orders(world.rows, f"{BOX}|people")] == ["direction"]

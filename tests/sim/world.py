@@ -6,10 +6,12 @@ A *crash* makes every later call of that process fail too, so no `finally` tidie
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from mapping import kind_of_card
@@ -124,7 +126,7 @@ class World:
         self.groups: dict[str, Group] = {}
         self.signed_out: list[str] = []
         self.preferences: dict[str, Preferences] = {}  # by mailbox
-        self.removal: RemovalScope | None = None
+        self.removal: RemovalScope | None = None  # what the settings say when a removal is ordered
         self.parted: frozenset[str] = frozenset()
         self.full: set[str] = set()  # mailboxes to be compared in full with the next tick
         self.calendar = CalendarPolicy(ROME)
@@ -178,7 +180,6 @@ class World:
             create_strangers=self.create_strangers,
             remaps=dict(self.remaps),
             preferences=self.preferences,
-            removal=self.removal,
             parted=self.parted,
         )
 
@@ -294,6 +295,26 @@ class World:
     def writes(self) -> int:
         boxes = [*self.mailboxes.values(), *self.calendars.values(), *self.todos.values()]
         return self.crm.writes + sum(box.writes for box in boxes)
+
+
+class Told(Protocol):
+    """A story: people in a world."""
+
+    world: World
+
+
+ToldStory = TypeVar("ToldStory", bound=Told)
+
+
+def told_again(begun: ToldStory) -> ToldStory:
+    """A copy of a story and its world, to go on from there: what many runs have in common need happen only once."""
+    keys = begun.world.keys
+    return copy.deepcopy(begun, {id(keys): keys})
+
+
+def copied(world: World) -> World:
+    """The same, of a world without a story."""
+    return copy.deepcopy(world, {id(world.keys): world.keys})
 
 
 async def _let_go() -> None:

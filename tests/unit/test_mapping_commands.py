@@ -17,12 +17,13 @@ from sync.commands import NotFound, NotNow
 from sync.errors import ConfigMistake
 from sync.mapping_commands import WrongMapping
 from sync.mappings import DEFAULTS, Mappings, Strategy, Version, at_work, left_behind
-from sync.model import Kind, Link, Role, Side
-from sync.resync import Seen, resync, summary
+from sync.model import Family, Kind, Link, Role, Side
+from sync.progress import Progress, write
+from sync.resync import FRESH, LIVE, SHOWN, begin_resync, resync, summary
 from sync.settings_commands import change_settings
 from sync.settings_store import Defaults
 from sync.store.base import Conflict, Stale
-from sync.store.ledger import Checkpoint, MailboxLedger, put_link
+from sync.store.ledger import MailboxLedger, put_link
 from sync.store.registry import MailboxRow
 from tests.sim.mapping_for_tests import catalog
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -188,7 +189,7 @@ async def test_mailboxes_that_cannot_run_now_are_compared_later(world: World) ->
     await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
     assert world.queue.take() == []
     assert all(row.full for row in await world.registry.mailboxes())
-    assert (await resync(world.registry)).since == "2026-03-02T08:00:00+00:00"
+    assert (await resync(world.registry, world.now())).since == "2026-03-02T08:00:00+00:00"
 
 
 async def test_settings_and_groups_that_move_while_nothing_runs_are_compared_later_too(world: World) -> None:
@@ -198,7 +199,7 @@ async def test_settings_and_groups_that_move_while_nothing_runs_are_compared_lat
     assert not any(row.full for row in await world.registry.mailboxes())
     await change_settings(world.connector, {"reassign_groups": False})
     assert all(row.full for row in await world.registry.mailboxes())
-    assert (await resync(world.registry)).why == "settings"
+    assert (await resync(world.registry, world.now())).why == "settings"
     assert world.queue.take() == []
 
 
@@ -390,26 +391,61 @@ async def test_with_nothing_linked_there_is_nothing_to_show(world: World) -> Non
 
 
 async def test_progress_of_a_resynchronisation(world: World) -> None:
-    assert (await resync(world.registry)).since == ""
+    assert (await resync(world.registry, world.now())).since == ""
     await link(world, "4x1", "c1")
     await link(world, "4x2", "c2")
     await mapping_commands.save(world.connector, Kind.CONTACT, MOVED, over=0, by="me")
-    found = await resync(world.registry)
+    found = await resync(world.registry, world.now())
     assert (found.since, found.why) == ("2026-03-02T08:00:00+00:00", "mapping")
     assert (found.mailboxes, found.done, found.waiting) == (2, 0, (ANNAS, BRUNOS))
-    ledger = await MailboxLedger.open(world.rows, ANNAS, 0)
-    await ledger.save_checkpoint(Checkpoint(compared="4x1"))
-    half = await resync(world.registry)
-    assert (half.items, half.items_done) == (2, 1)
+    await world.registry.change_mailbox(ANNAS, progress=write({Family.PEOPLE: Progress("2026-03-01", 2, 1)}))
+    half = await resync(world.registry, world.now())
+    assert (half.items, half.items_done, half.ended) == (2, 1, False)
+
+
+async def test_a_resynchronisation_that_ended_is_read_from_its_note_alone(world: World) -> None:
+    await begin_resync(world.rows, world.now(), "settings")
+    since = world.now().isoformat(timespec="seconds")
+    for mailbox in (ANNAS, BRUNOS):
+        await world.registry.change_mailbox(mailbox, full=False, progress=write({Family.TASKS: Progress(since)}))
+    ended = await resync(world.registry, world.now())
+    assert (ended.ended, ended.mailboxes, ended.done) == (True, 2, 2)
+    await world.registry.change_mailbox(ANNAS, full=True)
+    queried: list[str] = []
+    world.rows.before = queried.append
+    assert await resync(world.registry, world.now()) == ended
+    assert queried == ["get"]
+    world.rows.before = None
+    await begin_resync(world.rows, world.now(), "mapping")
+    again = await resync(world.registry, world.now())
+    assert (again.why, again.ended, again.waiting) == ("mapping", False, (ANNAS,))
+
+
+async def test_a_large_office_is_not_counted_at_every_look(world: World) -> None:
+    for number in range(LIVE + 1):
+        await world.registry.change_mailbox(f"m{number:04}", user=f"19x{number}", full=True)
+    await begin_resync(world.rows, world.now(), "settings")
+    first = await resync(world.registry, world.now())
+    assert (first.done, len(first.waiting), first.waiting[0]) == (0, SHOWN, ANNAS)
+    since = world.now().isoformat(timespec="seconds")
+    await world.registry.change_mailbox("m0001", full=False, progress=write({Family.TASKS: Progress(since)}))
+    queried: list[str] = []
+    world.rows.before = queried.append
+    assert await resync(world.registry, world.now()) == first
+    assert queried == ["get"]
+    world.time += FRESH
+    assert (await resync(world.registry, world.now())).done == 1
 
 
 def test_a_mailbox_is_done_when_all_its_families_are() -> None:
-    def one(*full_at: str, full: bool = False, enabled: bool = True) -> Seen:
-        return Seen(MailboxRow("m", "u", enabled=enabled, full=full), [Checkpoint(full_at=at) for at in full_at])
+    def one(*full_at: str, full: bool = False, enabled: bool = True) -> MailboxRow:
+        families = dict(zip(Family, (Progress(at) for at in full_at), strict=False))
+        return MailboxRow("m", "u", enabled=enabled, full=full, progress=write(families))
 
     since = "2026-01-02"
     assert summary(since, "", [one("2026-01-03", "2026-01-02")]).done == 1
     assert summary(since, "", [one("2026-01-03", "2026-01-01")]).done == 0
     assert summary(since, "", [one("2026-01-03", "")]).done == 0
+    assert summary(since, "", [one()]).done == 0
     assert summary(since, "", [one("2026-01-03", full=True)]).done == 0
     assert summary(since, "", [one("2026-01-01", enabled=False)]).mailboxes == 0

@@ -9,7 +9,7 @@ import pytest
 from sync import commands
 from sync.model import Kind
 from sync.sides.base import Mailbox
-from sync.status import status
+from sync.status import mailboxes, status
 from sync.store.registry import LEASE
 from sync.tick import run_one
 from tests.contract.api_world import Sides, worker_of
@@ -50,7 +50,8 @@ async def test_three_runs_without_an_end_stop_that_mailbox_alone() -> None:
     assert await run_one(world.connector, worker, BRUNOS) is not None
     shown = await status(world.connector, "")
     assert shown.state == "running"
-    assert {each.mailbox: (each.state, each.cause) for each in shown.mailboxes} == {
+    assert shown.mailboxes.trouble == (ANNAS,)
+    assert {each.mailbox: (each.state, each.cause) for each in await mailboxes(world.connector, "", 9)} == {
         ANNAS: ("error", "runs_never_end"),
         BRUNOS: ("ok", ""),
     }

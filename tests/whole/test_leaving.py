@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.clearing_tools import LEAVE, PURGE, UNDO
+from sync.clearing_tools import ALL, LEAVE, PURGE, UNDO
 from sync.connector import Connector
 from sync.model import Kind, Reason
 from sync.policy import KindPolicy, RemovalScope
@@ -48,10 +48,10 @@ async def test_exactly_the_linked_cards_go_and_an_undo_brings_them_back() -> Non
     extra = next(id_ for id_, name in before.items() if name == "Rossi 7")
     world.mailboxes[mailbox].edit(extra, spouseName="Carla", personalNotes="called twice")
     await world.settle(1)
-    world.removal = RemovalScope.LINKED
+    order = {"scope": RemovalScope.LINKED.value, "permitted": ALL}
     del world.users[user]
     at = world.now().isoformat(timespec="seconds")
-    await world.registry.change_mailbox(mailbox, enabled=False, clearing=LEAVE, left_at=at)
+    await world.registry.change_mailbox(mailbox, enabled=False, clearing=LEAVE, left_at=at, **order)
     await world.settle(2)
     row = await world.registry.mailbox(mailbox)
     assert row is not None

@@ -46,7 +46,7 @@ def connector(world: WholeWorld) -> Connector:
 
 async def restore_last(world: WholeWorld, crm_id: str) -> None:
     line = (await history_commands.history(connector(world), box(world), PEOPLE, crm_id))[0]
-    await history_commands.restore(connector(world), "admin", box(world), PEOPLE, line.journal)
+    await history_commands.restore(connector(world), Control().keys, "admin", box(world), PEOPLE, line.journal)
     await world.settle(4)
     assert await history_commands.ordered(connector(world), box(world), PEOPLE) == []
 
@@ -69,5 +69,20 @@ async def test_a_deleted_item_comes_back_on_both_sides(side: str) -> None:
     await world.settle(3)
     assert phones(world) == []
     await restore_last(world, crm_id)
+    assert phones(world) == ["222", "222"]
+    assert await world.settle(1) == 0
+
+
+async def test_a_deleted_card_comes_back_with_what_no_field_pair_knows() -> None:
+    world, crm_id, mailbox = await edited()
+    (card,) = world.mailboxes[mailbox].cards
+    world.mailboxes[mailbox].edit(card, nickName="Il Ferro")
+    await world.settle(2)
+    world.crm.delete(crm_id)
+    await world.settle(3)
+    await restore_last(world, crm_id)
+    (again,) = [c for c in world.mailboxes[mailbox].cards.values() if c.place == "folder"]
+    assert again.id != card
+    assert again.fields.get("nickName") == "Il Ferro"
     assert phones(world) == ["222", "222"]
     assert await world.settle(1) == 0

@@ -1,4 +1,7 @@
-"""The simulator's stories of tasks through the real adapters and the real store, over the emulators in process."""
+"""The simulator's stories of tasks through the real adapters and the real store, over the emulators in process.
+
+A part of the seeds here; `make sim` takes all.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,21 @@ import pytest
 
 from sync.model import Kind
 from sync.store.tables import TableRows
+from tests.sampling import sampled
 from tests.sim.task_run import play_tasks
 from tests.whole.task_world import TaskWholeWorld
 
 BLOCK = 15
 
 
-@pytest.mark.parametrize("first", range(0, 60, BLOCK))
+@pytest.mark.parametrize("first", sampled(range(0, 60, BLOCK), 2))
 def test_task_seeds(first: int) -> None:
     seeds = range(first, first + BLOCK)
     wrong = {s: found for s in seeds if (found := asyncio.run(play_tasks(s, TaskWholeWorld())))}
     assert wrong == {}
 
 
-@pytest.mark.parametrize("seed", range(1000, 1003))
+@pytest.mark.parametrize("seed", sampled(range(1000, 1003), 2))
 async def test_task_seeds_on_table_storage(seed: int, azurite: str) -> None:
     rows = TableRows.connect(azurite, table=f"tasks{seed}")
     try:

@@ -155,8 +155,8 @@ def event_of(fields: Mapping[str, Value], home: ZoneInfo, stamp: str = "") -> di
                 event[name] = value
             case "location":
                 event["location"] = {"displayName": value}
-            case "body":  # only ever what a person wrote in the CRM
-                event["body"] = {"contentType": "text", "content": value}
+            case "body":  # what a person wrote in the CRM, or an event's own that is made again as it was
+                event["body"] = {"contentType": _text(fields, "bodyType") or "text", "content": value}
             case "reminder":
                 event["isReminderOn"] = bool(value)
                 if value:
@@ -169,7 +169,7 @@ def event_of(fields: Mapping[str, Value], home: ZoneInfo, stamp: str = "") -> di
                 event["categories"] = categories_body(value)
             case "rule":
                 event["recurrence"] = recurrence_of(str(value), spans.read_span(_text(fields, "when")), zone)
-            case "zone":
+            case "zone" | "bodyType":
                 pass
             case _:
                 raise ValueError(f"an event's {name} cannot be written")

@@ -2,7 +2,8 @@
 
 The fifth refused login locks the account at the CRM, for good (API.md 1.1). So one worker logs in first while the others wait; what it learns
 stands in the store under the fingerprint of address, user and key. A refused fingerprint is never tried again by anybody: only another key or
-an admin's `reset` opens the gate. It never sees the key itself.
+an admin's `reset` opens the gate. The CRM counts refusals until a login succeeds, however long that takes, so we count them too: after the third a
+reset opens the gate once an hour only. It never sees the key itself.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.errors import Cause, RetryLater, StopConnector
-from sync.store.base import Conflict, Data, Drop, Insert, Put, Replace, Row, Rows
+from sync.store.base import Conflict, Data, Insert, Replace, Row, Rows
 
 PARTITION = "login"
 POLL = 0.2
+FREELY = 3
+"""So many refusals may follow one another as quickly as an admin resets: the first, and two that were asked for."""
+PAUSE = timedelta(hours=1)
+"""After so many refusals: how long after the last one a reset opens the gate again."""
 
 
 class Ticket(Protocol):
@@ -44,7 +49,8 @@ class LoginGate(Protocol):
         ...
 
     async def reset(self) -> None:
-        """An admin's 'restore state': forget every verdict."""
+        """An admin's 'restore state': what was refused may be tried again, once. Where that would come too near to the account's lock it
+        may not: then the refusal is CRM_LOGIN_SPARED from now on."""
         ...
 
 
@@ -86,13 +92,20 @@ class StoreLoginGate:
         raise RetryLater(Cause.CRM_UNREACHABLE, self._tries_for.total_seconds(), counts=False)
 
     async def reset(self) -> None:
-        rows = [row async for row in self._rows.query(PARTITION)]
-        for row in rows:
-            await self._rows.transact(PARTITION, [Drop(row.key)])
+        for row in [row async for row in self._rows.query(PARTITION)]:
+            if row.data["state"] != "refused":  # somebody is trying, or was let in
+                continue
+            refusals, at = _refusals(row)
+            spared = refusals >= FREELY and at + PAUSE > self._now()
+            data = {**row.data, "cause": Cause.CRM_LOGIN_SPARED.value} if spared else {**row.data, "state": "again"}
+            try:
+                await self._rows.transact(PARTITION, [Replace(row.key, data, row.etag)])
+            except Conflict:  # an admin was quicker, or it was refused once more
+                continue
 
     async def _claim(self, fingerprint: str, row: Row | None) -> str:
         """Begin to try, alone; '' when another worker was quicker."""
-        data = self._data("trying", self._tries_for)
+        data = {**self._data("trying", self._tries_for), **_counted(row)}
         claim = Insert(fingerprint, data) if row is None else Replace(fingerprint, data, row.etag)
         try:
             return (await self._rows.transact(PARTITION, [claim]))[0]
@@ -107,15 +120,42 @@ class StoreLoginGate:
             return
 
     async def refuse(self, fingerprint: str, cause: Cause) -> None:
-        """A refusal is written whatever stands there, so that it is never overlooked."""
-        data = {**self._data("refused", timedelta()), "cause": cause.value}
-        await self._rows.transact(PARTITION, [Put(fingerprint, data)])
+        """A refusal is written whatever stands there, so that it is never overlooked, and counted."""
+        while True:  # whoever is quicker wrote a refusal or a success: each of them happens once
+            row = await self._rows.get(PARTITION, fingerprint)
+            data = self._data("refused", timedelta())
+            data |= {"cause": cause.value, "refused_at": self._now().isoformat()}
+            data["refusals"] = _refusals(row)[0] + 1 if row else 1
+            write = Insert(fingerprint, data) if row is None else Replace(fingerprint, data, row.etag)
+            try:
+                await self._rows.transact(PARTITION, [write])
+            except Conflict:
+                continue
+            return
 
-    def verdict(self, state: str) -> Data:
-        return self._data(state, self._trusts if state == "ok" else timedelta())
+    def let_in(self) -> Data:
+        """What stands after a success; the CRM's count of refusals began anew."""
+        return self._data("ok", self._trusts)
 
-    def _data(self, state: str, lasts: timedelta) -> dict[str, str]:
+    async def give_up(self, fingerprint: str, etag: str) -> None:
+        """The claimed attempt ended without a yes or no: whoever comes next may try."""
+        row = await self._rows.get(PARTITION, fingerprint)
+        await self.settle(fingerprint, etag, {**self._data("trying", timedelta()), **_counted(row)})
+
+    def _data(self, state: str, lasts: timedelta) -> dict[str, str | int | bool]:
         return {"state": state, "until": (self._now() + lasts).isoformat()}
+
+
+def _refusals(row: Row) -> tuple[int, datetime]:
+    """How often a fingerprint was refused since it was last let in, and when last. Rows of earlier versions say neither: once, long ago."""
+    at = str(row.data.get("refused_at", ""))
+    refusals = int(row.data.get("refusals", row.data["state"] == "refused"))
+    return refusals, datetime.fromisoformat(at or str(row.data["until"]))
+
+
+def _counted(row: Row | None) -> dict[str, str | int | bool]:
+    """The columns that outlive an attempt."""
+    return {name: row.data[name] for name in ("refusals", "refused_at") if name in row.data} if row else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +168,11 @@ class _StoreTicket:
 
     async def succeeded(self) -> None:
         if self.etag:
-            await self.gate.settle(self.fingerprint, self.etag, self.gate.verdict("ok"))
+            await self.gate.settle(self.fingerprint, self.etag, self.gate.let_in())
 
     async def refused(self, cause: Cause) -> None:
         await self.gate.refuse(self.fingerprint, cause)
 
     async def unanswered(self) -> None:
         if self.etag:
-            await self.gate.settle(self.fingerprint, self.etag, self.gate.verdict("trying"))
+            await self.gate.give_up(self.fingerprint, self.etag)

@@ -131,10 +131,12 @@ class Sent:
 
 
 class World:
-    def __init__(self, defaults: Defaults = CONFIGURED, crm_missing: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, defaults: Defaults = CONFIGURED, crm_missing: tuple[str, ...] = (), rows: MemoryRows | None = None
+    ) -> None:
         self.time = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
         self._ids = 0
-        self.rows = MemoryRows()
+        self.rows = rows or MemoryRows()
         self.keys = Keyring(b"i" * 32, [("a", b"d" * 32)], [("a", b"e" * 32)])
         self.registry, self.board = Registry(self.rows), BoardStore(self.rows)
         self.settings, self.users = SettingsStore(self.rows, self.keys, defaults), Users(self.rows, self.keys)

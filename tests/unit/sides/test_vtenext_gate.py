@@ -107,13 +107,62 @@ async def test_an_old_success_is_proven_again_by_one_alone(scene: Scene) -> None
         await scene.worker().enter(KEY)
 
 
-async def test_fingerprints_are_apart_and_reset_forgets_all(scene: Scene) -> None:
+async def test_fingerprints_are_apart_and_reset_opens_all_that_were_refused(scene: Scene) -> None:
     for key in ("one", "two"):
         await (await scene.worker().enter(key)).refused(Cause.CRM_LOGIN_REFUSED)
     assert await scene.worker().enter("three")
     await scene.worker().reset()
     assert await scene.worker().enter("one")
     assert await scene.worker().enter("two")
+
+
+async def pressed(scene: Scene) -> Cause:
+    """An admin presses Restore state, and the key is still wrong."""
+    await scene.worker().reset()
+    try:
+        await (await scene.worker().enter(KEY)).refused(Cause.CRM_LOGIN_REFUSED)
+    except StopConnector as stop:
+        return stop.cause
+    return Cause.CRM_LOGIN_REFUSED
+
+
+async def test_pressing_again_and_again_asks_the_crm_three_times_and_then_once_an_hour(scene: Scene) -> None:
+    await (await scene.worker().enter(KEY)).refused(Cause.CRM_LOGIN_REFUSED)
+    refused, spared = Cause.CRM_LOGIN_REFUSED, Cause.CRM_LOGIN_SPARED
+    assert [await pressed(scene) for _ in range(5)] == [refused, refused, spared, spared, spared]
+    with pytest.raises(StopConnector) as raised:
+        await scene.worker().enter(KEY)
+    assert raised.value.cause is spared
+    scene.at += timedelta(minutes=59)
+    assert await pressed(scene) is spared
+    scene.at += timedelta(minutes=2)
+    assert [await pressed(scene) for _ in range(2)] == [refused, spared]
+    await (await scene.worker().enter("another key")).succeeded()
+
+
+async def test_the_count_survives_an_answer_that_never_came_and_ends_with_a_success(scene: Scene) -> None:
+    await (await scene.worker().enter(KEY)).refused(Cause.CRM_LOGIN_REFUSED)
+    await pressed(scene)
+    await scene.worker().reset()
+    await (await scene.worker().enter(KEY)).unanswered()
+    await (await scene.worker().enter(KEY)).refused(Cause.CRM_LOGIN_REFUSED)
+    assert await pressed(scene) is Cause.CRM_LOGIN_SPARED
+    scene.at += timedelta(hours=1)
+    await scene.worker().reset()
+    await (await scene.worker().enter(KEY)).succeeded()
+    scene.at += timedelta(hours=1)
+    await (await scene.worker().enter(KEY)).refused(Cause.CRM_LOGIN_REFUSED)
+    assert await pressed(scene) is Cause.CRM_LOGIN_REFUSED, "the CRM's own count began anew"
+
+
+async def test_a_reset_lets_nobody_in_beside_one_who_is_trying(scene: Scene) -> None:
+    first = await scene.worker().enter(KEY)
+    await scene.worker().reset()
+    with pytest.raises(RetryLater):
+        await scene.worker().enter(KEY)
+    await first.refused(Cause.CRM_LOGIN_REFUSED)
+    with pytest.raises(StopConnector):
+        await scene.worker().enter(KEY)
 
 
 async def test_two_at_the_same_moment_and_only_one_tries(scene: Scene) -> None:

@@ -1,0 +1,58 @@
+"""Groups of the CRM: members and organizer, which vtenext does not tell (SPEC 2.6). And who gave which command."""
+
+from __future__ import annotations
+
+from control.endpoints.audit import AuditShown
+from control.endpoints.groups import GroupShown, GroupsShown
+from control.endpoints.users import UserShown, UsersShown
+from control.panel.page import Goto, Page, Refused, View, Visit, at
+
+PATH = "/api/panel/groups"
+FOUND = "20"
+"""How many users a search shows."""
+
+
+async def groups(visit: Visit) -> View:
+    found = await visit.ask("groups", GroupsShown, params=visit.params)
+    return View("groups.html", {"found": found})
+
+
+async def group(visit: Visit) -> View:
+    """One group: its members, ticked, and the users that were searched for, to be ticked. Refused, as it was sent."""
+    shown = await visit.ask("group", GroupShown, visit.id)
+    members = visit.all("member") if visit.form else list(shown.members)
+    organizer = visit.text("organizer") if visit.form else shown.organizer
+    known = [await _user(visit, id_) for id_ in dict.fromkeys([*members, *([organizer] if organizer else [])])]
+    wanted = visit.params.get("search", "").strip()
+    found = (await visit.ask("users", UsersShown, params={"search": wanted, "limit": FOUND})).users if wanted else ()
+    more = [user for user in found if user.id not in {each.id for each in known}]
+    data = {"group": shown, "known": known, "more": more, "members": members, "organizer": organizer, "search": wanted}
+    return View("group.html", data)
+
+
+async def save(visit: Visit) -> Goto:
+    body = {"members": visit.all("member"), "organizer": visit.text("organizer")}
+    await visit.ask("group_put", GroupShown, visit.id, body)
+    return Goto(at(PATH, visit.id), said="groups.saved")
+
+
+async def audit(visit: Visit) -> View:
+    return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.params)})
+
+
+async def _user(visit: Visit, id_: str) -> UserShown:
+    """A member, also one who is not in the directory any more."""
+    try:
+        return await visit.ask("user", UserShown, id_)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return UserShown.model_construct(id=id_, name="", email="", active=False)
+
+
+PAGES = (
+    Page("panel_groups", "GET", "panel/groups", groups, "groups"),
+    Page("panel_group", "GET", "panel/groups/{id}", group, "groups"),
+    Page("panel_group_save", "POST", "panel/groups/{id}", save, "groups", back=group),
+    Page("panel_audit", "GET", "panel/audit", audit, "audit"),
+)

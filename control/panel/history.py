@@ -1,0 +1,102 @@
+"""One mailbox and what was done in it: what is not settled, an item's history, a run's journal, values, restoring (SPEC 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from control.endpoints.journal import (
+    LinesShown,
+    OrderedShown,
+    OrdersShown,
+    RetriedShown,
+    UnsettledListShown,
+    ValuesShown,
+)
+from control.endpoints.mailboxes import Mailbox
+from control.panel.home import MAILBOXES, names
+from control.panel.page import Goto, Page, View, Visit, at, url
+from sync.model import Family
+
+FAMILIES = tuple(family.value for family in Family)
+
+
+async def mailbox(visit: Visit) -> View:
+    """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
+    box = await visit.ask("mailbox", Mailbox, visit.id)
+    because = visit.params.get("because", "")
+    asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
+    unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)
+    ordered = [
+        (await visit.ask("orders", OrdersShown, params={"mailbox": visit.id, "family": family})).orders
+        for family in FAMILIES
+    ]
+    return View(
+        "mailbox.html",
+        {
+            "box": box,
+            "names": await names(visit, [box]),
+            "unsettled": unsettled,
+            "because": because,
+            "orders": [each for orders in ordered for each in orders],
+            "families": FAMILIES,
+        },
+    )
+
+
+async def retry(visit: Visit) -> Goto:
+    """Try again one item, or all that was given up."""
+    body = {"side": visit.text("side"), "item": visit.text("item")} if visit.text("item") else {}
+    found = await visit.ask("retry", RetriedShown, visit.id, body)
+    return Goto(at(MAILBOXES, visit.id), said="history.retried", number=found.items)
+
+
+async def history(visit: Visit) -> View:
+    found = await visit.ask("history", LinesShown, params=visit.params)
+    return View("history.html", {"found": found, "asked": visit.params, "of_run": False})
+
+
+async def journal(visit: Visit) -> View:
+    """What one run took away, and all of it restored at once."""
+    found = await visit.ask("journal_run", LinesShown, params=visit.params)
+    return View("history.html", {"found": found, "asked": visit.params, "of_run": True})
+
+
+async def restore_run(visit: Visit) -> Goto:
+    run = visit.text("run")
+    body = {"family": visit.text("family"), "run": int(run) if run.isdecimal() and len(run) < 12 else -1}
+    found = await visit.ask("run_restore", OrderedShown, visit.text("mailbox"), body)
+    return Goto(at(MAILBOXES, visit.text("mailbox")), said="history.ordered", number=found.orders)
+
+
+async def values(visit: Visit) -> View:
+    """Before and after; that they were shown is noted in the audit."""
+    found = await visit.ask("journal_values", ValuesShown, visit.id)
+    names_ = sorted({*found.before, *found.after})
+    rows = [(name, _shown(found.before, name), _shown(found.after, name), name in found.before) for name in names_]
+    return View("values.html", {"rows": rows, "cut": found.cut, "mailbox": visit.id.partition("|")[0]})
+
+
+async def restore(visit: Visit) -> Goto:
+    found = await visit.ask("journal_restore", OrderedShown, visit.id, {"names": visit.all("name")})
+    return Goto(at(MAILBOXES, visit.id.partition("|")[0]), said="history.ordered", number=found.orders)
+
+
+def _shown(values_: Mapping[str, str | tuple[str, ...]], name: str) -> str | None:
+    value = values_.get(name)
+    return value if value is None or isinstance(value, str) else "\n".join(value)
+
+
+def of_item(mailbox_: str, family: str, id_: str) -> str:
+    """Where an item's history is."""
+    return url("/api/panel/history", mailbox=mailbox_, family=family, id=id_)
+
+
+PAGES = (
+    Page("panel_mailbox", "GET", "panel/mailboxes/{id}", mailbox, "mailboxes"),
+    Page("panel_retry", "POST", "panel/mailboxes/{id}/retry", retry, "mailboxes", back=mailbox),
+    Page("panel_history", "GET", "panel/history", history, "mailboxes"),
+    Page("panel_journal", "GET", "panel/journal", journal, "mailboxes"),
+    Page("panel_restore_run", "POST", "panel/journal", restore_run, "mailboxes"),
+    Page("panel_values", "GET", "panel/journal/{id}", values, "mailboxes"),
+    Page("panel_restore", "POST", "panel/journal/{id}", restore, "mailboxes", back=values),
+)

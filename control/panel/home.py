@@ -1,0 +1,90 @@
+"""The first page: the connector's state and its three buttons, the cron row, the last day, what stands still, how far things have come (SPEC 4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from control.endpoints.activity import ActivityShown
+from control.endpoints.control import RestoredShown, Run, State
+from control.endpoints.mailboxes import Mailbox, MailboxesShown
+from control.endpoints.mappings import ResyncShown
+from control.endpoints.settings import SettingsShown
+from control.endpoints.status import StatusShown
+from control.endpoints.users import UserShown
+from control.panel.chart import chart
+from control.panel.page import HOME, Goto, Page, Refused, View, Visit
+
+MAILBOXES = "/api/panel/mailboxes"
+
+
+async def home(visit: Visit) -> View:
+    status, settings, progress, activity, trouble = await asyncio.gather(
+        visit.ask("status", StatusShown),
+        visit.ask("settings", SettingsShown),
+        visit.ask("resync", ResyncShown),
+        visit.ask("activity", ActivityShown),
+        visit.ask("mailboxes", MailboxesShown, params={"state": "trouble"}),
+    )
+    return View(
+        "home.html",
+        {
+            "status": status,
+            "settings": settings,
+            "progress": progress,
+            "chart": chart(activity.hours),
+            "trouble": trouble.mailboxes,
+            "names": await names(visit, trouble.mailboxes),
+        },
+    )
+
+
+async def mailboxes(visit: Visit) -> View:
+    found = await visit.ask("mailboxes", MailboxesShown, params=visit.params)
+    return View("mailboxes.html", {"found": found, "names": await names(visit, found.mailboxes)})
+
+
+async def names(visit: Visit, shown: Sequence[Mailbox]) -> dict[str, UserShown]:
+    """Whose mailboxes they are, by the user's id; users who are in the directory no more are left out."""
+
+    async def named(id_: str) -> UserShown | None:
+        try:
+            return await visit.ask("user", UserShown, id_)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return None
+
+    found = await asyncio.gather(*(named(id_) for id_ in dict.fromkeys(each.user for each in shown if each.user)))
+    return {user.id: user for user in found if user is not None}
+
+
+async def run(visit: Visit) -> Goto:
+    found = await visit.ask("control_run", Run)
+    return Goto(HOME, said="home.run", number=found.mailboxes)
+
+
+async def kill(visit: Visit) -> Goto:
+    await visit.ask("control_kill", State)
+    return Goto(HOME, said="home.kill")
+
+
+async def restore_state(visit: Visit) -> Goto:
+    """Clears the error of every mailbox, so it may come from anywhere."""
+    found = await visit.ask("control_restore_state", RestoredShown)
+    return Goto(HOME, said="home.restore_state", number=found.mailboxes)
+
+
+async def restore_attempts(visit: Visit) -> Goto:
+    await visit.ask("control_restore_attempts", State)
+    return Goto(HOME, said="home.restore_attempts")
+
+
+PAGES = (
+    Page("panel_home", "GET", "panel", home, "home"),
+    Page("panel_mailboxes", "GET", "panel/mailboxes", mailboxes, "mailboxes"),
+    Page("panel_run", "POST", "panel/control/run", run, "home", back=home),
+    Page("panel_kill", "POST", "panel/control/kill", kill, "home", back=home),
+    Page("panel_restore_state", "POST", "panel/control/restore-state", restore_state, "home", back=home),
+    Page("panel_restore_attempts", "POST", "panel/control/restore-attempts", restore_attempts, "home", back=home),
+)

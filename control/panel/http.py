@@ -1,0 +1,134 @@
+"""Pages as HTTP functions: who calls, which language, is a form ours; then the page. Decides nothing else.
+
+No page carries the text of an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from control.auth import Denied
+from control.callers import caller
+from control.cookies import cookie, cookies_of
+from control.endpoint import Guard
+from control.environment import Environment
+from control.panel import assets, forms, signing_in
+from control.panel.answer import LANG, PATH, YEAR, answered
+from control.panel.page import HOME, OWN, Goto, Page, Refused, View, Visit, url
+from control.panel.render import Look, rendered
+from control.problems import Problem, problem, problem_of
+from control.texts import LANGUAGES, language
+
+if TYPE_CHECKING:
+    from control.app import App
+
+Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+def blueprint(
+    pages: Sequence[Page], environment: Environment, app: Callable[[], App], new_id: Callable[[], str]
+) -> func.Blueprint:
+    """The HTTP functions of the pages, of their stylesheet and script, and of the sign-in with ADMIN_TOKEN."""
+    functions = func.Blueprint()  # type: ignore[no-untyped-call]
+
+    def add(name: str, method: str, route: str, function: Function) -> None:
+        function.__name__ = name
+        routed = functions.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(function)
+        functions.function_name(name)(routed)
+
+    for page in pages:
+        add(page.name, page.method, page.route, _Shell(page, environment, app, new_id).answer)
+    add("panel_asset", "GET", assets.ROUTE, assets.function())
+    for method, function in signing_in.functions(environment).items():
+        add(f"panel_sign_in_{method.lower()}", method, signing_in.ROUTE, function)
+    return functions
+
+
+class _Shell:
+    """One page as an HTTP function."""
+
+    def __init__(self, page: Page, environment: Environment, app: Callable[[], App], new_id: Callable[[], str]) -> None:
+        self._page, self._environment, self._app, self._new_id = page, environment, app, new_id
+        self._secure = environment.public_url.startswith("https://")
+
+    @property
+    def answer(self) -> Function:
+        async def answer(req: func.HttpRequest) -> func.HttpResponse:
+            return await self._answer(req)
+
+        return answer
+
+    async def _answer(self, req: func.HttpRequest) -> func.HttpResponse:
+        headers = {key.lower(): value for key, value in req.headers.items()}
+        cookies = cookies_of(headers.get("cookie", ""))
+        chosen = req.params.get("lang", "")
+        lang = language(chosen if chosen in LANGUAGES else cookies.get(LANG, ""), headers.get("accept-language", ""))
+        kept = [cookie(LANG, lang, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
+        here = urlsplit(req.url).path
+        look = Look(lang, here, dict(req.params), None, "", self._page.topic, signing_in.offered(self._environment))
+        try:
+            person = await caller(headers, self._environment, lambda: self._app().connector.settings)
+            if isinstance(person, Denied):
+                return self._stranger(person, look, kept)
+            browser = cookies.get(forms.COOKIE, "")
+            if not browser:
+                browser = self._new_id()
+                kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
+            token = forms.token(self._app().worker.keys, browser, person.oid)
+            look = Look(lang, here, dict(req.params), person, token, self._page.topic, look.can_sign_out)
+            if self._page.guard is Guard.ADMIN and not person.admin:
+                return self._not_admin(look, kept)
+            form = (
+                forms.read_form(headers.get("content-type", ""), req.get_body()) if self._page.method == "POST" else {}
+            )
+            if form is None or (self._page.method == "POST" and not forms.from_our_page(headers, form, token)):
+                return self._problem(problem("form_expired", lang, 403), look, kept)
+            visit = Visit(
+                self._app(), person, lang, self._new_id, str(req.route_params.get("id", "")), _asked(req.params), form
+            )
+            return await self._visited(visit, look, kept)
+        except Refused as refused:
+            return self._shown(View("refused.html", {"body": refused.body}, refused.status), look, kept)
+        except Exception as error:
+            return self._problem(problem_of(error, self._page.name, lang, self._new_id), look, kept)
+
+    async def _visited(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
+        try:
+            found = await self._page.handler(visit)
+        except Refused as refused:
+            if self._page.back is None:
+                raise
+            again = await self._page.back(visit.refused(refused))
+            found = View(again.template, again.data, refused.status) if isinstance(again, View) else again
+            look = look.of(refused)
+        if isinstance(found, Goto):
+            return answered(303, "", [*kept, *([found.cookie] if found.cookie else [])], {"Location": found.location})
+        return self._shown(found, look, kept)
+
+    def _stranger(self, denied: Denied, look: Look, kept: list[str]) -> func.HttpResponse:
+        """To where one signs in, when that can help."""
+        if denied.status == 401:
+            back = url(look.path, **_asked(look.params))
+            where = signing_in.address(self._environment, back if self._page.method == "GET" else HOME)
+            return answered(302, "", kept, {"Location": where})
+        return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
+
+    def _not_admin(self, look: Look, kept: list[str]) -> func.HttpResponse:
+        if self._page.route == HOME.removeprefix("/api/") and self._page.method == "GET":
+            return answered(302, "", kept, {"Location": OWN})
+        return self._problem(problem("not_admin", look.lang, 403), look, kept)
+
+    def _problem(self, found: Problem, look: Look, kept: list[str]) -> func.HttpResponse:
+        return self._shown(View("refused.html", {"body": found}, found.status), look, kept)
+
+    def _shown(self, view: View, look: Look, kept: list[str]) -> func.HttpResponse:
+        return answered(view.status, rendered(view.template, view.data, look), kept)
+
+
+def _asked(params: Mapping[str, str]) -> dict[str, str]:
+    """The query without what is the shell's own."""
+    return {name: value for name, value in params.items() if name not in ("lang", "said", "number")}

@@ -1,0 +1,120 @@
+"""The mapping editor of contacts and companies: pairs of typed fields, tried on a real item, saved with a strategy (SPEC 3.1-3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from control.endpoints.mappings import CheckedShown, FieldShown, MappingShown, PreviewShown, ResyncShown
+from control.panel.page import Goto, Page, View, Visit, at
+from mapping.fields import compatible
+from mapping.model import FieldType
+from mapping.translate import COMPANY_LINK
+
+PATH = "/api/panel/mapping"
+MORE = 3
+"""Empty rows at the end, and how many more a press adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A pair as it stands in the form."""
+
+    crm: str = ""
+    mailbox: str = ""
+    direction: str = "both"
+    mode: str = "always"
+
+    @property
+    def id(self) -> str:
+        return f"{self.crm}~{self.mailbox}"
+
+
+async def mapping(visit: Visit) -> View:
+    return await _shown(visit)
+
+
+async def save(visit: Visit) -> View | Goto:
+    """Check, try on a real item, or save over the version that the form was opened with."""
+    rows = _rows(visit)
+    body = {"pairs": _pairs(rows), "stamp_field": visit.text("stamp_field")}
+    if visit.ticked("more"):
+        return await _shown(visit, rows=[*rows, *[Row()] * (2 * MORE)])
+    if visit.ticked("check"):
+        return await _shown(visit, checked=await visit.ask("mapping_check", CheckedShown, visit.id, body))
+    if visit.ticked("preview"):
+        named = {"record": visit.text("record")}
+        return await _shown(
+            visit, preview=await visit.ask("mapping_preview", PreviewShown, visit.id, {**body, **named})
+        )
+    asked: dict[str, Any] = {**body, "strategy": visit.text("strategy") or "in_place"}
+    if visit.text("confirm").isdecimal():
+        asked["confirm"] = int(visit.text("confirm"))
+    await visit.reply("mapping_put", visit.id, asked, match=visit.text("version_read") or "0")
+    return Goto(at(PATH, visit.id), said="mapping.saved")
+
+
+async def _shown(
+    visit: Visit,
+    rows: Sequence[Row] | None = None,
+    checked: CheckedShown | None = None,
+    preview: PreviewShown | None = None,
+) -> View:
+    reply = await visit.reply("mapping", visit.id)
+    found = reply.body
+    if not isinstance(found, MappingShown):
+        raise TypeError(type(found).__name__)
+    if rows is None:
+        rows = _rows(visit) if visit.form else [Row(p.crm, p.mailbox, p.direction, p.mode) for p in found.pairs]
+        rows = [*rows, *[Row()] * MORE]
+    confirm = (
+        str(getattr(visit.problem.body, "count", "")) if visit.problem and visit.problem.code == "confirm_purge" else ""
+    )
+    said = checked if checked is not None else (found if not visit.form else None)
+    return View(
+        "mapping.html",
+        {
+            "mapping": found,
+            "kinds": ("contact", "company"),
+            "rows": rows,
+            "stamp_field": visit.text("stamp_field") if visit.form else found.stamp_field,
+            "stamps": [
+                each for each in found.crm if each.name.startswith("cf_") and each.type == "text" and each.writable
+            ],
+            "fits": {each.name: fitting(each) for each in found.crm},
+            "checked": checked,
+            "problems": {} if said is None else {each.pair: each.sentence for each in said.problems},
+            "warnings": () if said is None else said.warnings,
+            "preview": preview,
+            "version": visit.text("version_read") or reply.etag,
+            "strategy": visit.text("strategy") or "in_place",
+            "confirm": confirm,
+            "progress": await visit.ask("resync", ResyncShown),
+        },
+    )
+
+
+def fitting(crm: FieldShown) -> str:
+    """Types of mailbox fields that this field can be paired with, '' = its partner is fixed."""
+    if crm.name == COMPANY_LINK.crm:
+        return ""
+    return " ".join(each.value for each in FieldType if compatible(FieldType(crm.type), each))
+
+
+def _rows(visit: Visit) -> list[Row]:
+    """The pairs that were sent, without those whose removal was ticked and those that are empty."""
+    columns = [visit.all(name) for name in ("crm", "mailbox", "direction", "mode")]
+    dropped = set(visit.all("drop"))
+    rows = [Row(*cells) for number, cells in enumerate(zip(*columns, strict=False)) if str(number) not in dropped]
+    return [row for row in rows if row.crm or row.mailbox]
+
+
+def _pairs(rows: Sequence[Row]) -> list[dict[str, str]]:
+    return [{"crm": row.crm, "mailbox": row.mailbox, "direction": row.direction, "mode": row.mode} for row in rows]
+
+
+PAGES = (
+    Page("panel_mapping", "GET", "panel/mapping/{id}", mapping, "mapping"),
+    Page("panel_mapping_save", "POST", "panel/mapping/{id}", save, "mapping", back=mapping),
+)

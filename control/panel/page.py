@@ -1,0 +1,160 @@
+"""What a page is: data, from which the HTTP functions are made; and what a page's handler works with.
+
+The recipe: in a module of this package write `async def` handlers that ask endpoints and return a `View` (a template of `templates/` and its
+data) or a `Goto`, and a tuple `PAGES`; name the module in `site.py`. Texts of templates come from `texts/<topic>.json` by `t(key)`, key being
+`topic.name`. A POST comes from a form with `{{ form() }}` in it and ends in a `Goto`; refused, its `back` is shown again with `visit.problem`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel
+
+from control.api import ENDPOINTS
+from control.auth import Person
+from control.endpoint import Call, Endpoint, Guard, Reply
+from control.http import carried_out
+from control.problems import problem
+
+if TYPE_CHECKING:
+    from control.app import App
+
+HOME, OWN = "/api/panel", "/api/my"
+_M = TypeVar("_M", bound=BaseModel)
+_BY_NAME: Mapping[str, Endpoint] = {each.name: each for each in ENDPOINTS}
+
+
+class Refused(Exception):
+    """An endpoint refused. `body`: its problem document, or an answer shaped like one."""
+
+    def __init__(self, body: BaseModel, status: int) -> None:
+        super().__init__(str(getattr(body, "code", status)))
+        self.body, self.status = body, status
+
+    @property
+    def code(self) -> str:
+        return str(getattr(self.body, "code", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page to show: a template and what it speaks of."""
+
+    template: str
+    data: Mapping[str, object] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Goto:
+    """Go on to another page. `said`: what it says on top, a key `topic.key` whose text is `topic.said_key`; `number`: for that text."""
+
+    path: str
+    said: str = ""
+    number: int | None = None
+    cookie: str = ""
+
+    @property
+    def location(self) -> str:
+        told = {"said": self.said} if self.said else {}
+        if self.number is not None:
+            told["number"] = str(self.number)
+        return url(self.path, **told)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of somebody who may make it. `problem`: why the form that was sent was refused, when its page is shown again."""
+
+    app: App
+    person: Person
+    lang: str
+    new_id: Callable[[], str]
+    id: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    problem: Refused | None = None
+
+    async def reply(
+        self,
+        name: str,
+        id_: str = "",
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        match: str = "",
+    ) -> Reply:
+        """The answer of an endpoint. Raises Refused."""
+        endpoint = _BY_NAME[name]
+        if endpoint.guard is Guard.ADMIN and not self.person.admin:
+            raise Refused(problem("not_admin", self.lang, 403), 403)
+        if endpoint.versioned and not match:
+            raise Refused(problem("if_match_needed", self.lang, 428), 428)
+        call = Call(self.app, self.person, self.lang, id_, body or {}, params or {}, match)
+        reply = await carried_out(endpoint, call, self.new_id)
+        if reply.status >= 400:
+            raise Refused(reply.body, reply.status)
+        return reply
+
+    async def ask(
+        self,
+        name: str,
+        model: type[_M],
+        id_: str = "",
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        match: str = "",
+    ) -> _M:
+        """The body of an endpoint's answer. Raises Refused."""
+        found = (await self.reply(name, id_, body, params, match)).body
+        if not isinstance(found, model):
+            raise TypeError(f"{name} answers {type(found).__name__}, not {model.__name__}")
+        return found
+
+    def text(self, name: str) -> str:
+        """A field of the form, without the blanks around it; '' when it did not come."""
+        return next(iter(self.form.get(name, ())), "").strip()
+
+    def all(self, name: str) -> list[str]:
+        """All fields of that name, in their order."""
+        return [value.strip() for value in self.form.get(name, ())]
+
+    def ticked(self, name: str) -> bool:
+        return name in self.form
+
+    def refused(self, by: Refused) -> Visit:
+        """The same visit, to show the page again."""
+        return replace(self, problem=by)
+
+
+Handler = Callable[[Visit], Awaitable[View | Goto]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, or what a form of it does (`method` POST). `back`: of a POST, the handler that shows the page again when it was refused.
+
+    `topic`: which entry of the menu it belongs to.
+    """
+
+    name: str
+    method: str
+    route: str
+    handler: Handler
+    topic: str = ""
+    guard: Guard = Guard.ADMIN
+    back: Handler | None = None
+
+
+def url(path: str, **params: str) -> str:
+    """A path with a query; empty parameters are left out."""
+    kept = {name: value for name, value in params.items() if value}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def at(path: str, id_: str) -> str:
+    """The path of one thing."""
+    return f"{path}/{quote(id_, safe='')}"

@@ -1,0 +1,63 @@
+"""The settings: first to be read, behind a button to be changed and tried before they are saved (SPEC 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from control.endpoints.settings import SettingsShown, Tried
+from control.panel import settings_form
+from control.panel.page import Goto, Page, View, Visit
+
+PATH = "/api/panel/settings"
+
+
+async def shown(visit: Visit) -> View:
+    settings = await visit.ask("settings", SettingsShown)
+    values = settings_form.values_of(settings.model_dump(mode="json"))
+    return View("settings.html", {"settings": settings, "sections": settings_form.SECTIONS, "values": values})
+
+
+async def edit(visit: Visit) -> View:
+    """The form; when it was refused, with what was entered."""
+    return await _form(visit)
+
+
+async def save(visit: Visit) -> View | Goto:
+    """Try what was entered, or save it over the version that the form was opened with."""
+    reply = await visit.reply("settings")
+    before = settings_form.values_of(reply.body.model_dump(mode="json"))
+    body = settings_form.changes(before, settings_form.entered(visit.form))
+    if visit.ticked("forget_secret"):
+        body[settings_form.SECRET] = ""
+    if visit.ticked("try"):
+        return await _form(visit, await visit.ask("settings_try", Tried, body=body))
+    await visit.reply("settings_put", body=body, match=visit.text("version_read") or "0")
+    return Goto(PATH, said="settings.saved")
+
+
+async def _form(visit: Visit, tried: Tried | None = None) -> View:
+    reply = await visit.reply("settings")
+    settings = reply.body
+    sent = bool(visit.form)
+    values: Mapping[str, str | bool] = (
+        settings_form.entered(visit.form) if sent else settings_form.values_of(settings.model_dump(mode="json"))
+    )
+    wrong = getattr(visit.problem.body, "field", "") if visit.problem else ""
+    return View(
+        "settings_edit.html",
+        {
+            "settings": settings,
+            "sections": settings_form.SECTIONS,
+            "values": values,
+            "version": visit.text("version_read") or reply.etag,
+            "wrong": wrong,
+            "tried": tried,
+        },
+    )
+
+
+PAGES = (
+    Page("panel_settings", "GET", "panel/settings", shown, "settings"),
+    Page("panel_settings_edit", "GET", "panel/settings/edit", edit, "settings"),
+    Page("panel_settings_save", "POST", "panel/settings/edit", save, "settings", back=edit),
+)

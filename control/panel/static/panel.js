@@ -1,0 +1,76 @@
+// Everything works without this script but Connect's popup closing by itself; it makes times local, keeps what moves fresh, asks before what cannot be undone.
+"use strict";
+
+const language = document.documentElement.lang;
+
+function localTimes(root) {
+  const format = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  for (const each of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(each.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    each.title = each.dateTime;
+    each.textContent = format.format(moment);
+  }
+}
+
+// Elements with data-live (and an id) are read anew every so many seconds, while nobody writes in them and the page can be seen.
+async function refreshed() {
+  const parts = [...document.querySelectorAll("[data-live][id]")];
+  if (document.hidden || parts.length === 0) return;
+  const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  localTimes(page);
+  for (const part of parts) {
+    const fresh = page.getElementById(part.id);
+    if (fresh && fresh.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) part.replaceWith(fresh);
+  }
+}
+
+function seconds() {
+  const wanted = [...document.querySelectorAll("[data-live][id]")].map((each) => Number(each.dataset.live)).filter((number) => number > 0);
+  return wanted.length ? Math.min(...wanted) : 0;
+}
+
+function again() {
+  const wait = seconds();
+  if (!wait) return;
+  setTimeout(() => refreshed().catch(() => undefined).finally(again), wait * 1000);
+}
+
+// Connect and consent: Microsoft's page in a popup, which tells us on this channel when it is over.
+function popup(event) {
+  const link = event.target.closest("a[data-popup]");
+  if (!link) return;
+  const opened = window.open(link.href, "vtesync-connect", "popup,width=520,height=720");
+  if (opened) event.preventDefault();
+}
+
+document.addEventListener("click", popup);
+new BroadcastChannel("vtesync-connect").addEventListener("message", () => location.replace(location.pathname + location.search));
+
+document.addEventListener("submit", (event) => {
+  const asked = (event.submitter && event.submitter.dataset.confirm) || event.target.dataset.confirm;
+  if (asked && !window.confirm(asked)) event.preventDefault();
+});
+
+localTimes(document);
+again();
+
+// The mapping editor offers only Exchange fields that fit the type of the vtenext field; the server refuses the others anyway.
+function offerFitting(row) {
+  const crm = row.querySelector("select[name=crm]");
+  const mailbox = row.querySelector("select[name=mailbox]");
+  const fits = (crm.selectedOptions[0] && crm.selectedOptions[0].dataset.fits) || "";
+  for (const option of mailbox.options) {
+    option.hidden = Boolean(fits && option.value) && !fits.split(" ").includes(option.dataset.type);
+    option.disabled = option.hidden && !option.selected;
+  }
+}
+
+for (const row of document.querySelectorAll("form#mapping tbody tr")) {
+  const crm = row.querySelector("select[name=crm]");
+  if (!crm) continue;
+  crm.addEventListener("change", () => offerFitting(row));
+  offerFitting(row);
+}

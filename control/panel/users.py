@@ -1,0 +1,115 @@
+"""The CRM's directory and the page of one user as admins see it: pairing, preferences, Connect, removal and its undoing, a dry run (SPEC 5, 4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from control.endpoints.leaving import RemovalShown
+from control.endpoints.preview import PreviewShown
+from control.endpoints.settings import SettingsShown
+from control.endpoints.users import UserShown, UsersShown
+from control.panel.page import Goto, Page, View, Visit, at
+
+PATH = "/api/panel/users"
+PREFERENCES = ("sync_start", "folder", "private_events")
+NO_COLOUR = "#000000"
+"""What a browser sends for a colour that nobody chose; nobody wants a calendar in black."""
+
+
+async def users(visit: Visit) -> View:
+    return View("users.html", {"found": await visit.ask("users", UsersShown, params=visit.params)})
+
+
+async def user(visit: Visit) -> View:
+    return await _shown(visit)
+
+
+async def save(visit: Visit) -> Goto:
+    """What differs from the user as it is now: what is frozen is not touched by saving the rest."""
+    before = await visit.ask("user", UserShown, visit.id)
+    body = changes(before, visit)
+    await visit.ask("user_put", UserShown, visit.id, body)
+    return Goto(at(PATH, visit.id), said="users.saved")
+
+
+async def enable(visit: Visit) -> Goto:
+    """Pair with what was entered, and start."""
+    body: dict[str, Any] = {"enabled": True}
+    if visit.text("mailbox"):
+        body["mailbox"] = visit.text("mailbox")
+    await visit.ask("user_put", UserShown, visit.id, body)
+    return Goto(at(PATH, visit.id), said="users.enabled")
+
+
+async def unpair(visit: Visit) -> Goto:
+    await visit.ask("user_put", UserShown, visit.id, {"enabled": False, "mailbox": ""})
+    return Goto(at(PATH, visit.id), said="users.unpaired")
+
+
+async def disconnect(visit: Visit) -> Goto:
+    await visit.ask("user_disconnect", UserShown, visit.id)
+    return Goto(at(PATH, visit.id), said="users.disconnected")
+
+
+async def removal(visit: Visit) -> View:
+    """What a removal would do, to be confirmed."""
+    found = await visit.ask("user", UserShown, visit.id)
+    counts = await visit.ask("user_removal", RemovalShown, visit.id)
+    return View("user_removal.html", {"user": found, "counts": counts})
+
+
+async def remove(visit: Visit) -> Goto:
+    count = visit.text("confirm")
+    await visit.ask("user_remove", UserShown, visit.id, {"confirm": int(count) if count.isdecimal() else -1})
+    return Goto(at(PATH, visit.id), said="users.removed")
+
+
+async def undo(visit: Visit) -> Goto:
+    await visit.ask("user_undo_removal", UserShown, visit.id)
+    return Goto(at(PATH, visit.id), said="users.undone")
+
+
+async def preview(visit: Visit) -> View:
+    """What a run would do now; it takes a while and writes nothing."""
+    return await _shown(visit, await visit.ask("user_preview", PreviewShown, visit.id))
+
+
+async def _shown(visit: Visit, preview_: PreviewShown | None = None) -> View:
+    settings = await visit.ask("settings", SettingsShown)
+    found = await visit.ask("user", UserShown, visit.id)
+    return View(
+        "user.html", {"user": found, "settings": settings, "preview": preview_, "entered": entered(found, visit.form)}
+    )
+
+
+def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What stands in the fields of the preferences: as it was sent, else as it is."""
+    fields = (*PREFERENCES, "colour")
+    if "private_events" not in form:
+        return {**{name: getattr(user, name) for name in fields}, "resource": user.resource}
+    sent = {name: next(iter(form.get(name, ())), "") for name in fields}
+    return {**sent, "resource": "resource" in form}
+
+
+def changes(before: UserShown, visit: Visit) -> dict[str, Any]:
+    """The preferences that a form changes. Who is a resource, and its colour, an admin's form says only."""
+    body: dict[str, Any] = {name: visit.text(name) for name in PREFERENCES if name in visit.form}
+    if "colour" in visit.form:
+        chosen = visit.text("colour").upper()
+        body |= {"resource": visit.ticked("resource"), "colour": "" if chosen == NO_COLOUR else chosen}
+    return {name: value for name, value in body.items() if value != getattr(before, name)}
+
+
+PAGES = (
+    Page("panel_users", "GET", "panel/users", users, "users"),
+    Page("panel_user", "GET", "panel/users/{id}", user, "users"),
+    Page("panel_user_save", "POST", "panel/users/{id}", save, "users", back=user),
+    Page("panel_user_enable", "POST", "panel/users/{id}/enable", enable, "users", back=user),
+    Page("panel_user_unpair", "POST", "panel/users/{id}/unpair", unpair, "users", back=user),
+    Page("panel_user_disconnect", "POST", "panel/users/{id}/disconnect", disconnect, "users", back=user),
+    Page("panel_user_removal", "GET", "panel/users/{id}/removal", removal, "users"),
+    Page("panel_user_remove", "POST", "panel/users/{id}/removal", remove, "users", back=removal),
+    Page("panel_user_undo", "POST", "panel/users/{id}/undo", undo, "users", back=user),
+    Page("panel_user_preview", "POST", "panel/users/{id}/preview", preview, "users", back=user),
+)

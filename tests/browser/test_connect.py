@@ -1,0 +1,119 @@
+"""A user connects the own mailbox through Microsoft's popup, as on Azure: platform's sign-in, consent, wrong account, and what others may not see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import Person
+from tests.e2e.company import USERS
+from tests.e2e.hands import CrmScreen, Entra, Outlook
+from tests.e2e.signing_in import ADMIN, ANONYMOUS, Account, Browser, admit, admit_mailboxes
+from tests.e2e.stack import CLIENT_ID, Stack
+from tests.e2e.test_bad_input import NEVER
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser-connect")]
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """The company on a platform that signs people in; every user connects by themselves."""
+
+    stack: Stack
+    accounts: list[Account]
+
+    @property
+    def url(self) -> str:
+        return self.stack.public_url
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Town]:
+    name = f"connect-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with Stack(name, {"SYNC_SCHEDULE": NEVER}, sign_in=ANONYMOUS) as stack:
+        CrmScreen(stack.urls["vtenext"]).users([user.as_vtenext() for user in USERS])
+        outlook = Outlook(stack.urls["graph"])
+        for user in USERS:
+            outlook.user(user.mail, user.name)
+        entra = Entra(stack.urls["entra"])
+        accounts = admit_mailboxes(entra, outlook, CLIENT_ID)
+        entra.ask("DELETE", "consents", {"client_id": CLIENT_ID})
+        admit(entra, CLIENT_ID)
+        admin = Browser(stack.public_url)
+        admin.sign_in(ADMIN)
+        headers = {"if-match": "*"}
+        url = f"{stack.public_url}/api/settings"
+        admin.http.put(url, json={"sign_in_mode": "delegated"}, headers=headers).raise_for_status()
+        assert admin.ask("users").json()["users"]
+        yield Town(stack, [accounts[user.mail] for user in USERS])
+
+
+def enter(page: Page, account: Account) -> None:
+    """On Microsoft's sign-in page."""
+    page.fill("input[name=loginfmt]", account.upn)
+    page.click("#idSIButton9")
+
+
+def signed_in(town: Town, one: Person, account: Account, path: str) -> None:
+    one.page.goto(f"{town.url}{path}")
+    enter(one.page, account)
+    one.page.wait_for_url(f"{town.url}/**")
+
+
+def test_a_user_connects_through_the_popup_and_disconnects(town: Town, person: Callable[..., Person]) -> None:
+    one, account = person("it"), town.accounts[0]
+    signed_in(town, one, account, "/api/my")
+    expect(one.page.locator("h1")).to_contain_text("Exchange Connector")
+    expect(one.page.locator("#connection .badge")).to_have_text("non collegata")
+    with one.page.expect_popup() as opened:
+        one.page.click("a[data-popup]")
+    popup = opened.value
+    popup.click(f"[data-test-id='{account.upn}']")  # who is signed in already picks the account
+    popup.click("main#consent #idSIButton9")
+    expect(popup.locator("#outcome")).to_have_attribute("data-good", "yes")
+    expect(one.page.locator("#connection .badge")).not_to_have_text("non collegata")
+    expect(one.page.locator("input[name=sync_start]")).to_be_disabled()
+    assert one.serious() == []
+    one.page.select_option("select[name=private_events]", "none")
+    one.page.click("form#preferences button")
+    expect(one.page.locator(".notice.good")).to_contain_text("preferenze sono state salvate")
+    one.page.click("details summary")
+    one.page.click("form#disconnect button")
+    expect(one.page.locator(".notice.good")).to_contain_text("disconnessa")
+    expect(one.page.locator("#connection .badge")).to_have_text("non collegata")
+
+
+def test_another_account_is_not_bound(town: Town, person: Callable[..., Person]) -> None:
+    one = person("en")
+    signed_in(town, one, town.accounts[1], "/api/my")
+    one.context.clear_cookies(domain="127.0.0.1", name="ESTSAUTH")
+    with one.page.expect_popup() as opened:
+        one.page.click("a[data-popup]")
+    popup = opened.value
+    if popup.locator("#otherTile").count():
+        popup.click("#otherTile")
+    enter(popup, town.accounts[2])
+    popup.click("#idSIButton9")
+    expect(popup.locator("#outcome")).to_have_attribute("data-good", "no")
+    expect(one.page.locator("#connection .badge")).to_have_text("not connected")
+    one.complaints[:] = [each for each in one.complaints if "409" not in each]
+
+
+def test_a_user_lands_on_the_own_page_and_sees_nothing_else(town: Town, person: Callable[..., Person]) -> None:
+    one = person("en")
+    signed_in(town, one, town.accounts[1], "/api/panel")
+    assert one.page.url == f"{town.url}/api/my"
+    assert one.page.locator("nav").count() == 0
+    one.page.goto(f"{town.url}/api/panel/users")
+    expect(one.page.locator("[role=alert]")).to_contain_text("Connector.Admin")
+    one.complaints[:] = [each for each in one.complaints if "403" not in each]
+
+
+def test_an_admin_signs_in_as_on_azure(town: Town, person: Callable[..., Person]) -> None:
+    one = person("it")
+    signed_in(town, one, ADMIN, "/api/panel")
+    expect(one.page.locator("h1")).to_have_text("Pannello di controllo")

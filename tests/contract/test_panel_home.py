@@ -1,0 +1,221 @@
+"""The first page and those of mailboxes and holds: state and its three buttons, what mends what, answers to exactly what was shown (SPEC 4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from control.texts import table
+from sync import progress
+from sync.errors import Cause, StopConnector
+from sync.model import Family, Kind, Reason, Side
+from sync.store import tally
+from sync.store.registry import HoldRow
+from tests.contract.api_world import Api
+from tests.contract.panel_world import Browser
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
+
+HOME = "/api/panel"
+HOLD = HoldRow(
+    "h" * 22,
+    ANNAS,
+    Kind.CONTACT,
+    Side.CRM,
+    Reason.DELETE_BRAKE,
+    "2026-03-02T08:00:00+00:00",
+    count=12,
+    items=("4x1", "4x2"),
+)
+
+
+@pytest.fixture
+async def api() -> Api:
+    api = Api(World())
+    for user in (ANNA, BRUNO):
+        await api.ask("user_put", {"enabled": True}, id=user)
+    return api
+
+
+@pytest.fixture
+async def browser(api: Api) -> AsyncIterator[Browser]:
+    async with Browser(api) as opened:
+        yield opened
+
+
+async def test_kill_and_restore_by_the_buttons(api: Api, browser: Browser) -> None:
+    page = await browser.open(HOME)
+    assert page.soup.select_one("#state .badge").get_text() == "running"  # type: ignore[union-attr]
+    killed = await browser.send(page, "form#kill")
+    assert killed.said.startswith("Everything was stopped")
+    assert (await api.world.board.read()).state == "killed"
+    assert killed.soup.select_one("#state .badge").get_text() == "KILL"  # type: ignore[union-attr]
+    refused = await browser.send(killed, "form#run")
+    assert refused.status == 409
+    restored = await browser.send(killed, "form#restore-state")
+    assert restored.said.startswith("Both connections work")
+    assert (await api.world.board.read()).state == "running"
+    assert (await browser.send(restored, "form#restore-attempts")).said == "The counters of attempts are at zero."
+    assert (await browser.send(restored, "form#run")).said.startswith("Started")
+
+
+async def test_a_restore_that_fails_says_which_connection_and_why(api: Api, browser: Browser) -> None:
+    await browser.send(await browser.open(HOME), "form#kill")
+    api.world.servers.graph_fails = StopConnector(Cause.SECRET_EXPIRED)
+    refused = await browser.send(await browser.open(HOME), "form#restore-state")
+    assert refused.status == 409
+    assert table()["cause"]["secret_expired"]["en"] in refused.said
+    assert (await api.world.board.read()).state == "killed"
+
+
+async def test_the_cron_row_and_the_predecessors_buttons_in_italian(api: Api) -> None:
+    async with Browser(api, "it") as browser:
+        page = await browser.open(HOME)
+        text = page.text.upper()
+        for label in (
+            "PANNELLO DI CONTROLLO",
+            "KILL",
+            "RIPRISTINA STATO",
+            "RIPRISTINA TENTATIVI",
+            "EXCHANGECONTROLCRON",
+            "LAST RUN",
+            "300 S",
+        ):
+            assert label in text
+        assert {"Mappatura campi Exchange", "Mappatura campi Calendario"} <= {
+            a.get_text() for a in page.soup.select("nav a")
+        }
+
+
+async def test_the_last_day_is_drawn(api: Api, browser: Browser) -> None:
+    written = Counter({(Side.MAILBOX, Kind.CONTACT, "created"): 40, (Side.CRM, Kind.EVENT, "changed"): 10})
+    await tally.add(api.world.rows, ANNAS, api.world.now(), written)
+    await tally.add(api.world.rows, BRUNOS, api.world.now(), Counter(), "graph_unreachable")
+    page = await browser.open(HOME)
+    assert len(page.soup.select("svg g")) == 24
+    last = page.soup.select("svg g")[-1]
+    assert last.title.get_text() == "08:00 UTC: 40 to Exchange, 10 to vtenext, 1 failed runs"  # type: ignore[union-attr]
+    up, down = (int(str(each["height"])) for each in last.select("rect"))
+    assert up > down > 0
+    assert last.select("circle")
+
+
+async def test_a_mailbox_that_stands_still_has_a_sentence_and_a_button(api: Api, browser: Browser) -> None:
+    await api.world.registry.change_mailbox(ANNAS, state="error", cause="folder_deleted")
+    page = await browser.open(HOME)
+    assert table()["cause"]["folder_deleted"]["en"] in page.text
+    assert "Anna Rossi" in page.text
+    boxes = await browser.open(f"{HOME}/mailboxes")
+    assert len(boxes.soup.select("tbody tr")) == 2
+    assert boxes.soup.select("tbody form[action$=restore-state]")
+    done = await browser.send(boxes, "tbody form[action$=restore-state]")
+    assert "1 mailboxes were put back to work" in done.said
+    one = await browser.open(f"{HOME}/mailboxes?limit=1")
+    assert [row.th.get_text() for row in one.soup.select("tbody tr")] == ["Anna Rossi"]  # type: ignore[union-attr]
+    two = await browser.open(str(one.one("a[rel=next]")["href"]))
+    assert [row.th.get_text() for row in two.soup.select("tbody tr")] == ["Bruno Verdi"]  # type: ignore[union-attr]
+
+
+async def test_a_first_filling_is_watched(api: Api, browser: Browser) -> None:
+    so_far = progress.write({Family.PEOPLE: progress.Progress(items=3000, items_done=1240)})
+    await api.world.registry.change_mailbox(ANNAS, progress=so_far, holder="w", expires="2030-01-01T00:00:00+00:00")
+    page = await browser.open(f"{HOME}/mailboxes")
+    assert "First synchronisation: 1,240 of 3,000" in page.text
+    assert page.one("progress")["value"] == "1240"
+
+
+async def test_the_progress_of_a_resynchronisation(api: Api, browser: Browser) -> None:
+    assert not (await browser.open(HOME)).soup.select("#resync progress")
+    await api.ask("settings_put", {"horizon_days": 30})
+    page = await browser.open(HOME)
+    assert "0 of 2 mailboxes done" in page.text
+    assert page.one("#resync")["data-live"] == "3"
+
+
+async def test_a_hold_is_approved_as_it_was_shown(api: Api, browser: Browser) -> None:
+    await api.world.registry.put_hold(HOLD)
+    listed = await browser.open(f"{HOME}/holds")
+    assert table()["reason"]["delete_brake"]["en"] in listed.text
+    page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+    assert "12" in page.text
+    await api.world.registry.put_hold(replace(HOLD, count=700, version=2))
+    refused = await browser.send(page, "form#answer", ("approve", "1"))
+    assert refused.status == 412, "it grew since it was looked at"
+    assert (await api.ask("hold", id=HOLD.id))[1]["state"] == "open"
+    approved = await browser.send(refused, "form#answer", ("approve", "1"))
+    assert approved.said.startswith("Approved for 24 hours")
+    assert not approved.soup.select("form#answer")
+    assert "Nothing waits" in (await browser.open(f"{HOME}/holds")).text
+    assert HOLD.id in (await browser.open(f"{HOME}/holds?state=approved")).source
+
+
+async def test_of_several_candidates_one_is_chosen(api: Api, browser: Browser) -> None:
+    several = replace(HOLD, because=Reason.SEVERAL_CANDIDATES, candidates=("4x7", "4x8"), count=1, items=("c1",))
+    await api.world.registry.put_hold(several)
+    page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+    assert [str(each["value"]) for each in page.soup.select("[name=choice]")] == ["4x7", "4x8", "new"]
+    assert (await browser.send(page, "form#answer", ("approve", "1"))).status == 400, "nothing was chosen"
+    assert (await browser.send(page, "form#answer", ("approve", "1"), choice="4x8")).status == 200
+    assert (await api.ask("hold", id=HOLD.id))[1]["choice"] == "4x8"
+
+
+async def test_a_rejected_hold_changes_nothing(api: Api, browser: Browser) -> None:
+    await api.world.registry.put_hold(HOLD)
+    page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+    assert (await browser.send(page, "form#answer", ("reject", "1"))).said.startswith("Rejected")
+
+
+async def test_answers_over_http_need_the_version(api: Api) -> None:
+    from tests.contract.api_world import HEADERS
+
+    await api.world.registry.put_hold(HOLD)
+    route = {"id": HOLD.id}
+    _, shown = await api.ask("hold", id=HOLD.id)
+    for name in ("hold_approve", "hold_reject"):
+        assert (await api.raw(name, {**HEADERS, "If-Match": ""}, b"{}", route=route)).status_code == 428
+        assert (await api.raw(name, {**HEADERS, "If-Match": '"0"'}, b"{}", route=route)).status_code == 412
+    assert (
+        await api.raw("hold_approve", {**HEADERS, "If-Match": str(shown["version"])}, b"{}", route=route)
+    ).status_code == 200
+
+
+@pytest.mark.parametrize("lang", ["it", "en"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/mailboxes", "/mailboxes?state=trouble", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all", "/holds", "/holds?state=all",
+        "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
+        "/settings", "/settings/edit", "/audit", f"/journal?mailbox={ANNAS}&family=people&run=1",
+    ],
+)  # fmt: skip
+async def test_every_page_opens_in_both_languages(api: Api, lang: str, path: str) -> None:
+    async with Browser(api, lang) as browser:
+        page = await browser.open(HOME + path)
+    assert page.status == 200
+    assert page.one("html")["lang"] == lang
+    assert page.one("h1").get_text().strip()
+    controls = page.soup.select("main input:not([type=hidden]), main select, main textarea")
+    named = [
+        each for each in controls if each.get("aria-label") or each.get("aria-labelledby") or each.find_parent("label")
+    ]
+    assert len(named) == len(controls), "each control has a name"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mailboxes/nobody",
+        "/holds/none",
+        "/users/19x4711",
+        "/mapping/event",
+        "/journal/x",
+        f"/history?mailbox={ANNAS}&family=people&id=4x1",
+        "/groups/22x99",
+    ],
+)
+async def test_what_is_not_there_is_a_page_too(api: Api, browser: Browser, path: str) -> None:
+    page = await browser.open(HOME + path)
+    assert page.status == 404
+    assert page.said

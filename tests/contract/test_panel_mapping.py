@@ -1,0 +1,103 @@
+"""The mapping editor: typed lists, a refused pair, a real item there and back, saved with a strategy over what was read (SPEC 3)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sync.mappings import Mappings
+from sync.model import Kind
+from tests.contract.api_world import Api
+from tests.contract.panel_world import Browser, Shown
+from tests.unit.control.world import ANNA, World
+
+PATH = "/api/panel/mapping/contact"
+FORM = "form#mapping"
+
+
+@pytest.fixture
+async def api() -> Api:
+    api = Api(World())
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    return api
+
+
+@pytest.fixture
+async def browser(api: Api) -> AsyncIterator[Browser]:
+    async with Browser(api) as opened:
+        yield opened
+
+
+def chosen(page: Shown, name: str) -> list[str]:
+    return [value for field, value in page.fields(FORM) if field == name]
+
+
+def moved(page: Shown, crm: str, mailbox: str) -> list[str]:
+    """The second column with the partner of one field changed."""
+    return [
+        mailbox if each == crm else kept
+        for each, kept in zip(chosen(page, "crm"), chosen(page, "mailbox"), strict=True)
+    ]
+
+
+async def saved(api: Api) -> dict[str, str]:
+    return {pair.crm: pair.mailbox for pair in (await Mappings(api.world.rows).of(Kind.CONTACT))[-1].mapping.pairs}
+
+
+async def test_a_pair_of_different_types_is_refused_at_its_row(api: Api, browser: Browser) -> None:
+    page = await browser.open(PATH)
+    refused = await browser.send(page, FORM, ("check", "1"), mailbox=moved(page, "email", "birthday"))
+    assert refused.said.startswith("This mapping cannot be used")
+    wrong = {
+        str(row.select_one("[name=crm] [selected]")["value"]): row.get_text() for row in refused.soup.select("tr.wrong")
+    }  # type: ignore[index]
+    assert "fields of different type cannot be paired" in wrong["email"]
+    again = await browser.send(page, FORM, ("save", "1"), mailbox=moved(page, "email", "birthday"))
+    assert again.status == 400
+    assert (await saved(api))["email"] == "emailAddresses#1"
+
+
+async def test_only_types_that_fit_are_offered(browser: Browser) -> None:
+    page = await browser.open(PATH)
+    options = {
+        str(o["value"]): str(o.get("data-fits"))
+        for o in page.soup.select(f"{FORM} tbody tr")[0].select("[name=crm] option")
+    }
+    assert options["email"] == "email"
+    assert options["salutationtype"] == "text choice"
+
+
+async def test_moved_added_and_removed_pairs_are_saved(api: Api, browser: Browser) -> None:
+    page = await browser.open(PATH)
+    crm, mailbox = chosen(page, "crm"), moved(page, "mobile", "homePhones#2")
+    crm[-3], mailbox[-3] = "otherpobox", "officeLocation"
+    drop = str(crm.index("fax"))
+    done = await browser.send(page, FORM, ("save", "1"), crm=crm, mailbox=mailbox, drop=drop)
+    assert done.said.startswith("The mapping was saved")
+    now = await saved(api)
+    assert (now["mobile"], now["otherpobox"], "fax" in now) == ("homePhones#2", "officeLocation", False)
+    assert "0 of 1 mailboxes done" in done.text
+
+
+async def test_rows_can_be_added_without_losing_what_was_entered(browser: Browser) -> None:
+    page = await browser.open(PATH)
+    more = await browser.send(page, FORM, ("more", "1"), mailbox=moved(page, "mobile", "homePhones#2"))
+    assert len(more.soup.select(f"{FORM} tbody tr")) > len(page.soup.select(f"{FORM} tbody tr"))
+    assert "homePhones#2" in chosen(more, "mailbox")
+
+
+async def test_somebody_else_saved_meanwhile(api: Api, browser: Browser) -> None:
+    page = await browser.open(PATH)
+    other = await browser.open(PATH)
+    await browser.send(other, FORM, ("save", "1"), mailbox=moved(other, "mobile", "homePhones#2"))
+    late = await browser.send(page, FORM, ("save", "1"), mailbox=moved(page, "phone", "businessPhones#2"))
+    assert late.status == 412
+    assert (await saved(api))["mobile"] == "homePhones#2"
+
+
+async def test_with_nothing_linked_there_is_no_preview_and_the_page_says_so(browser: Browser) -> None:
+    page = await browser.open(PATH)
+    shown = await browser.send(page, FORM, ("preview", "1"))
+    assert shown.status == 409
+    assert shown.said

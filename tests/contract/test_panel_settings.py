@@ -1,0 +1,123 @@
+"""The settings' pages: read-only first, changed over the version that was read, tried before they are saved; the predecessor's labels (SPEC 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.contract.api_world import Api
+from tests.contract.panel_world import Browser
+from tests.unit.control.world import World
+
+PATH = "/api/panel/settings"
+EDIT = f"{PATH}/edit"
+FORM = "form#settings"
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api(World())
+
+
+@pytest.fixture
+async def browser(api: Api) -> AsyncIterator[Browser]:
+    async with Browser(api) as opened:
+        yield opened
+
+
+async def test_read_only_first_with_the_predecessors_labels(api: Api) -> None:
+    async with Browser(api, "it") as browser:
+        page = await browser.open(PATH)
+        assert not page.soup.select("main input")
+        assert page.one('a[href="/api/panel/settings/edit"]').get_text() == "Modifica"
+        labels = (
+            "ELIMINAZIONE CONTATTI", "VERBOSE LOG", "NOME SERVER", "VERSIONE", "CLIENT ID", "CLIENT SECRET", "SINCRONIZZAZIONE CONTATTI",
+            "SINCRONIZZAZIONE EVENTI", "SINCRONIZZAZIONE COMPITI", "SINCRONIZZAZIONE AZIENDE", "UTENTE ASSEGNATO AL CONTATTO",
+            "EXCHANGE SYNC DATA", "IMPOSTAZIONE DELLA SINCRONIZZAZIONE",
+        )  # fmt: skip
+        assert [label for label in labels if label not in page.text.upper()] == []
+
+
+async def test_what_differs_is_saved_and_the_rest_stays(api: Api, browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    done = await browser.send(
+        page,
+        FORM,
+        ("save", "1"),
+        horizon_days="120",
+        kinds__event__winner="latest",
+        kinds__task__to_crm=None,
+        delete_contacts="on",
+    )
+    assert (done.status, done.path.partition("?")[0]) == (200, PATH)
+    assert done.said.startswith("Saved.")
+    saved = (await api.world.connector.settings.read()).model_dump(mode="json")
+    assert (saved["horizon_days"], saved["delete_contacts"]) == (120, True)
+    assert (saved["kinds"]["event"]["winner"], saved["kinds"]["task"]["to_crm"]) == ("latest", False)
+    assert saved["kinds"]["contact"]["to_crm"] is None, "what was not touched is not chosen"
+
+
+async def test_a_wrong_value_is_refused_at_its_field_and_what_was_entered_stays(browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    again = await browser.send(page, FORM, ("save", "1"), horizon_days="3", folder_name="Clienti")
+    assert again.status == 400
+    assert "horizon_days" in again.said
+    assert again.one('[aria-invalid="true"]')["name"] == "horizon_days"
+    assert again.one("[name=folder_name]")["value"] == "Clienti"
+    assert (await browser.send(again, FORM, ("save", "1"), horizon_days="30")).status == 200
+
+
+async def test_exchange_2016_and_a_secrets_id_are_refused_with_the_reason(browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    assert "EWS" in (await browser.send(page, FORM, ("save", "1"), version="2016")).said
+    id_ = "99999999-2222-4333-8444-555555555555"
+    refused = await browser.send(page, FORM, ("save", "1"), client_secret=id_)
+    assert "not its id" in refused.said
+    assert id_ not in refused.source, "a secret is not shown again, not even a wrong one"
+
+
+async def test_somebody_else_saved_meanwhile(api: Api, browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    await api.ask("settings_put", {"horizon_days": 45})
+    refused = await browser.send(page, FORM, ("save", "1"), horizon_days="60")
+    assert refused.status == 412
+    assert (await api.world.connector.settings.read()).horizon_days == 45
+
+
+async def test_a_secret_goes_in_and_never_out(api: Api, browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    done = await browser.send(
+        page, FORM, ("save", "1"), client_secret="a-secret-of-a-tenant", client_secret_expires="2031-01-31"
+    )
+    assert "a-secret-of-a-tenant" not in done.source
+    assert "set; it is never shown" in done.text
+    assert (await api.world.connector.settings.sign_in()).client_secret == "a-secret-of-a-tenant"
+    again = await browser.open(EDIT)
+    assert again.one("[name=client_secret]")["value"] == ""
+    await browser.send(again, FORM, ("save", "1"), horizon_days="50")
+    assert (await api.world.connector.settings.sign_in()).client_secret == "a-secret-of-a-tenant", (
+        "an empty field is no change"
+    )
+
+
+async def test_both_connections_are_tried_before_anything_is_saved(api: Api, browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    tried = await browser.send(page, FORM, ("try", "1"), horizon_days="77")
+    assert tried.said.startswith("Both connections work")
+    assert tried.one("[name=horizon_days]")["value"] == "77"
+    assert (await api.world.connector.settings.read()).horizon_days == 90
+
+
+async def test_a_form_of_a_foreign_page_changes_nothing(api: Api, browser: Browser) -> None:
+    page = await browser.open(EDIT)
+    fields = [(name, value) for name, value in page.fields(FORM) if name != "form_token"]
+    data = {**dict(fields), "horizon_days": "10", "save": "1"}
+    assert (await browser.post(EDIT, data)).status == 403, "no token"
+    assert (await browser.post(EDIT, {**data, "form_token": "x"})).status == 403
+    token = page.one(f"{FORM} [name=form_token]")["value"]
+    assert (await browser.post(EDIT, {**data, "form_token": token}, **{"Sec-Fetch-Site": "cross-site"})).status == 403
+    async with Browser(api) as other:
+        assert (await other.post(EDIT, {**data, "form_token": token})).status == 403, "the token of another browser"
+    assert (await api.world.connector.settings.read()).horizon_days == 90
+    assert (await browser.post(EDIT, {**data, "form_token": token})).status == 200, "and with all of it, it does"

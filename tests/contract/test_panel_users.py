@@ -1,0 +1,170 @@
+"""Directory, one user, the own page: pairing, preferences, removal with its counts, Connect - and nobody sees what is another's (SPEC 5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.contract.api_world import Api
+from tests.contract.panel_world import Browser
+from tests.contract.test_own_page import AZURE, signed_in
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
+
+USERS = "/api/panel/users"
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api(World())
+
+
+@pytest.fixture
+async def browser(api: Api) -> AsyncIterator[Browser]:
+    async with Browser(api) as opened:
+        await opened.open(USERS)  # the directory is read by that
+        yield opened
+
+
+async def test_the_directory_is_paged_and_searched(browser: Browser) -> None:
+    page = await browser.open(USERS)
+    assert [row.th.a.get_text() for row in page.soup.select("tbody tr")] == [
+        "Anna Rossi",
+        "Bruno Verdi",
+        "Carla Neri",
+        "Dario Blu",
+    ]  # type: ignore[union-attr]
+    first = await browser.open(f"{USERS}?limit=2")
+    second = await browser.open(str(first.one("a[rel=next]")["href"]))
+    assert [row.th.a.get_text() for row in second.soup.select("tbody tr")] == ["Carla Neri", "Dario Blu"]  # type: ignore[union-attr]
+    found = await browser.open(f"{USERS}?search=VERDI")
+    assert [row.th.a.get_text() for row in found.soup.select("tbody tr")] == ["Bruno Verdi"]  # type: ignore[union-attr]
+    assert "No user was found" in (await browser.open(f"{USERS}?search=zzz")).text
+
+
+async def test_pair_enable_disconnect_and_unpair(api: Api, browser: Browser) -> None:
+    page = await browser.open(f"{USERS}/{ANNA}")
+    assert page.one("form#enable [name=mailbox]")["value"] == "anna@acme.example", "the CRM's address is suggested"
+    done = await browser.send(page, "form#enable", ("enable", "1"))
+    assert done.said.startswith("The mailbox is paired")
+    assert done.one("#connection .badge").get_text() == "works"
+    assert ANNAS in done.source
+    gone = await browser.send(done, "form[action$=disconnect]")
+    assert gone.said.startswith("The mailbox was disconnected")
+    assert (await browser.send(gone, "form[action$=unpair]")).said == "The pairing was forgotten."
+    user = await api.world.users.get(ANNA)
+    assert user is not None
+    assert (user.mailbox, user.enabled) == ("", False)
+
+
+async def test_a_mailbox_that_is_not_there_is_refused_with_a_sentence(browser: Browser) -> None:
+    page = await browser.open(f"{USERS}/{ANNA}")
+    refused = await browser.send(page, "form#enable", ("enable", "1"), mailbox="nobody@acme.example")
+    assert refused.status >= 400
+    assert refused.said
+    assert refused.one("form#enable")
+
+
+async def test_preferences_with_the_start_frozen_once_connected(api: Api, browser: Browser) -> None:
+    page = await browser.open(f"{USERS}/{ANNA}")
+    saved = await browser.send(
+        page, "form#preferences", sync_start="2026-01-01", private_events="none", resource="on", colour="#00ff00"
+    )
+    assert saved.said == "The preferences were saved."
+    user = await api.world.users.get(ANNA)
+    assert user is not None
+    assert (user.sync_start, user.private_events, user.resource, user.colour) == ("2026-01-01", "none", True, "#00FF00")
+    await browser.send(saved, "form#enable", ("enable", "1"))
+    connected = await browser.open(f"{USERS}/{ANNA}")
+    assert connected.one("[name=sync_start]").has_attr("disabled")
+    data = {"form_token": connected.one("form#preferences [name=form_token]")["value"], "sync_start": "2020-01-01"}
+    refused = await browser.post(f"{USERS}/{ANNA}", data)
+    assert refused.status == 409, "whatever a page sends"
+
+
+async def test_a_removal_shows_what_it_does_and_needs_that_number(api: Api, browser: Browser) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    page = await browser.open(f"{USERS}/{ANNA}/removal")
+    assert page.one("form#removal [name=confirm]")["value"] == "0"
+    wrong = await browser.send(page, "form#removal", confirm="7")
+    assert wrong.status == 409
+    done = await browser.send(wrong, "form#removal")
+    assert done.said.startswith("The removal was ordered")
+    assert done.one("#connection .badge").get_text() in ("being removed", "removed")
+    assert (await browser.send(done, "form[action$=undo]")).status in (200, 409)
+
+
+async def test_a_dry_run_is_shown_on_the_page(api: Api, browser: Browser) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    page = await browser.open(f"{USERS}/{ANNA}")
+    shown = await browser.send(page, "form[action$=preview]")
+    assert shown.one("#previewed")
+    assert "both sides are equal" in shown.text
+
+
+async def test_a_group_gets_members_that_were_searched_for(api: Api, browser: Browser) -> None:
+    await api.ask("users")
+    page = await browser.open("/api/panel/groups/22x3?search=a")
+    assert "Vendite" in page.text
+    assert {str(each["value"]) for each in page.soup.select("[name=member]")} >= {ANNA, BRUNO}
+    done = await browser.send(page, "form#group", member=[ANNA, BRUNO], organizer=BRUNO)
+    assert done.said.startswith("The group was saved")
+    assert done.one("[name=organizer][checked]")["value"] == BRUNO
+    assert (await api.ask("group", id="22x3"))[1]["members"] == [ANNA, BRUNO]
+    listed = await browser.open("/api/panel/groups")
+    assert "Vendite" in listed.text
+
+
+async def test_who_gave_which_command(browser: Browser) -> None:
+    page = await browser.open(f"{USERS}/{ANNA}")
+    await browser.send(page, "form#enable", ("enable", "1"))
+    audit = await browser.open("/api/panel/audit")
+    assert audit.soup.select_one("tbody tr code").get_text() == "user_put"  # type: ignore[union-attr]
+    assert "Anna" not in audit.text
+
+
+async def test_the_own_page_shows_the_own_user_only() -> None:
+    api = Api(World(), **AZURE)
+    admin = signed_in("an-admin", admin=True)
+    await api.raw("users", admin)
+    for user in (ANNA, BRUNO):
+        await api.raw("user_put", admin, b'{"enabled": true}', route={"id": user})
+    headers = {"X-MS-CLIENT-PRINCIPAL": signed_in(ANNAS)["X-MS-CLIENT-PRINCIPAL"]}
+    async with Browser(api, "it", token="") as browser:
+        browser._client.headers.update(headers)
+        assert (await browser.open("/api/panel")).path == "/api/my", "who is no admin lands on the own page"
+        page = await browser.open("/api/my")
+        assert "anna@acme.example" in page.text
+        assert "bruno" not in page.source.lower()
+        assert not page.soup.select("nav")
+        assert page.one("[name=sync_start]").has_attr("disabled")
+        saved = await browser.send(page, "form#preferences", private_events="full")
+        assert saved.said == "Le preferenze sono state salvate."
+        for path in (USERS, f"{USERS}/{BRUNO}", "/api/panel/settings", "/api/panel/audit"):
+            assert (await browser.open(path)).status == 403
+        data = {"form_token": page.one("form#preferences [name=form_token]")["value"], "enable": "1"}
+        assert (await browser.post(f"{USERS}/{BRUNO}/enable", data)).status == 403
+    mine = await api.world.users.get(ANNA)
+    assert mine is not None
+    assert mine.private_events == "full"
+
+
+async def test_whoever_is_no_user_of_the_crm_is_told_so() -> None:
+    api = Api(World(), **AZURE)
+    headers = {"X-MS-CLIENT-PRINCIPAL": signed_in("0000000c-0000-4000-8000-000000000000")["X-MS-CLIENT-PRINCIPAL"]}
+    async with Browser(api, token="") as browser:
+        browser._client.headers.update(headers)
+        assert (await browser.open("/api/my")).status == 404
+
+
+async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None:
+    api = Api(World(), **AZURE)
+    admin = signed_in("an-admin", admin=True)
+    await api.raw("users", admin)
+    await api.raw("user_put", admin, b'{"enabled": true}', route={"id": BRUNO})
+    await api.raw("settings_put", admin, b'{"sign_in_mode": "delegated"}')
+    async with Browser(api, token="") as browser:
+        browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": signed_in(BRUNOS)["X-MS-CLIENT-PRINCIPAL"]})
+        page = await browser.open("/api/my")
+        assert page.one("a[data-popup]")["href"] == "/api/oauth/connect"
+        assert (await browser.send(page, "form#disconnect")).said.startswith("Your mailbox was disconnected")
