@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ class App:
     environment: Environment
     connector: Connector
     worker: Worker
+    previewing: Worker  # the same, to which the connector is active
     connecting: Connecting
 
     async def swept(self, why: str) -> None:
@@ -89,10 +90,12 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
     )
     signing = outside.sign_ins
+    worker = Worker(registry, board, keys, outside, outside.setup, now, new_id, limits)
     return App(
         environment,
         connector,
-        Worker(registry, board, keys, outside, outside.setup, now, new_id, limits),
+        worker,
+        replace(worker, setup=outside.setup_if_active),
         Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
     )
 

@@ -108,8 +108,9 @@ class Connections:
         name = await self._folder_name(mailbox)
         return await open_mailbox(await self.graph(mailbox), mailbox, folder or None, name)
 
-    async def contact_folder(self, mailbox: str) -> str:
-        return await find_folder(await self.graph(mailbox), mailbox, await self._folder_name(mailbox))
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
+        named = await self._folder_name(mailbox) if name is None else name
+        return await find_folder(await self.graph(mailbox), mailbox, named)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         settings = await self._settings.read()
@@ -124,9 +125,12 @@ class Connections:
 
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
+        return await self.setup_if_active() if (await self._settings.read()).active else Setup(False, {}, {})
+
+    async def setup_if_active(self) -> Setup:
+        """As `setup`, whether the connector is active or not: for previews."""
         settings = await self._settings.read()
-        missing = self._environment.crm_missing or (await self._settings.sign_in()).missing
-        if not settings.active or missing:
+        if self._environment.crm_missing or (await self._settings.sign_in()).missing:
             return Setup(False, {}, {})
         known = await self._probed()
         users = await self._users.all()

@@ -19,10 +19,11 @@ from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.lookalikes import join_alike_events
 from sync.meetings import is_copy
-from sync.model import Item, Kind, Reason, Side, Unread
+from sync.model import Family, Item, Kind, Reason, Side, Unread
 from sync.policy import PrivateEvents
 from sync.relinking import relink
 from sync.store.base import Op
+from sync.store.exports import drop_export, ordered
 from sync.store.ledger import Checkpoint, drop_link, put_link
 from sync.tools import Tools
 
@@ -36,6 +37,8 @@ async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Check
 
     Taken anew when its user is connected again: what was made in the CRM meanwhile is not sent to everybody either.
     """
+    if tools.family is Family.CALENDAR:
+        tools.context = replace(tools.context, ordered=await ordered(tools.ledger.rows, tools.ledger.mailbox))
     known = point.connected if point.connected >= tools.connected_at else ""
     tools.context = replace(tools.context, connected=known or tools.at())
     if not point.imported:
@@ -49,9 +52,23 @@ async def begin(point: Checkpoint, owners: Sequence[str], tools: Tools) -> Check
         async for ids in tools.crm.owned(kind, owner, ending_after=tools.now()):
             for start in range(0, len(ids), CHUNK):
                 await _take(kind, ids[start : start + CHUNK], since, tools)
+    await tools.ledger.commit([drop_export(crm_id) for crm_id in sorted(tools.context.ordered)])
+    tools.context = replace(tools.context, ordered=frozenset())  # of an earlier connection
     point = replace(point, connected=since)
     await tools.ledger.save_checkpoint(point)
     return point
+
+
+def take_ordered(work: Work, tools: Tools) -> None:
+    """Look at the events whose export was ordered; those that an earlier run could not settle wait by themselves."""
+    open_ = [crm_id for crm_id in sorted(tools.context.ordered) if (Side.CRM, crm_id) not in tools.pending]
+    work.records.update(dict.fromkeys(open_, Kind.EVENT))
+
+
+async def settle_ordered(tools: Tools) -> None:
+    """The end of a run that came to its end: an order is carried out when its event waits for nothing. Until then it may still go out."""
+    done = [crm_id for crm_id in sorted(tools.context.ordered) if (Side.CRM, crm_id) not in tools.pending]
+    await tools.ledger.commit([drop_export(crm_id) for crm_id in done])
 
 
 async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> None:

@@ -102,12 +102,17 @@ class DryMailbox:
         return getattr(self._real, name)
 
 
+NO_FOLDER = "preview"
+"""Stands where the id of a folder would: no server has one like it."""
+
+
 @dataclass(slots=True)
 class NoFolder:
-    """The people of a mailbox that has no folder of ours yet. `folder_id` is no id of a server."""
+    """The people of a mailbox that has no folder of ours yet. `usual`: its default folder, which only tells whom it knows."""
 
     id: str
-    folder_id: str = "preview"
+    usual: Mailbox
+    folder_id: str = NO_FOLDER
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         yield Page((), (), "preview", True)
@@ -128,15 +133,16 @@ class NoFolder:
         return None
 
     async def knows(self, people: Sequence[NaturalKey]) -> list[bool]:
-        return [False] * len(people)
+        return await self.usual.knows(people)
 
 
 @dataclass(slots=True)
 class DrySides:
-    """The ports of a worker, dry. Fills `sync.worker.Sides`."""
+    """The ports of a worker, dry. Fills `sync.worker.Sides`. `folder`: how the contact folder is called, None = as for its user."""
 
     real: Sides
     prefix: Mapping[Kind, str]
+    folder: str | None = None
     log: list[Would] = field(default_factory=list)
     opened: dict[str, DryMailbox] = field(default_factory=dict)
     records: DryCrm | None = None
@@ -148,13 +154,14 @@ class DrySides:
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         if "people" not in self.opened:
-            there = "" if folder == NoFolder("").folder_id else folder or await self.real.contact_folder(mailbox)
-            real = await self.real.mailbox(mailbox, there) if there else NoFolder(mailbox)
-            self.opened["people"] = DryMailbox(real, self.log)
+            known = "" if folder == NO_FOLDER else folder
+            there = known or await self.real.contact_folder(mailbox, self.folder)
+            opened = await self.real.mailbox(mailbox, there or await self.real.contact_folder(mailbox, ""))
+            self.opened["people"] = DryMailbox(opened if there else NoFolder(mailbox, opened), self.log)
         return cast(Mailbox, self.opened["people"])
 
-    async def contact_folder(self, mailbox: str) -> str:
-        return await self.real.contact_folder(mailbox)
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
+        return await self.real.contact_folder(mailbox, name)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         if "calendar" not in self.opened:

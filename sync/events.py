@@ -225,7 +225,9 @@ def _not_exported(crm: Item, context: Context) -> Reason | None:
 
 def as_connected(crm: Item, context: Context) -> bool:
     """Is the record as it was when the mailbox was connected, or when its group got this organizer? A digest that cannot be compared any more counts
-    as the same."""
+    as the same. What somebody ordered to be exported is of no such account any more."""
+    if crm.id in context.ordered:
+        return False
     group = context.policy.groups.get(crm.owner)
     since = group.since if group is not None and crm.modified else ""
     if since and datetime.fromisoformat(crm.modified) < datetime.fromisoformat(since):

@@ -41,7 +41,7 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
     holding = {crm_id: {m: r for m, r in held.items() if m in connected} for crm_id, held in holders.items()}
     holding = await _proven(holding, mine, tools)
     others = {crm_id: {m: r for m, r in held.items() if m != mine} for crm_id, held in holding.items()}
-    met = {crm_id for crm_id, held in holders.items() if any(r in MEETING and m != mine for m, r in held.items())}
+    met = _met(holders, mine)
     meetings = Meetings(tools.registry.rows)
 
     async def kept(pair: Pair, card: Item) -> bool:
@@ -59,6 +59,16 @@ async def know_meetings(pairs: Sequence[Pair], context: Context, tools: Tools) -
 
 
 Holding = dict[str, dict[str, Role]]
+
+
+def _met(holders: Holding, mine: str) -> set[str]:
+    """The records whose event Exchange has already as a meeting of another mailbox."""
+    return {crm_id for crm_id, held in holders.items() if any(r in MEETING and m != mine for m, r in held.items())}
+
+
+async def led_by_others(crm_ids: Sequence[str], mine: str, registry: Registry) -> set[str]:
+    """Those of these records whose meeting is in another mailbox already."""
+    return _met(await registry.holders_near(crm_ids), mine) if crm_ids else set()
 
 
 async def _proven(holding: Holding, mine: str, tools: Tools) -> Holding:

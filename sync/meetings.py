@@ -238,11 +238,14 @@ def lead(pair: Pair, action: Action | None, context: Context, closed: bool) -> A
 
 
 def _invited(action: Create, source: Item, context: Context) -> Create:
-    """An event of the CRM goes out with its guests, unless it had begun when its user connected, or was made again (SPEC 2.9)."""
+    """An event of the CRM goes out with its guests, unless it had begun when its user connected, was made again, or was there before and is exported
+    by an order (SPEC 2.9): its guests know of it."""
     tags = tags_of(invitees_of(source.fields.get("invitees")), context.policy.people)
     action = replace(action, values={**action.values, **{pair: answer for pair, answer in tags.items() if answer}})
     guests = first_guests(source, context)
-    if _begun(source, context):  # without guests too: whoever is invited later is a question
+    if source.id in context.ordered or _begun(
+        source, context
+    ):  # without guests too: whoever is invited later is a question
         role = Role.ORGANIZER if guests else action.role
         return replace(action, flags=action.flags | {Flag.ATTENDEES_WITHHELD}, role=role)
     if not guests:

@@ -11,7 +11,7 @@ from sync.connecting import unfit
 from sync.connector import Connector
 from sync.errors import Cause
 from sync.model import Kind
-from sync.overview import is_running, state_of
+from sync.overview import state_of
 from sync.policy import KindPolicy, PrivateEvents
 from sync.store.registry import MailboxRow
 from sync.users import User
@@ -53,7 +53,7 @@ async def own_page(connector: Connector, user: User) -> OwnPage:
         cause=cause,
         refusal=refusal,
         delegated=settings.delegated,
-        running=mine is not None and is_running(mine, connector.now()),
+        running=mine is not None and bool(mine.holder) and mine.expires > connector.now().isoformat(),
         kinds=settings.policies(),
         elsewhere=settings.shared_mailbox not in ("", user.mailbox),
         sync_start=settings.sync_start,

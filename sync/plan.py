@@ -57,7 +57,8 @@ class Context:
 
     `tombstones`: ids (of either side) that were unlinked on purpose -> why. `intents`: ids whose creation on the other side is open.
     `homes`: crm ids that another mailbox already holds as home. `now`: what is over. `baseline`: crm id of an event -> digest when connected.
-    `connected`: when the calendar was, ISO UTC. Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
+    `connected`: when the calendar was, ISO UTC. `ordered`: crm ids of events whose export somebody ordered.
+    Of meetings: `led`: crm ids whose events this mailbox leads, whoever owns the records;
     `led_elsewhere`: those that another has; `led_twice`: those whose meeting another leads although an event was made for them here; `kept`:
     mailbox ids of copies that keep their crm event; `shared`: crm ids of which others hold copies too. `invited`: crm ids of contacts who take
     part in coming events of this mailbox and whom its user's folders do not know. `again`: ids of events
@@ -73,6 +74,7 @@ class Context:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     baseline: Mapping[str, str] = field(default_factory=dict)
     connected: str = ""
+    ordered: Collection[str] = ()
     led: Collection[str] = ()
     led_elsewhere: Collection[str] = ()
     led_twice: Collection[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -184,6 +184,12 @@ class Policy:
             owner = self.people.user_of(organizer) or group.organizer
         home = self.home_of(owner, kind)
         return frozenset({home} if home else ())
+
+    def owners_at_home(self, kind: Kind) -> Sequence[str]:
+        """Whose records of this kind live in this mailbox: users and groups, [''] = everybody's."""
+        if self.admin_mailbox and Family.of(kind) is Family.PEOPLE:
+            return [""]
+        return [owner for owner in (*self.homes, *self.groups) if self.mailbox in self.homes_of(owner, kind)]
 
     def home_of(self, owner: str, kind: Kind = Kind.CONTACT) -> str:
         """The mailbox in which items of `owner` live, '' when there is none. Events live with their owner, whatever the contacts do."""

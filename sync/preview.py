@@ -6,20 +6,23 @@ What people are called is shown to the admin who asked and kept nowhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mapping.calendar import is_private
 from sync.commands import NotNow, configured, known_user, resolved
 from sync.connector import Connector
 from sync.dry import DrySides, Would
+from sync.event_names import series_of
 from sync.explaining import NAMES
-from sync.model import Family, Item, Kind, Side
+from sync.model import Family, Item, Kind, Reason, Side
 from sync.policy import Preferences
 from sync.setup import Setup
-from sync.store.board import BoardStore
-from sync.store.ledger import MailboxLedger
+from sync.store.base import Rows
+from sync.store.board import Board, BoardStore
+from sync.store.journal import BEGUN
+from sync.store.ledger import MailboxLedger, partition_of
 from sync.store.overlay import OverlayRows
 from sync.store.registry import MailboxRow, Registry
 from sync.worker import Worker
@@ -34,11 +37,13 @@ MODULES: Mapping[Kind, str] = {Kind.CONTACT: "4", Kind.COMPANY: "3", Kind.EVENT:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that would be done. `name` '' = private."""
+    """One thing that would be done. `id`: by which its history is found, of something new that of its origin; `name` '' = private."""
 
     what: str
     side: Side
     kind: Kind
+    id: str
+    because: str
     name: str
 
 
@@ -61,24 +66,50 @@ class Preview:
 
 
 async def preview(connector: Connector, worker: Worker, user_id: str, limit: timedelta = LIMIT) -> Preview:
-    """Of a connected user's mailbox, or as if the user had just been connected. Raises NotFound, NotNow and what sync.errors names."""
+    """Of a connected user's mailbox, or as if the user had just been connected. Raises NotFound, NotNow and what sync.errors names.
+
+    It asks both servers: not while nobody may, and not before a server that asked for patience, or failed, is due again.
+    """
     await configured(connector)
+    await may_ask(connector, "")
     user = await known_user(connector, user_id)
     if not user.mailbox and not user.email:
         raise NotNow("nothing_to_show")
     mailbox = user.mailbox or (await resolved(connector, "mailbox", user.email)).id
-    return await dry_run(worker, mailbox, user.id, limit, user.preferences)
+    await may_ask(connector, mailbox)
+    seen = await dry_run(worker, mailbox, user.id, limit, user.preferences, user.folder or None)
+    await may_ask(connector, "")  # killed meanwhile: what was seen until then is no preview
+    return seen
+
+
+async def may_ask(connector: Connector, mailbox: str) -> None:
+    """Raises NotNow. An attempt at a server that failed is the sweep's, which is made by one for all (`sync.tick`)."""
+    board, now = await connector.board.read(), connector.now().isoformat()
+    state = await connector.state(board)
+    if state not in {"running", "paused"}:
+        raise NotNow("no_preview", state=state)
+    if board.due_at > now or (board.attempts and state == "running"):
+        raise NotNow("preview_pause", until=board.due_at)
+    row = await connector.registry.mailbox(mailbox) if mailbox else None
+    if row and row.due_at > now:
+        raise NotNow("preview_pause", until=row.due_at)
 
 
 async def dry_run(
-    worker: Worker, mailbox: str, user: str, limit: timedelta = LIMIT, preferences: Preferences | None = None
+    worker: Worker,
+    mailbox: str,
+    user: str,
+    limit: timedelta = LIMIT,
+    preferences: Preferences | None = None,
+    folder: str | None = None,
 ) -> Preview:
-    """What this worker would do to this mailbox of that user now. Nothing is written anywhere.
+    """What this worker would do to this mailbox of that user now. Nothing is written anywhere. A kill, or settings that change, end it early.
 
-    `preferences`: the user's own, which the setup does not know before the user is connected; None = as the setup says.
+    `preferences` and `folder`: the user's own, which nothing knows before the user is connected; None = as the setup says.
     """
     overlay, real = OverlayRows(worker.registry.rows), worker.registry
-    registry, board = Registry(overlay), BoardStore(overlay)
+    registry = Registry(overlay)
+    board = _OverBoard(overlay, worker.board, (await worker.board.read()).generation)
     before = await real.mailbox(mailbox)
     await _make_ready(registry, board, before, mailbox, user, worker.now())
 
@@ -88,7 +119,7 @@ async def dry_run(
         homes, known = {**now.homes, user: mailbox}, {**now.preferences, **own}
         return replace(now, homes=homes, preferences=known, parted=now.parted - {mailbox})
 
-    sides = DrySides(worker.sides, MODULES)
+    sides = DrySides(worker.sides, MODULES, folder)
     limits = replace(worker.limits, slice=limit / 2)
     dry = replace(worker, registry=registry, board=board, sides=sides, setup=setup, limits=limits)
     reasons: Counter[str] = Counter()
@@ -110,7 +141,7 @@ async def dry_run(
         held=Counter(hold.because.value for hold in asked),
         mails=_more(await _charged(real, mailbox), await _charged(registry, mailbox)),
         seconds=_seconds(sides.log),
-        rows=tuple(Row(would.what, would.side, would.item.kind, _name(would.item)) for would in sides.log[:SHOWN]),
+        rows=_rows(sides.log[:SHOWN], overlay, mailbox),
         complete=complete,
         cause=ended.cause if ended else "",
     )
@@ -125,6 +156,60 @@ async def _make_ready(
     full = before is None or before.full or not before.enabled
     going = {"state": "ok", "cause": "", "holder": "", "expires": "", "due_at": "", "starts": 0, "clearing": ""}
     await registry.change_mailbox(mailbox, user=user, enabled=True, connected_at=connected, full=full, **going)
+
+
+class _OverBoard(BoardStore):
+    """The preview's own board, which moves when the real one does: a run that works with it stops as a real one would."""
+
+    def __init__(self, rows: Rows, real: BoardStore, generation: int) -> None:
+        super().__init__(rows)
+        self._real, self._generation = real, generation
+
+    async def read(self) -> Board:
+        moved = (await self._real.read()).generation - self._generation
+        board = await super().read()
+        return replace(board, generation=board.generation + moved)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the preview's own history says of one item: why things would be done to it, in their order, and what its partner is."""
+
+    partner: str
+    because: list[str] = field(default_factory=list)
+
+
+def _rows(log: Sequence[Would], overlay: OverlayRows, mailbox: str) -> tuple[Row, ...]:
+    told = _told(overlay, mailbox)
+    return tuple(_row(would, told) for would in log)
+
+
+def _row(would: Would, told: Mapping[tuple[Side, str], _Told]) -> Row:
+    item = would.item
+    known = told.get((item.side, item.id))
+    because = "" if known is None else known.because[0]
+    if known is not None and len(known.because) > 1:  # written more than once: the next line speaks of the next write
+        known.because.pop(0)
+    id_ = item.id if would.what != "create" else known.partner if known else ""
+    return Row(would.what, would.side, item.kind, id_, because, _name(item))
+
+
+def _told(overlay: OverlayRows, mailbox: str) -> dict[tuple[Side, str], _Told]:
+    """By side and id. A series stands for the occurrences that became its partners, which nobody can show before it is made."""
+    told: dict[tuple[Side, str], _Told] = {}
+
+    def tell(crm_id: str, item_id: str, because: str) -> None:
+        for side, id_, partner in ((Side.CRM, crm_id, item_id), (Side.MAILBOX, item_id, crm_id)):
+            told.setdefault((side, id_), _Told(partner)).because.append(because)
+
+    for family in Family:
+        for row in overlay.written(partition_of(mailbox, family)):
+            letter, _, rest = row.key.partition("|")
+            if letter == "h" and row.data["what"] not in {"unlink", BEGUN}:
+                tell(rest.split("|")[0], str(row.data["item"]), str(row.data["because"]))
+            elif letter == "t" and row.data["because"] == Reason.CRM_SERIES.value:
+                tell(str(row.data["id"]), series_of(str(row.data["other"])), Reason.CRM_SERIES.value)
+    return told
 
 
 async def _charged(registry: Registry, mailbox: str) -> dict[str, int]:

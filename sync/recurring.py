@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from mapping.people import is_person
 from sync.events import as_connected, is_over, over_at
 from sync.inference import Inferred, infer
-from sync.invitations import BEGUN, first_guests
+from sync.invitations import BEGUN, first_guests, withheld
 from sync.joining import write_stamp
 from sync.model import Create, Flag, Item, Kind, Link, Planned, Reason, Role, Side, Unread, Wait
 from sync.record import again, cleared, history, waiting
@@ -152,7 +152,8 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     }
     id_ = f"{SERIES}{series.uid}"
     stamp = write_stamp(f"{SERIES}{tools.keys.index(series.uid)}", Kind.EVENT, tools.new_id())
-    intent = Intent(Side.CRM, id_, Kind.EVENT, stamp, tools.at(), "", json.dumps(plan))
+    flags = _flags(series, tools)
+    intent = Intent(Side.CRM, id_, Kind.EVENT, stamp, tools.at(), "", json.dumps(plan), flags=flags)
     await tools.ledger.commit([put_intent(intent)])
     await tools.guard()
     write = New(Kind.EVENT, _master_fields(series, tools), stamp)
@@ -166,6 +167,12 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     if made is None or not await finish_series(intent, made, tools):
         # open: this run may meet more of its records in the next chunk
         tools.context = replace(tools.context, intents={*tools.context.intents, id_})
+
+
+def _flags(series: CrmSeries, tools: Tools) -> frozenset[Flag]:
+    """A series of which somebody ordered the export goes out without its guests."""
+    ordered = any(item.id in tools.context.ordered for item in series.records)
+    return frozenset({Flag.ATTENDEES_WITHHELD}) if ordered else frozenset()
 
 
 def _master_fields(series: CrmSeries, tools: Tools) -> dict[str, str]:
@@ -207,7 +214,8 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
         if await tools.ledger.link_by_crm(crm_id):
             continue
         if isinstance(occurrence, Item):
-            link, ops = _linked(crm_id, occurrence, record if isinstance(record, Item) else None, tools)
+            found = record if isinstance(record, Item) else None
+            link, ops = _linked(crm_id, occurrence, found, intent.flags, tools)
             roles[crm_id] = link.role
             groups.append(ops)
         else:  # cancelled in the meantime, or Exchange counts otherwise: never made a second time
@@ -221,8 +229,11 @@ async def finish_series(intent: Intent, master: Item, tools: Tools) -> bool:
     return True
 
 
-def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) -> tuple[Link, list[Op]]:
-    """The link of one record. Where it differs from its occurrence the base says what the occurrence says: an edit of the CRM."""
+def _linked(
+    crm_id: str, occurrence: Item, record: Item | None, flags: frozenset[str], tools: Tools
+) -> tuple[Link, list[Op]]:
+    """The link of one record. Where it differs from its occurrence the base says what the occurrence says: an edit of the CRM. The guests of a
+    series that went out without them are agreed on as they are."""
     translator = tools.translator(Kind.EVENT)
     mailbox = tools.context.policy.mailbox
     private = translator.image("visibility~sensitivity", str(occurrence.fields.get("sensitivity", ""))) == "private"
@@ -233,7 +244,7 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
         occurrence.id,
         Side.CRM,
         item_version=occurrence.version,
-        flags=frozenset({Flag.CRM_PRIVATE}) if private else frozenset(),
+        flags=flags | ({Flag.CRM_PRIVATE} if private else frozenset()),
         ends=over_at((occurrence, record), None, tools.context),
     )
     sealed = tools.context.sealed(link)
@@ -244,10 +255,12 @@ def _linked(crm_id: str, occurrence: Item, record: Item | None, tools: Tools) ->
     }
     guests = first_guests(record, tools.context) if record else {}
     base[BEGUN] = sealed.seal(BEGUN, "", "")
+    kept = guests if withheld(link) else {}
+    base |= {pair: sealed.seal(pair, answer, "") for pair, answer in kept.items()}
     link = replace(link, base=base, role=Role.ORGANIZER if guests else Role.HOME)
     ops = [*put_link(link), *cleared(crm_id, occurrence.id, tools)]
     if (
-        guests
+        guests.keys() - kept.keys()
         or any(
             _agreed(pair, held, shown, translator.image) != value for pair, value in held.items() if not is_person(pair)
         )

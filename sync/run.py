@@ -149,6 +149,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
             replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
+        await calendar.settle_ordered(tools)
         await tidy(tools)
     under_way = so_far(len(everything), skipped + planned) if unfinished and work.full else (0, 0)
     pending = Counter(row.because.value for row in tools.pending.values())
@@ -191,6 +192,7 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
     inbox = await tools.registry.inbox(tools.context.policy.mailbox)
     marks = [mark for mark in inbox if mark.kind in tools.family.kinds]
     work.records.update({mark.crm_id: mark.kind for mark in marks})
+    calendar.take_ordered(work, tools)
     await _read_mailbox(point, work, tools)
     ordered = await restore_ordered(work, limits.crm_time_limit, tools)
     if work.full:
@@ -230,11 +232,7 @@ def _kind_of(card: Item | None, tools: Tools) -> Kind:
 
 def _owners(tools: Tools) -> Sequence[str]:
     """Whose records live in this mailbox."""
-    policy = tools.context.policy
-    if policy.admin_mailbox and tools.family is Family.PEOPLE:
-        return [""]
-    kind = tools.family.kinds[0]
-    return [owner for owner in (*policy.homes, *policy.groups) if policy.mailbox in policy.homes_of(owner, kind)]
+    return tools.context.policy.owners_at_home(tools.family.kinds[0])
 
 
 async def _take_up(row: Pending, work: Work, tools: Tools) -> None:
@@ -351,9 +349,11 @@ def _oscillates(action: Update, tools: Tools) -> bool:
 
 
 def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
-    """Count it; an unlinked card is remembered by its handles, so that a new CRM record finds it."""
+    """Count it; an unlinked card is remembered by its handles, so that a new CRM record finds it. A record waits for nothing any more."""
     tools.counts[action.because.value] += 1
     card = pair.mailbox
+    if action.side is Side.CRM:
+        return [drop_pending(Side.CRM, action.id)] if tools.pending.pop((Side.CRM, action.id), None) else []
     if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
         return []
     handles = claimed_by(card, tools.context) if card.kind in Family.PEOPLE.kinds else []

@@ -99,10 +99,6 @@ class SettingsStore:
         rows = [row async for row in self._rows.query(PARTITION, f"{BEFORE}|", f"{BEFORE}~")]
         return [_saved(row) for row in reversed(rows)]
 
-    async def tenant(self) -> str:
-        """The tenant in force, an id or a domain; '' = none is named yet."""
-        return (await self.read()).tenant_id or self._defaults.tenant_id
-
     async def of_version(self, version: int) -> Settings:
         """The settings as that version had them; those that we ship where it is not kept any more, or nothing was saved yet."""
         saved = await self.saved()
@@ -110,6 +106,10 @@ class SettingsStore:
             return saved.settings
         row = await self._rows.get(PARTITION, _place(version))
         return _saved(row).settings if row else Settings()
+
+    async def tenant(self) -> str:
+        """The tenant in force, an id or a domain; '' = none is named yet."""
+        return (await self.read()).tenant_id or self._defaults.tenant_id
 
     async def sign_in(self, settings: Settings | None = None, secret: str | None = None) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.

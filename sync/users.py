@@ -183,7 +183,7 @@ class Users:
 
     async def page(self, after: str, limit: int) -> list[User]:
         """By id, those behind `after`; no more are read, and decrypted, than asked for."""
-        return [self._user(row) async for row in self._rows.query(USERS, following(after), PAIRED, limit=limit)]
+        return [self._user(row) async for row in self._rows.query(USERS, following(after), PAIRED, limit)]
 
     async def matching(self, search: str, after: str, limit: int) -> list[User]:
         """Those whose name or address contains this text, by id. Slow: what is encrypted cannot be searched, so all behind `after` are read."""

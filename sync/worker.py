@@ -47,8 +47,9 @@ class Sides(Protocol):
         """Opens (or makes) the contact folder. Raises StopMailbox when a folder that was known is gone."""
         ...
 
-    async def contact_folder(self, mailbox: str) -> str:
-        """The id of the folder that `mailbox` would open, '' when it would have to be made."""
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
+        """The id of the folder that `mailbox` would open, '' when it would have to be made. `name`: of this name ('' = the default folder),
+        whatever user and settings say."""
         ...
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:

@@ -60,17 +60,17 @@ async def mailboxes(call: Call) -> MailboxesShown:
     asked = call.asked(MailboxesAsked)
     found = await status.mailboxes(call.app.connector, asked.after, asked.limit + 1, asked.state)
     part, after = first_of(found, lambda each: each.mailbox, asked.limit)
-    return MailboxesShown(mailboxes=tuple(_mailbox(each, call.lang) for each in part), next=after)
+    return MailboxesShown(mailboxes=tuple(shown(each, call.lang) for each in part), next=after)
 
 
 async def mailbox(call: Call) -> Mailbox:
     found = await status.mailbox(call.app.connector, call.id)
     if found is None:
         raise NotFound
-    return _mailbox(found, call.lang)
+    return shown(found, call.lang)
 
 
-def _mailbox(found: MailboxStatus, lang: str) -> Mailbox:
+def shown(found: MailboxStatus, lang: str) -> Mailbox:
     failing = found.cause and found.state != "disabled"
     mend = mending("cause", found.cause) if found.state == "error" else mending("state", found.state)
     return Mailbox(

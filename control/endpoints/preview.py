@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from control.endpoint import Call, Endpoint, Nothing, Shown
 from control.endpoints.status import why
 from control.texts import sentence
-from sync.preview import Preview, preview
+from sync.preview import Preview, Row, preview
 
 
 class CountShown(Shown):
@@ -20,11 +20,15 @@ class CountShown(Shown):
 
 
 class RowShown(Shown):
-    """One of the first things that would be done. `name` is empty for private events."""
+    """One of the first things that would be done, and why. `id`: by which the item's history is found (of what would be made: its origin's), empty
+    when there is none; `name` is empty for private events."""
 
     what: str
     side: str
     kind: str
+    id: str
+    because: str
+    sentence: str
     name: str
 
 
@@ -50,7 +54,7 @@ class PreviewShown(Shown):
 
 async def user_preview(call: Call) -> PreviewShown:
     call.read(Nothing)
-    return shown(await preview(call.app.connector, call.app.worker, call.id), call.lang)
+    return shown(await preview(call.app.connector, call.app.previewing, call.id), call.lang)
 
 
 def shown(found: Preview, lang: str) -> PreviewShown:
@@ -69,12 +73,23 @@ def shown(found: Preview, lang: str) -> PreviewShown:
         reasons=found.reasons,
         reason_sentences={reason: sentence("reason", reason, lang) for reason in found.reasons},
         seconds=found.seconds,
-        rows=tuple(
-            RowShown(what=each.what, side=each.side.value, kind=each.kind.value, name=each.name) for each in found.rows
-        ),
+        rows=tuple(_row(each, lang) for each in found.rows),
         complete=found.complete,
         cause=found.cause,
         why=why(found.cause, lang),
+    )
+
+
+def _row(row: Row, lang: str) -> RowShown:
+    said = sentence("reason", row.because, lang) if row.because else ""
+    return RowShown(
+        what=row.what,
+        side=row.side.value,
+        kind=row.kind.value,
+        id=row.id,
+        because=row.because,
+        sentence=said,
+        name=row.name,
     )
 
 

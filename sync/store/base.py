@@ -205,9 +205,8 @@ def check(partition: str, ops: Sequence[Op]) -> None:
         if isinstance(op, Replace | Drop) and op.etag in ("", "*"):
             raise LimitExceeded("an ETag that guards nothing")
         at_most += 1024 + (0 if isinstance(op, Drop) else 5 * _row_size(partition, op))
-    if (
-        at_most > MAX_TRANSACTION_BYTES
-    ):  # what travels is at most five times what is stored: seldom worth to be spelled out
+    # What travels is at most five times what is stored: a transaction is seldom large enough to be spelled out.
+    if at_most > MAX_TRANSACTION_BYTES:
         sent = sum(map(sent_bytes, ops))
         if sent > MAX_TRANSACTION_BYTES:
             raise LimitExceeded(f"transaction of {sent} bytes")

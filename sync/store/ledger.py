@@ -8,6 +8,7 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
     t|side|id  tombstone: unlinked on purpose                          h|... j|... sync.store.journal
     b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
+    e|crm id   an order to export it: sync.store.exports
     q          mails charged, by hour               x|... what a removal left: see sync.store.remnants
 
 No value of an item stands here in clear: bases are digests, journal values are encrypted.

@@ -66,6 +66,11 @@ class OverlayRows:
             rows = self._partitions.setdefault(partition, {})
             return [self._write(rows, partition, op) for op in ops]
 
+    def written(self, partition: str) -> list[Row]:
+        """The rows of a partition that were written here and nowhere else, in the order of their keys."""
+        rows = self._partitions.get(partition, {})
+        return [copied(row) for key in sorted(rows, key=order) if (row := rows[key])]
+
     def _write(self, rows: dict[str, Row | None], partition: str, op: Op) -> str:
         if isinstance(op, Drop):
             rows[op.key] = None

@@ -158,7 +158,7 @@ class Registry:
             row = await self.rows.get("mailboxes", mailbox)
             if row is None and not changes.get("user"):
                 return None
-            before = mailbox_of(row) if row else MailboxRow(id=mailbox, user=str(changes["user"]))
+            before = mailbox_of(row) if row else MailboxRow(id=mailbox, user="")
             if not may(before):
                 return None
             after = replace(before, **changes)  # type: ignore[arg-type]
@@ -269,15 +269,23 @@ class Registry:
         """May `mailbox` create this person in the CRM? False while another does: its record is found by then."""
         data: Data = {"mailbox": mailbox, "until": (now + CLAIM).isoformat()}
         for handle in handles:
+            if not await self._claim(handle, data, now):
+                return False
+        return True
+
+    async def _claim(self, handle: str, data: Data, now: datetime) -> bool:
+        """Looked at again when somebody came in between: that may have been another person of the same mailbox, with the same address."""
+        for _ in range(_TRIES):
             row = await self.rows.get("claims", handle)
-            if row and row.data["mailbox"] != mailbox and str(row.data["until"]) > now.isoformat():
+            if row and row.data["mailbox"] != data["mailbox"] and str(row.data["until"]) > now.isoformat():
                 return False
             op: Op = Replace(handle, data, row.etag) if row else Insert(handle, data)
             try:
                 await self.rows.transact("claims", [op])
             except Conflict:
-                return False
-        return True
+                continue
+            return True
+        return False
 
     # holders of CRM records
 

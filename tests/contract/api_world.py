@@ -45,7 +45,7 @@ class Sides:
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self._world.servers.mailbox(mailbox, folder)
 
-    async def contact_folder(self, mailbox: str) -> str:
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
         return (await self.mailbox(mailbox, "")).folder_id
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
@@ -73,7 +73,8 @@ class Api:
         environment = read_environment({**NEEDED, **CRM, "ADMIN_TOKEN": TOKEN, **settings})
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
-        app = App(environment, world.connector, worker_of(world), connecting)
+        worker = worker_of(world)
+        app = App(environment, world.connector, worker, worker, connecting)
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         functions.register_functions(site.blueprint(environment, lambda: app, world.new_id))

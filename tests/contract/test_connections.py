@@ -15,13 +15,14 @@ from emulators.vtenext import VtenextEmulator, access_key
 from mapping.contacts import CONTACTS
 from mapping.model import FieldPair
 from mapping.rules import FieldMapping
+from sync.dry import NO_FOLDER, DrySides
 from sync.errors import Cause, Failure, RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
 from sync.mappings import Mappings, Version
 from sync.model import Item, Kind
 from sync.settings import Settings
 from sync.settings_store import Defaults, SettingsStore
-from sync.sides.base import Done, MailboxUser, New
+from sync.sides.base import Done, MailboxUser, NaturalKey, New
 from sync.store.memory import MemoryRows
 from sync.users import Users
 from tests.contract.graph_world import served
@@ -139,6 +140,35 @@ async def test_not_active_asks_nobody() -> None:
     await office.settings.save(Settings(active=False), None)
     assert not (await office.connections.setup()).active
     await office.connections.aclose()
+
+
+async def test_a_preview_may_ask_before_the_connector_is_active(crm: tuple[VtenextEmulator, str]) -> None:
+    office = Office(crm[1])
+    await office.settings.save(Settings(active=False), None)
+    setup = await office.connections.setup_if_active()
+    assert setup.active
+    assert set(setup.translators) == set(Kind)
+    await office.connections.aclose()
+
+
+async def test_a_preview_finds_the_folder_that_its_user_wants_and_asks_the_usual_one_whom_it_knows() -> None:
+    graph = GraphEmulator(auth=False)
+    anna = graph.add_user("anna@acme.example", "Anna")
+    graph.outlook.create(anna, {"givenName": "Carla", "emailAddresses": [{"address": "carla@z.example"}]})
+    own = graph.outlook.create_folder(anna, "Clienti")
+    people = [NaturalKey(Kind.CONTACT, ("carla@z.example",)), NaturalKey(Kind.CONTACT, ("nobody@z.example",))]
+    with served(graph.app) as url:
+        office = Office("http://127.0.0.1:9", url)
+        office.connections._joined = _without_entra(office, url)  # type: ignore[method-assign]
+        before = graph.dump(anna)
+        known = await DrySides(office.connections, {}, "Clienti").mailbox(anna, "")
+        assert known.folder_id == own
+        for folder in ("", NO_FOLDER):
+            none = await DrySides(office.connections, {}).mailbox(anna, folder)
+            assert none.folder_id == NO_FOLDER
+            assert await none.knows(people) == [True, False]
+        assert graph.dump(anna) == before
+        await office.connections.aclose()
 
 
 async def test_graph_is_joined_anew_when_the_sign_in_changes() -> None:

@@ -47,6 +47,8 @@ def test_every_endpoint_is_described_and_guarded() -> None:
         "me",
         "me_parting",
         "me_put",
+        "my_exports",
+        "my_exports_order",
     }
     assert described["security"]
     assert "client_secret" not in described["components"]["schemas"]["SettingsShown"]["properties"]

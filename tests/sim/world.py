@@ -207,6 +207,9 @@ class World:
     async def crm_side(self) -> Crm:
         return self.crm
 
+    async def contact_folder(self, mailbox: str, name: str | None) -> str:
+        return self.mailboxes[mailbox].folder_id
+
     async def side(self, mailbox: str, folder: str) -> Mailbox:
         return self.mailboxes[mailbox]
 
@@ -335,8 +338,8 @@ class _Sides:
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         return await self.world.side(mailbox, folder)
 
-    async def contact_folder(self, mailbox: str) -> str:
-        return self.world.mailboxes[mailbox].folder_id
+    async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
+        return await self.world.contact_folder(mailbox, name)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.calendar_side(mailbox)

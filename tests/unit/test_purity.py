@@ -37,7 +37,7 @@ CALLS = {
 PURE_CORE = (
     "sync.model", "sync.reasons", "sync.errors", "sync.policy", "sync.plan", "sync.merge", "sync.match", "sync.brakes", "sync.settle",
     "sync.spans", "sync.rules", "sync.series", "sync.inference", "sync.event_names", "sync.events",
-    "sync.meetings", "sync.invitations", "sync.tasks", "sync.again", "sync.remap", "sync.mapping_preview",
+    "sync.meetings", "sync.invitations", "sync.tasks", "sync.again", "sync.exports", "sync.remap", "sync.mapping_preview",
 )
 # fmt: on
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from control.texts import mending
-from sync import commands, status
+from control.endpoints import mailboxes
+from control.endpoints.status import StatusShown, shown
+from sync import commands
 from sync.errors import Cause, ReconnectNeeded, StopMailbox
 from sync.settings_commands import change_settings
 from sync.setup import Setup
 from sync.sides.base import Mailbox
+from sync.status import mailbox as read_mailbox
+from sync.status import status
 from sync.users import homes_of
 from tests.contract.api_world import Sides, worker_of
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -59,10 +62,12 @@ async def run(scene: Scene) -> None:
 
 async def seen(world: World, mailbox: str = BRUNOS) -> tuple[str, str, str, bool]:
     """The mailbox's state, cause and button, and whether the status warns of it."""
-    found, warned = await status.mailbox(world.connector, mailbox), await status.status(world.connector, "")
-    assert found is not None
-    mend = mending("cause", found.cause) if found.cause else "none"
-    return found.state, found.cause, mend, mailbox in warned.mailboxes.reconnect
+    found: StatusShown = shown(await status(world.connector, ""), "en")
+    box = await read_mailbox(world.connector, mailbox)
+    assert box is not None
+    one = mailboxes.shown(box, "en")
+    assert one.sentence
+    return one.state, one.cause, one.mend.command, mailbox in found.reconnect and bool(found.reconnect_warning)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from emulators.vtenext import VtenextEmulator, access_key
 from mapping.model import Value
 from sync.model import Family, Item, Kind, Side
 from sync.sides.base import Crm, Mailbox
-from sync.sides.graph import GraphConnection, Sign, Throttle, connect, open_mailbox
+from sync.sides.graph import GraphConnection, Sign, Throttle, connect, find_folder, open_mailbox
 from sync.sides.graph.cards import card_of, item_of
 from sync.sides.graph.stamps import STAMP
 from sync.sides.memory import Card, Record
@@ -181,6 +181,7 @@ class WholeWorld(World):
         self.crm = EmulatedCrm(self.vtenext)  # type: ignore[assignment]
         self.mailboxes = {user: EmulatedMailbox(self.graph, user) for user in ids}  # type: ignore[misc]
         self._requests = count(1)
+        self._usual: set[str] = set()  # default folders, which are nobody's own
         self.watch: Callable[[], None] = lambda: None  # called after every request
         self._open()
 
@@ -236,7 +237,14 @@ class WholeWorld(World):
     async def crm_side(self) -> Crm:
         return self._side
 
+    async def contact_folder(self, mailbox: str, name: str | None) -> str:
+        found = await find_folder(self._connection, mailbox, "vtenext" if name is None else name)
+        if name == "":
+            self._usual.add(found)
+        return found
+
     async def side(self, mailbox: str, folder: str) -> Mailbox:
         opened = await open_mailbox(self._connection, mailbox, folder or None, "vtenext")
-        self.mailboxes[mailbox].folder_id = opened.folder_id
+        if opened.folder_id not in self._usual:
+            self.mailboxes[mailbox].folder_id = opened.folder_id
         return opened
