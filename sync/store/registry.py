@@ -104,7 +104,7 @@ class HoldRow:
     version: int = 1
 
 
-def _mailbox(row: Row) -> MailboxRow:
+def mailbox_of(row: Row) -> MailboxRow:
     names = MailboxRow.__dataclass_fields__
     return MailboxRow(id=row.key, **{k: v for k, v in row.data.items() if k in names})  # type: ignore[arg-type]
 
@@ -140,11 +140,11 @@ class Registry:
 
     async def mailboxes(self, after: str = "", limit: int = 0) -> list[MailboxRow]:
         """By id; those behind `after`, at most `limit` (0 = all)."""
-        return [_mailbox(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
+        return [mailbox_of(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
 
     async def mailbox(self, mailbox: str) -> MailboxRow | None:
         row = await self.rows.get("mailboxes", mailbox)
-        return _mailbox(row) if row else None
+        return mailbox_of(row) if row else None
 
     async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow | None:
         """Change columns of a mailbox's row, whatever others change meanwhile. One that is not there is made when `user` is among them, else None."""
@@ -158,7 +158,7 @@ class Registry:
             row = await self.rows.get("mailboxes", mailbox)
             if row is None and not changes.get("user"):
                 return None
-            before = _mailbox(row) if row else MailboxRow(id=mailbox, user="")
+            before = mailbox_of(row) if row else MailboxRow(id=mailbox, user="")
             if not may(before):
                 return None
             after = replace(before, **changes)  # type: ignore[arg-type]
@@ -170,35 +170,21 @@ class Registry:
             except Conflict:
                 continue
             if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
-                await self._forget_overview()
+                await self.forget_overview()
             return after
         raise Conflict(0, mailbox)
 
-    async def _forget_overview(self) -> None:
+    async def forget_overview(self) -> None:
         """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
         partition, key = OVERVIEW
         await self.rows.transact(partition, [Drop(key)])
-
-    async def drop_mailbox(self, lease: Lease, may: Callable[[MailboxRow], bool]) -> bool:
-        """Drop the row of a mailbox that is leased, if `may` says so of what it is by then. False: it stays as it is."""
-        for _ in range(_TRIES):
-            row = await self.rows.get("mailboxes", lease.row.id)
-            now = _mailbox(row) if row else None
-            if row is None or now is None or now.fence != lease.row.fence or not may(now):
-                return False
-            try:
-                await self.rows.transact("mailboxes", [Drop(row.key, row.etag)])
-            except Conflict:
-                continue
-            return True
-        return False
 
     async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
         """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
         row = await self.rows.get("mailboxes", mailbox)
         if row is None:
             return None
-        before = _mailbox(row)
+        before = mailbox_of(row)
         if before.holder and before.expires > now.isoformat():
             await self.change_mailbox(mailbox, dirty=True)
             return None
@@ -233,7 +219,7 @@ class Registry:
         changes = {**lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get("mailboxes", lease.row.id)
-            now = _mailbox(row) if row else None
+            now = mailbox_of(row) if row else None
             if row is None or now is None or now.fence != lease.row.fence:
                 return None
             if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
@@ -392,7 +378,7 @@ class Registry:
             await self.rows.transact("holds", [Replace(before.id, _data(after), row.etag)])
         except Conflict:
             return False
-        await self._forget_overview()
+        await self.forget_overview()
         return True
 
     async def shown_in(self, hold: HoldRow) -> set[str]:

@@ -19,10 +19,10 @@ def api() -> Api:
     return Api(World())
 
 
-def principal(*roles: str) -> dict[str, str]:
+def principal(*roles: str, tenant: str = TENANT) -> dict[str, str]:
     claims = [
+        {"typ": "tid", "val": tenant},
         {"typ": "oid", "val": "33333333-3333-4333-8333-333333333333"},
-        {"typ": "tid", "val": TENANT},
         *({"typ": "roles", "val": r} for r in roles),
     ]
     return {
@@ -98,6 +98,8 @@ async def test_on_azure_the_platform_signs_in_and_the_token_form_is_gone() -> No
         assert (await browser.open("/api/panel/sign-in")).status == 404
         assert (await browser.open(PAGE, **principal())).status == 403
         assert (await browser.open(PAGE, **principal("Connector.Admin"))).status == 200
+        foreign = await browser.open(PAGE, **principal("Connector.Admin", tenant=TENANT.replace("1", "9")))
+        assert foreign.status == 403
 
 
 async def test_with_the_platforms_sign_in_off_nobody_gets_in() -> None:

@@ -78,7 +78,8 @@ async def test_the_claim_is_decided_when_both_saw_the_mailbox_free(world: World)
 
 async def test_a_claim_ends_with_the_connection_and_is_no_user(world: World) -> None:
     await world.users.change(ANNA, mailbox=ANNAS, enabled=True)
-    assert len(await world.users.all()) == 4
+    assert len(await world.users.all()) == len(await world.users.page("", 100)) == 4
+    assert [user.id for user in await world.users.matching("anna", "", 100)] == [ANNA]
     await world.users.change(ANNA, mailbox=BRUNOS)
     assert await world.rows.get("users", CLAIM) is None
     await world.users.change(ANNA, enabled=False)
