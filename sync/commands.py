@@ -147,14 +147,16 @@ async def approve(connector: Connector, id_: str, choice: str = "", by: str = ""
     at = connector.now().isoformat(timespec="seconds")
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
     gone: set[str] = set()
-    if asked.because is Reason.USERS_VANISHED:  # first: the CRM may not answer
+    sweeps = not asked.mailbox and asked.kind is not None
+    tools = await connector.outside.sweep_tools() if sweeps else None  # first: the CRM may not answer
+    if asked.because is Reason.USERS_VANISHED:
         active = {user.id for user in await connector.outside.crm_users() if user.active}
         gone = await connector.registry.shown_in(asked) - active  # but for those whom the directory shows again by now
     await _answer(connector, asked, answered)
     if asked.because is Reason.USERS_VANISHED:  # killed before this, they are asked about again
         await _let_vanish(connector, gone)
-    if not asked.mailbox:
-        await mark_approved(answered, await connector.outside.sweep_tools())
+    if tools:
+        await mark_approved(answered, tools)
     await _wake_for(connector, answered)
     return answered
 

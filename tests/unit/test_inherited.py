@@ -12,14 +12,15 @@ import pytest
 from sync import commands
 from sync.commands import NotFound, NotNow
 from sync.connecting import join
-from sync.errors import Cause, ConfigMistake, StopConnector
+from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector
 from sync.following import set_right
 from sync.group_commands import change_group
 from sync.leaving_commands import remove_user
+from sync.model import Kind, Reason, Side
 from sync.settings_commands import change_settings
 from sync.sides.base import CrmUser, MailboxUser
 from sync.store.board import BoardStore
-from sync.store.registry import MailboxRow, Registry
+from sync.store.registry import HoldRow, MailboxRow, Registry
 from sync.tick import tick
 from tests.interrupting import Died, dies_at
 from tests.sim.world import World as SimWorld
@@ -232,3 +233,25 @@ async def test_ids_that_nobody_has_make_the_crm_read_once_a_minute_and_prove_not
     world.servers.staff = (*world.servers.staff, CrmUser("19x5000", "Nuovo", "", True))
     world.pass_time(1)
     assert (await commands.known_user(world.connector, "19x5000")).active
+
+
+# an approval that the CRM keeps waiting
+
+
+async def test_an_approval_that_cannot_be_carried_out_now_is_not_given(world: World) -> None:
+    """Else the admin saw a refusal, nothing was marked, and a second approval was refused because there was one."""
+    hold = HoldRow(
+        "h" * 22, "", Kind.CONTACT, Side.CRM, Reason.DELETE_BRAKE, "2026-03-02T08:00:00+00:00", items=("4x1",)
+    )
+    await world.registry.put_hold(hold)
+    real = world.servers.sweep_tools
+
+    async def unreachable() -> object:
+        raise RetryLater(Cause.CRM_UNREACHABLE)
+
+    world.servers.sweep_tools = unreachable  # type: ignore[assignment, method-assign]
+    with pytest.raises(RetryLater):
+        await commands.approve(world.connector, hold.id, by="me")
+    assert await world.registry.hold(hold.id) == hold
+    world.servers.sweep_tools = real  # type: ignore[method-assign]
+    assert (await commands.approve(world.connector, hold.id, by="me")).state == "approved"
