@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from control.endpoints.connecting import PartingShown
+from control.endpoints.exports import ExportsShown
 from control.endpoints.leaving import RemovalShown
 from control.endpoints.preview import PreviewShown
 from control.endpoints.settings import SettingsShown
@@ -47,6 +49,25 @@ async def unpair(visit: Visit) -> Goto:
     return Goto(at(PATH, visit.id), said="users.unpaired")
 
 
+async def parting(visit: Visit) -> View:
+    """What disconnecting leaves, to be confirmed."""
+    found = await visit.ask("user", UserShown, visit.id)
+    counts = await visit.ask("user_parting", PartingShown, visit.id)
+    return View("disconnect.html", {"counts": counts, "back": at(PATH, visit.id), "name": found.name or found.id})
+
+
+async def exports(visit: Visit) -> View:
+    """What exporting the coming events of before the connection would do, to be confirmed."""
+    found = await visit.ask("user", UserShown, visit.id)
+    shown = await visit.ask("user_exports", ExportsShown, visit.id)
+    return View("exports.html", {"exports": shown, "back": at(PATH, visit.id), "name": found.name or found.id})
+
+
+async def export(visit: Visit) -> Goto:
+    found = await visit.ask("user_exports_order", ExportsShown, visit.id, confirmed(visit))
+    return Goto(at(PATH, visit.id), said="users.exported", number=found.waiting)
+
+
 async def disconnect(visit: Visit) -> Goto:
     await visit.ask("user_disconnect", UserShown, visit.id)
     return Goto(at(PATH, visit.id), said="users.disconnected")
@@ -60,8 +81,7 @@ async def removal(visit: Visit) -> View:
 
 
 async def remove(visit: Visit) -> Goto:
-    count = visit.text("confirm")
-    await visit.ask("user_remove", UserShown, visit.id, {"confirm": int(count) if count.isdecimal() else -1})
+    await visit.ask("user_remove", UserShown, visit.id, confirmed(visit))
     return Goto(at(PATH, visit.id), said="users.removed")
 
 
@@ -81,6 +101,12 @@ async def _shown(visit: Visit, preview_: PreviewShown | None = None) -> View:
     return View(
         "user.html", {"user": found, "settings": settings, "preview": preview_, "entered": entered(found, visit.form)}
     )
+
+
+def confirmed(visit: Visit) -> dict[str, int]:
+    """The number that the page showed."""
+    count = visit.text("confirm")
+    return {"confirm": int(count) if count.isdecimal() and len(count) < 10 else -1}
 
 
 def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -107,7 +133,10 @@ PAGES = (
     Page("panel_user_save", "POST", "panel/users/{id}", save, "users", back=user),
     Page("panel_user_enable", "POST", "panel/users/{id}/enable", enable, "users", back=user),
     Page("panel_user_unpair", "POST", "panel/users/{id}/unpair", unpair, "users", back=user),
-    Page("panel_user_disconnect", "POST", "panel/users/{id}/disconnect", disconnect, "users", back=user),
+    Page("panel_user_parting", "GET", "panel/users/{id}/disconnect", parting, "users"),
+    Page("panel_user_disconnect", "POST", "panel/users/{id}/disconnect", disconnect, "users", back=parting),
+    Page("panel_user_exports", "GET", "panel/users/{id}/export-events", exports, "users"),
+    Page("panel_user_export", "POST", "panel/users/{id}/export-events", export, "users", back=exports),
     Page("panel_user_removal", "GET", "panel/users/{id}/removal", removal, "users"),
     Page("panel_user_remove", "POST", "panel/users/{id}/removal", remove, "users", back=removal),
     Page("panel_user_undo", "POST", "panel/users/{id}/undo", undo, "users", back=user),

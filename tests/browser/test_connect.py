@@ -81,7 +81,7 @@ def test_a_user_connects_through_the_popup_and_disconnects(town: Town, person: C
     one.page.select_option("select[name=private_events]", "none")
     one.page.click("form#preferences button")
     expect(one.page.locator(".notice.good")).to_contain_text("preferenze sono state salvate")
-    one.page.click("details summary")
+    one.page.click("a[href$=disconnect]")
     one.page.click("form#disconnect button")
     expect(one.page.locator(".notice.good")).to_contain_text("disconnessa")
     expect(one.page.locator("#connection .badge")).to_have_text("non collegata")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.api_world import Api
+from tests.contract.api_world import Api, worker_of
 from tests.contract.panel_world import Browser
 from tests.contract.test_own_page import AZURE, signed_in
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -49,7 +49,9 @@ async def test_pair_enable_disconnect_and_unpair(api: Api, browser: Browser) -> 
     assert done.said.startswith("The mailbox is paired")
     assert done.one("#connection .badge").get_text() == "works"
     assert ANNAS in done.source
-    gone = await browser.send(done, "form[action$=disconnect]")
+    asked = await browser.open(str(done.one("a[href$=disconnect]")["href"]))
+    assert "deletes nothing" in asked.text
+    gone = await browser.send(asked, "form#disconnect")
     assert gone.said.startswith("The mailbox was disconnected")
     assert (await browser.send(gone, "form[action$=unpair]")).said == "The pairing was forgotten."
     user = await api.world.users.get(ANNA)
@@ -167,4 +169,20 @@ async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None
         browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": signed_in(BRUNOS)["X-MS-CLIENT-PRINCIPAL"]})
         page = await browser.open("/api/my")
         assert page.one("a[data-popup]")["href"] == "/api/oauth/connect"
-        assert (await browser.send(page, "form#disconnect")).said.startswith("Your mailbox was disconnected")
+        asked = await browser.open(str(page.one("a[href$=disconnect]")["href"]))
+        assert (await browser.send(asked, "form#disconnect")).said.startswith("Your mailbox was disconnected")
+
+
+async def test_coming_events_are_exported_after_a_look_at_what_that_does(api: Api, browser: Browser) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    page = await browser.open(f"{USERS}/{ANNA}")
+    path = str(page.one("a[href$=export-events]")["href"])
+    early = await browser.open(path)
+    assert early.status == 409, "the first import has not ended"
+    assert early.said
+    await worker_of(api.world).run(ANNAS)
+    shown = await browser.open(path)
+    assert shown.status == 200
+    assert shown.one("form#export [name=confirm]")["value"] == "0"
+    assert (await browser.send(shown, "form#export", confirm="7")).status == 409, "another number than was shown"
+    assert (await browser.send(shown, "form#export")).said.startswith("Ordered: 0")
