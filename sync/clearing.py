@@ -22,10 +22,11 @@ from sync.clearing_tools import ALL, LEAVE, PATIENCE_OF_SERVER, PURGE, UNDO, Cle
 from sync.errors import Cause, RetryLater
 from sync.model import Delete, Family, Gone, Item, Kind, Left, Link, Reason, Role, Side
 from sync.policy import RemovalScope
+from sync.store.asking import HoldRow
 from sync.store.base import Drop, prefix_end
 from sync.store.guests import Guests
 from sync.store.ledger import Checkpoint, MailboxLedger
-from sync.store.registry import HoldRow, MailboxRow, Registry
+from sync.store.registry import MailboxRow, Registry
 from sync.store.remnants import drop_remnant, put_remnant, remnants
 from sync.tools import Tools
 from sync.undoing import undo

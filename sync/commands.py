@@ -17,10 +17,10 @@ from sync.following import follow, set_right
 from sync.model import Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
+from sync.store.asking import HoldRow
 from sync.store.base import Stale
 from sync.store.board import Board
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow
 from sync.sweep import ask_for_answers, mark_approved
 from sync.tick import is_due
 from sync.users import Taken, User, UserChange, preferred, user_change

@@ -21,9 +21,9 @@ from sync.keeping import decline, hand_over
 from sync.mails import deletions_within_limits, whole_series_within_limits
 from sync.model import Decline, Delete, Hold, Kind, Link, Reason, Side
 from sync.record import unlink_ops, waiting
+from sync.store.asking import HoldRow
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, put_pending
-from sync.store.registry import HoldRow
 from sync.tools import Tools
 
 DAY = timedelta(hours=24)

@@ -9,8 +9,8 @@ from mapping.calendar import is_private
 from sync.commands import hold
 from sync.connector import Connector
 from sync.model import Family, Item, Kind, Link, Side
+from sync.store.asking import HoldRow
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow
 
 CRM_ID = re.compile(r"\d+x\d+")
 NAMES = {

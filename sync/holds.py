@@ -5,9 +5,9 @@ from __future__ import annotations
 from sync.gather import Work
 from sync.mails import ASKED, permit, shown_as
 from sync.model import Hold, Kind, Reason, Side
+from sync.store.asking import HoldRow
 from sync.store.base import Op
 from sync.store.ledger import Pending, Tombstone, drop_pending, put_pending, put_tombstone
-from sync.store.registry import HoldRow
 from sync.tools import Tools
 
 

@@ -13,7 +13,8 @@ from sync import progress
 from sync.connector import Connector
 from sync.errors import SIGN_IN
 from sync.overview import Overview, is_filling, is_running, overview, state_of
-from sync.store.registry import HoldRow, MailboxRow
+from sync.store.asking import HoldRow
+from sync.store.registry import MailboxRow
 from sync.store.servers import Server
 from sync.tick import last_sweep
 

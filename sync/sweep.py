@@ -20,9 +20,10 @@ from sync.model import Family, Item, Kind, Reason, Role, Side
 from sync.policy import SWEEP_LIMITS, DeleteLimits
 from sync.settle import record_digest
 from sync.sides.base import Crm
+from sync.store.asking import HoldRow
 from sync.store.base import Drop, Put, Rows
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow, Registry, held_partition
+from sync.store.registry import Registry, held_partition
 
 PARTITION = "sweep"
 ANSWERS, ANSWERS_EVERY, ANSWERS_AHEAD = "answers", timedelta(minutes=15), timedelta(days=14)

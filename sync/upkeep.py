@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from sync.model import Family
 from sync.run import JOURNAL_KEPT
 from sync.store import tally
+from sync.store.asking import HoldRow
 from sync.store.base import MAX_OPS, Drop, Put
 from sync.store.journal import OF_VALUES, old_rows
 from sync.store.ledger import partition_of
-from sync.store.registry import HoldRow, Registry, held_partition
+from sync.store.registry import Registry, held_partition
 
 ANSWERS_KEPT = timedelta(days=30)
 PARTITION, TURN = "control", "values-forgotten"

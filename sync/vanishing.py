@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync.model import Reason, Side
+from sync.store.asking import HoldRow
 from sync.store.base import MAX_OPS, Drop, Op, Put
-from sync.store.registry import HoldRow, Registry, held_partition
+from sync.store.registry import Registry, held_partition
 
 SHOWN = 100
 

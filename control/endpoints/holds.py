@@ -15,7 +15,7 @@ from sync.errors import ConfigMistake
 from sync.explaining import explain
 from sync.model import Reason
 from sync.settings import Model
-from sync.store.registry import HoldRow
+from sync.store.asking import HoldRow
 
 
 class HoldShown(Shown):

@@ -6,12 +6,12 @@ Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync.model import Kind, Reason, Role, Side
+from sync.model import Kind, Role
+from sync.store.asking import HoldRow, hold_data, hold_of
 from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
 
 LEASE = timedelta(seconds=90)
@@ -80,44 +80,13 @@ class Mark:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class HoldRow:
-    """Something that waits for an admin. An approval is a permit for 24 hours for exactly what was shown. `kind` None: it is about users.
-
-    `version` moves whenever what is asked about moves: an answer is given to one version.
-    """
-
-    id: str
-    mailbox: str
-    kind: Kind | None
-    side: Side
-    because: Reason
-    since: str
-    state: str = "open"  # open | approved | rejected
-    until: str = ""
-    count: int = 1
-    items: Sequence[str] = ()  # ids, the first hundred
-    candidates: Sequence[str] = ()
-    choice: str = ""
-    by: str = ""  # who answered, and when (ISO UTC)
-    at: str = ""
-    version: int = 1
-
-
 def mailbox_of(row: Row) -> MailboxRow:
     names = MailboxRow.__dataclass_fields__
     return MailboxRow(id=row.key, **{k: v for k, v in row.data.items() if k in names})  # type: ignore[arg-type]
 
 
-def _data(item: MailboxRow | HoldRow) -> Data:
-    result: dict[str, str | int | bool] = {}
-    for name in item.__dataclass_fields__:
-        value = getattr(item, name)
-        if name != "id":
-            result[name] = (
-                value if isinstance(value, str | int | bool) else json.dumps(list(value)) if value is not None else ""
-            )
-    return result
+def _data(item: MailboxRow) -> Data:
+    return {name: getattr(item, name) for name in item.__dataclass_fields__ if name != "id"}
 
 
 def record_partition(crm_id: str) -> str:
@@ -350,32 +319,32 @@ class Registry:
     # holds
 
     async def holds(self) -> list[HoldRow]:
-        return [_hold(row) async for row in self.rows.query("holds")]
+        return [hold_of(row) async for row in self.rows.query("holds")]
 
     async def some_holds(self, after: str, limit: int, state: str = "", mailbox: str = "") -> list[HoldRow]:
         """By id, those behind `after`, at most `limit`; of a state, of a mailbox ('' = any). Reads on only as far as it must."""
         found: list[HoldRow] = []
         async for row in self.rows.query("holds", following(after), limit=0 if state or mailbox else limit):
             if state in ("", row.data["state"]) and mailbox in ("", row.data["mailbox"]):
-                found.append(_hold(row))
+                found.append(hold_of(row))
             if len(found) == limit:
                 break
         return found
 
     async def hold(self, id_: str) -> HoldRow | None:
         row = await self.rows.get("holds", id_)
-        return _hold(row) if row else None
+        return hold_of(row) if row else None
 
     async def put_hold(self, hold: HoldRow) -> None:
-        await self.rows.transact("holds", [Put(hold.id, _data(hold))])
+        await self.rows.transact("holds", [Put(hold.id, hold_data(hold))])
 
     async def change_hold(self, before: HoldRow, after: HoldRow) -> bool:
         """Answer a hold, or let it grow, if it still is as it was read."""
         row = await self.rows.get("holds", before.id)
-        if row is None or _hold(row) != before:
+        if row is None or hold_of(row) != before:
             return False
         try:
-            await self.rows.transact("holds", [Replace(before.id, _data(after), row.etag)])
+            await self.rows.transact("holds", [Replace(before.id, hold_data(after), row.etag)])
         except Conflict:
             return False
         await self.forget_overview()
@@ -388,24 +357,3 @@ class Registry:
 
     async def drop_hold(self, id_: str) -> None:
         await self.rows.transact("holds", [Drop(id_)])
-
-
-def _hold(row: Row) -> HoldRow:
-    data = row.data
-    return HoldRow(
-        row.key,
-        str(data["mailbox"]),
-        Kind(str(data["kind"])) if data["kind"] else None,
-        Side(str(data["side"])),
-        Reason(str(data["because"])),
-        str(data["since"]),
-        str(data["state"]),
-        str(data["until"]),
-        int(data["count"]),
-        tuple(json.loads(str(data["items"]))),
-        tuple(json.loads(str(data["candidates"]))),
-        str(data["choice"]),
-        str(data.get("by", "")),
-        str(data.get("at", "")),
-        int(data.get("version", 1)),
-    )

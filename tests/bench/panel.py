@@ -25,11 +25,12 @@ from sync import overview
 from sync.model import Family, Kind, Reason, Side
 from sync.progress import Progress, write
 from sync.resync import begin_resync
+from sync.store.asking import HoldRow
 from sync.store.base import Op, Put, Rows
 from sync.store.journal import history_place
 from sync.store.ledger import partition_of
 from sync.store.memory import MemoryRows
-from sync.store.registry import HoldRow, MailboxRow, _data
+from sync.store.registry import MailboxRow, _data
 from sync.store.tables import TableRows
 from sync.store.tally import add
 from sync.users import USERS, User

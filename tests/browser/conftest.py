@@ -13,8 +13,9 @@ from tests.e2e.stack import Stack
 from tests.e2e.test_bad_input import NEVER, Place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one module: while Playwright is there its event loop runs in this thread, and no test of another module could run one of its own."""
     try:
         with launched() as browser:
             yield browser

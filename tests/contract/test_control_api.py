@@ -16,8 +16,8 @@ from control.texts import table
 from sync.errors import Cause, RetryLater, StopConnector
 from sync.model import Kind, Reason, Side
 from sync.settings import MailSettings, Settings
+from sync.store.asking import HoldRow
 from sync.store.base import StoreUnreachable
-from sync.store.registry import HoldRow
 from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import ANNA, ANNAS, World
 

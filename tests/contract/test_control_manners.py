@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import Cause, StopConnector
 from sync.model import Kind, Reason, Side
-from sync.store.registry import HoldRow
+from sync.store.asking import HoldRow
 from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import ANNA, ANNAS, CLIENT, World
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sync.model import Item, Kind, Link, Reason, Side
+from sync.store.asking import HoldRow
 from sync.store.ledger import MailboxLedger, put_link
-from sync.store.registry import HoldRow
 from tests.contract.api_world import Api
 from tests.unit.control.world import ANNAS, World
 

@@ -13,7 +13,7 @@ from sync import progress
 from sync.errors import Cause, StopConnector
 from sync.model import Family, Kind, Reason, Side
 from sync.store import tally
-from sync.store.registry import HoldRow
+from sync.store.asking import HoldRow
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World

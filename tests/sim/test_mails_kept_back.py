@@ -10,8 +10,8 @@ import pytest
 from sync.model import Family, Flag, Kind, Reason
 from sync.policy import Group, MailLimits
 from sync.sides.memory import Record
+from sync.store.asking import HoldRow
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow
 from tests.sim.test_meetings import CAR, LATER, WHEN, box, mails, office, records, shown
 from tests.sim.world import World
 

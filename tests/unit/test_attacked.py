@@ -14,8 +14,8 @@ from sync.leaving_commands import remove_user
 from sync.model import Family, Kind, Reason, Side
 from sync.settings_commands import change_settings
 from sync.settings_store import Safe, SettingsStore
+from sync.store.asking import HoldRow
 from sync.store.base import StoreUnreachable
-from sync.store.registry import HoldRow
 from tests.contract.api_world import Api
 from tests.unit.control.world import ANNA, ANNAS, BRUNOS, CONFIGURED, World
 from tests.unit.test_leaving import CARDS, link

@@ -21,9 +21,9 @@ from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
 from sync.sides.memory import MemoryCrm
 from sync.status import mailboxes, next_run, status
+from sync.store.asking import HoldRow
 from sync.store.board import Board, BoardStore
 from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_link, put_pending
-from sync.store.registry import HoldRow
 from sync.store.secrets import Keyring
 from sync.tick import run_one, tick, tick_asked
 from sync.users import homes_of

@@ -14,8 +14,9 @@ from sync.clearing_tools import PURGE
 from sync.commands import NotNow
 from sync.model import Family, Kind, Reason, Role, Side
 from sync.policy import DeleteLimits
+from sync.store.asking import HoldRow
 from sync.store.base import Stale
-from sync.store.registry import HoldRow, held_partition
+from sync.store.registry import held_partition
 from tests.contract.api_world import HEADERS, Api, worker_of
 from tests.sim.world import World as SimWorld
 from tests.unit.control.world import ANNA, ANNAS, STAFF, World

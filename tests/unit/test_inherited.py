@@ -19,8 +19,9 @@ from sync.leaving_commands import remove_user
 from sync.model import Kind, Reason, Side
 from sync.settings_commands import change_settings
 from sync.sides.base import CrmUser, MailboxUser
+from sync.store.asking import HoldRow
 from sync.store.board import BoardStore
-from sync.store.registry import HoldRow, MailboxRow, Registry
+from sync.store.registry import MailboxRow, Registry
 from sync.tick import tick
 from tests.interrupting import Died, dies_at
 from tests.sim.world import World as SimWorld

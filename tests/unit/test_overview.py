@@ -13,8 +13,9 @@ from sync.overview import FRESH, LIVE, SHOWN, count, note, overview
 from sync.progress import Progress, write
 from sync.sides.base import CrmUser
 from sync.status import mailboxes
+from sync.store.asking import HoldRow
 from sync.store.base import Put
-from sync.store.registry import OVERVIEW, HoldRow, MailboxRow, held_partition
+from sync.store.registry import OVERVIEW, MailboxRow, held_partition
 from sync.tick import tick
 from sync.upkeep import ANSWERS_KEPT, forget_old
 from tests.unit.control.world import ANNA, ANNAS, World

@@ -10,11 +10,11 @@ import pytest
 
 from sync.model import Family, Kind, Reason, Side
 from sync.sides.base import CrmUser
+from sync.store.asking import HoldRow
 from sync.store.base import Put, Row
 from sync.store.journal import history_place
 from sync.store.ledger import partition_of
 from sync.store.memory import MemoryRows
-from sync.store.registry import HoldRow
 from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import World
 

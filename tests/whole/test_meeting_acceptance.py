@@ -11,8 +11,8 @@ import pytest
 
 from sync.model import Family, Flag, Kind, Reason, Role
 from sync.policy import Group, MailLimits
+from sync.store.asking import HoldRow
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import HoldRow
 from tests.sim.meeting_story import (
     CAR,
     CAR_TAG,
