@@ -13,7 +13,7 @@ FOUND = "20"
 
 
 async def groups(visit: Visit) -> View:
-    found = await visit.ask("groups", GroupsShown, params=visit.params)
+    found = await visit.ask("groups", GroupsShown, params=visit.paged(50))
     return View("groups.html", {"found": found})
 
 
@@ -37,7 +37,7 @@ async def save(visit: Visit) -> Goto:
 
 
 async def audit(visit: Visit) -> View:
-    return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.params)})
+    return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.paged(50))})
 
 
 async def _user(visit: Visit, id_: str) -> UserShown:

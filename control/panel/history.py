@@ -51,13 +51,13 @@ async def retry(visit: Visit) -> Goto:
 
 
 async def history(visit: Visit) -> View:
-    found = await visit.ask("history", LinesShown, params=visit.params)
+    found = await visit.ask("history", LinesShown, params=visit.paged(50))
     return View("history.html", {"found": found, "asked": visit.params, "of_run": False})
 
 
 async def journal(visit: Visit) -> View:
     """What one run took away, and all of it restored at once."""
-    found = await visit.ask("journal_run", LinesShown, params=visit.params)
+    found = await visit.ask("journal_run", LinesShown, params=visit.paged(50))
     return View("history.html", {"found": found, "asked": visit.params, "of_run": True})
 
 

@@ -11,7 +11,7 @@ PATH = "/api/panel/holds"
 async def holds(visit: Visit) -> View:
     """Those that nobody answered, unless others are asked for."""
     state = visit.params.get("state", "open")
-    asked = {**visit.params, "state": "" if state == "all" else state}
+    asked = {**visit.paged(), "state": "" if state == "all" else state}
     return View("holds.html", {"found": await visit.ask("holds", HoldsShown, params=asked), "state": state})
 
 

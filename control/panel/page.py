@@ -114,6 +114,10 @@ class Visit:
             raise TypeError(f"{name} answers {type(found).__name__}, not {model.__name__}")
         return found
 
+    def paged(self, limit: int = 25) -> dict[str, str]:
+        """The query with a page's size that a person can look over, unless another one is asked for."""
+        return {"limit": str(limit), **self.params}
+
     def text(self, name: str) -> str:
         """A field of the form, without the blanks around it; '' when it did not come."""
         return next(iter(self.form.get(name, ())), "").strip()

@@ -20,7 +20,7 @@ NO_COLOUR = "#000000"
 
 
 async def users(visit: Visit) -> View:
-    return View("users.html", {"found": await visit.ask("users", UsersShown, params=visit.params)})
+    return View("users.html", {"found": await visit.ask("users", UsersShown, params=visit.paged())})
 
 
 async def user(visit: Visit) -> View:
