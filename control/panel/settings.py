@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from control.endpoints.connecting import ConsentShown
 from control.endpoints.settings import SettingsShown, Tried
 from control.panel import settings_form
 from control.panel.page import Goto, Page, View, Visit
@@ -14,7 +15,9 @@ PATH = "/api/panel/settings"
 async def shown(visit: Visit) -> View:
     settings = await visit.ask("settings", SettingsShown)
     values = settings_form.values_of(settings.model_dump(mode="json"))
-    return View("settings.html", {"settings": settings, "sections": settings_form.SECTIONS, "values": values})
+    consent = await visit.ask("consent", ConsentShown)
+    data = {"settings": settings, "sections": settings_form.SECTIONS, "values": values, "consent": consent}
+    return View("settings.html", data)
 
 
 async def edit(visit: Visit) -> View:
