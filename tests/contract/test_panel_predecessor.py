@@ -10,7 +10,8 @@ from tests.unit.control.world import ANNA, ANNAS, World
 PANEL = (
     "Pannello di controllo", "Cron Jobs", "ExchangeControlCron", "Attivo", "Last Run", "KILL", "Ripristina stato", "Ripristina tentativi", "300 s",
     "Modifica", "Eliminazione contatti", "Verbose Log", "Nome server", "Versione", "Client ID", "Client Secret",
-    "Impostazione della Sincronizzazione", "Setup server e autenticazione oAuth2", "Sincronizzazione contatti", "Sincronizzazione eventi", "Sincronizzazione compiti",
+    "Impostazione della Sincronizzazione",
+    "Setup server e autenticazione oAuth2", "Sincronizzazione contatti", "Sincronizzazione eventi", "Sincronizzazione compiti",
     "Sincronizzazione aziende", "VTE → Office 365", "Office 365 → VTE", "Utente assegnato al contatto", "Mappatura campi Exchange",
     "Mappatura campi Calendario", "Data inizio", "Data fine", "Soggetto", "Luogo", "Descrizione", "Visibilità", "Importanza", "Invia promemoria",
     "Risorsa", "Colore", "Exchange Sync Data", "Versione Office365", "Versione 2016", "acconsenti per conto dell'organizzazione",
