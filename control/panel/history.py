@@ -93,7 +93,15 @@ def of_item(mailbox_: str, family: str, id_: str) -> str:
 
 PAGES = (
     Page("panel_mailbox", "GET", "panel/mailboxes/{id}", mailbox, "mailboxes"),
-    Page("panel_retry", "POST", "panel/mailboxes/{id}/retry", retry, "mailboxes", back=mailbox),
+    Page(
+        "panel_retry",
+        "POST",
+        "panel/mailboxes/{id}/retry",
+        retry,
+        "mailboxes",
+        back=mailbox,
+        home=f"{MAILBOXES}/{{id}}",
+    ),
     Page("panel_history", "GET", "panel/history", history, "mailboxes"),
     Page("panel_journal", "GET", "panel/journal", journal, "mailboxes"),
     Page("panel_restore_run", "POST", "panel/journal", restore_run, "mailboxes"),

@@ -20,7 +20,10 @@ async def hold(visit: Visit) -> View:
     reply = await visit.reply("hold", visit.id)
     named, why = HoldExplained(items=()), ""
     try:
-        named = await visit.ask("hold_explain", HoldExplained, visit.id)
+        if (
+            getattr(reply.body, "state", "") == "open" and visit.problem is None
+        ):  # each look is noted, and asks both servers
+            named = await visit.ask("hold_explain", HoldExplained, visit.id)
     except Refused as refused:
         if refused.status != 503:
             raise

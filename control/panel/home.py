@@ -24,7 +24,7 @@ async def home(visit: Visit) -> View:
         visit.ask("settings", SettingsShown),
         visit.ask("resync", ResyncShown),
         visit.ask("activity", ActivityShown),
-        visit.ask("mailboxes", MailboxesShown, params={"state": "trouble"}),
+        visit.ask("mailboxes", MailboxesShown, params={"state": "trouble", "limit": "25"}),
     )
     return View(
         "home.html",
@@ -40,7 +40,7 @@ async def home(visit: Visit) -> View:
 
 
 async def mailboxes(visit: Visit) -> View:
-    found = await visit.ask("mailboxes", MailboxesShown, params=visit.params)
+    found = await visit.ask("mailboxes", MailboxesShown, params=visit.paged())
     return View("mailboxes.html", {"found": found, "names": await names(visit, found.mailboxes)})
 
 
@@ -83,8 +83,16 @@ async def restore_attempts(visit: Visit) -> Goto:
 PAGES = (
     Page("panel_home", "GET", "panel", home, "home"),
     Page("panel_mailboxes", "GET", "panel/mailboxes", mailboxes, "mailboxes"),
-    Page("panel_run", "POST", "panel/control/run", run, "home", back=home),
-    Page("panel_kill", "POST", "panel/control/kill", kill, "home", back=home),
-    Page("panel_restore_state", "POST", "panel/control/restore-state", restore_state, "home", back=home),
-    Page("panel_restore_attempts", "POST", "panel/control/restore-attempts", restore_attempts, "home", back=home),
+    Page("panel_run", "POST", "panel/control/run", run, "home", back=home, home=HOME),
+    Page("panel_kill", "POST", "panel/control/kill", kill, "home", back=home, home=HOME),
+    Page("panel_restore_state", "POST", "panel/control/restore-state", restore_state, "home", back=home, home=HOME),
+    Page(
+        "panel_restore_attempts",
+        "POST",
+        "panel/control/restore-attempts",
+        restore_attempts,
+        "home",
+        back=home,
+        home=HOME,
+    ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
@@ -68,8 +68,14 @@ class _Shell:
         chosen = req.params.get("lang", "")
         lang = language(chosen if chosen in LANGUAGES else cookies.get(LANG, ""), headers.get("accept-language", ""))
         kept = [cookie(LANG, lang, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
-        here = urlsplit(req.url).path
-        look = Look(lang, here, dict(req.params), None, "", self._page.topic, signing_in.offered(self._environment))
+        here = (
+            self._page.home.replace("{id}", quote(str(req.route_params.get("id", "")), safe=""))
+            or urlsplit(req.url).path
+        )
+        told = (
+            dict(req.params) if self._page.method == "GET" else _asked(req.params)
+        )  # what was said is not said again of another form
+        look = Look(lang, here, told, None, "", self._page.topic, signing_in.offered(self._environment))
         try:
             person = await caller(headers, self._environment, lambda: self._app().connector.settings)
             if isinstance(person, Denied):
@@ -79,7 +85,7 @@ class _Shell:
                 browser = self._new_id()
                 kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
             token = forms.token(self._app().worker.keys, browser, person.oid)
-            look = Look(lang, here, dict(req.params), person, token, self._page.topic, look.can_sign_out)
+            look = Look(lang, here, told, person, token, self._page.topic, look.can_sign_out)
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
             form = (

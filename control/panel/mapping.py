@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.endpoints.mappings import CheckedShown, FieldShown, MappingShown, PreviewShown, ResyncShown
-from control.panel.page import Goto, Page, View, Visit, at
+from control.panel.page import Goto, Page, Refused, View, Visit, at
 from mapping.fields import compatible
 from mapping.model import FieldType
 from mapping.translate import COMPANY_LINK
@@ -49,7 +49,7 @@ async def save(visit: Visit) -> View | Goto:
             visit, preview=await visit.ask("mapping_preview", PreviewShown, visit.id, {**body, **named})
         )
     asked: dict[str, Any] = {**body, "strategy": visit.text("strategy") or "in_place"}
-    if visit.text("confirm").isdecimal():
+    if visit.text("confirm").isdecimal() and len(visit.text("confirm")) < 10:
         asked["confirm"] = int(visit.text("confirm"))
     await visit.reply("mapping_put", visit.id, asked, match=visit.text("version_read") or "0")
     return Goto(at(PATH, visit.id), said="mapping.saved")
@@ -71,6 +71,8 @@ async def _shown(
     confirm = (
         str(getattr(visit.problem.body, "count", "")) if visit.problem and visit.problem.code == "confirm_purge" else ""
     )
+    if visit.problem is not None and visit.problem.status == 400 and checked is None:
+        checked = await _wrong(visit)
     said = checked if checked is not None else (found if not visit.form else None)
     return View(
         "mapping.html",
@@ -87,12 +89,22 @@ async def _shown(
             "problems": {} if said is None else {each.pair: each.sentence for each in said.problems},
             "warnings": () if said is None else said.warnings,
             "preview": preview,
+            "record": visit.text("record"),
             "version": visit.text("version_read") or reply.etag,
             "strategy": visit.text("strategy") or "in_place",
             "confirm": confirm,
             "progress": await visit.ask("resync", ResyncShown),
         },
     )
+
+
+async def _wrong(visit: Visit) -> CheckedShown | None:
+    """Everything that is wrong with what was refused; None when it cannot even be read as a mapping."""
+    body = {"pairs": _pairs(_rows(visit)), "stamp_field": visit.text("stamp_field")}
+    try:
+        return await visit.ask("mapping_check", CheckedShown, visit.id, body)
+    except Refused:
+        return None
 
 
 def fitting(crm: FieldShown) -> str:

@@ -141,7 +141,7 @@ Handler = Callable[[Visit], Awaitable[View | Goto]]
 class Page:
     """One page, or what a form of it does (`method` POST). `back`: of a POST, the handler that shows the page again when it was refused.
 
-    `topic`: which entry of the menu it belongs to.
+    `topic`: which entry of the menu it belongs to; `home`: where that page is, when the form's own address shows nothing.
     """
 
     name: str
@@ -151,9 +151,10 @@ class Page:
     topic: str = ""
     guard: Guard = Guard.ADMIN
     back: Handler | None = None
+    home: str = ""
 
 
-def url(path: str, **params: str) -> str:
+def url(path: str, /, **params: str) -> str:
     """A path with a query; empty parameters are left out."""
     kept = {name: value for name, value in params.items() if value}
     return f"{path}?{urlencode(kept)}" if kept else path

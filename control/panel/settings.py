@@ -55,6 +55,9 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
             "version": visit.text("version_read") or reply.etag,
             "wrong": wrong,
             "tried": tried,
+            "again": sent
+            and bool(visit.text(settings_form.SECRET)),  # a secret never comes back: it is to be entered once more
+            "forget": visit.ticked("forget_secret"),
         },
     )
 

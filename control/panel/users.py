@@ -99,7 +99,14 @@ async def _shown(visit: Visit, preview_: PreviewShown | None = None) -> View:
     settings = await visit.ask("settings", SettingsShown)
     found = await visit.ask("user", UserShown, visit.id)
     return View(
-        "user.html", {"user": found, "settings": settings, "preview": preview_, "entered": entered(found, visit.form)}
+        "user.html",
+        {
+            "user": found,
+            "settings": settings,
+            "preview": preview_,
+            "entered": entered(found, visit.form),
+            "paired": visit.text("mailbox"),
+        },
     )
 
 
@@ -114,7 +121,7 @@ def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any
     fields = (*PREFERENCES, "colour")
     if "private_events" not in form:
         return {**{name: getattr(user, name) for name in fields}, "resource": user.resource}
-    sent = {name: next(iter(form.get(name, ())), "") for name in fields}
+    sent = {name: next(iter(form.get(name, ())), getattr(user, name)) for name in fields}  # what is frozen is not sent
     return {**sent, "resource": "resource" in form}
 
 
@@ -131,14 +138,14 @@ PAGES = (
     Page("panel_users", "GET", "panel/users", users, "users"),
     Page("panel_user", "GET", "panel/users/{id}", user, "users"),
     Page("panel_user_save", "POST", "panel/users/{id}", save, "users", back=user),
-    Page("panel_user_enable", "POST", "panel/users/{id}/enable", enable, "users", back=user),
-    Page("panel_user_unpair", "POST", "panel/users/{id}/unpair", unpair, "users", back=user),
+    Page("panel_user_enable", "POST", "panel/users/{id}/enable", enable, "users", back=user, home=f"{PATH}/{{id}}"),
+    Page("panel_user_unpair", "POST", "panel/users/{id}/unpair", unpair, "users", back=user, home=f"{PATH}/{{id}}"),
     Page("panel_user_parting", "GET", "panel/users/{id}/disconnect", parting, "users"),
     Page("panel_user_disconnect", "POST", "panel/users/{id}/disconnect", disconnect, "users", back=parting),
     Page("panel_user_exports", "GET", "panel/users/{id}/export-events", exports, "users"),
     Page("panel_user_export", "POST", "panel/users/{id}/export-events", export, "users", back=exports),
     Page("panel_user_removal", "GET", "panel/users/{id}/removal", removal, "users"),
     Page("panel_user_remove", "POST", "panel/users/{id}/removal", remove, "users", back=removal),
-    Page("panel_user_undo", "POST", "panel/users/{id}/undo", undo, "users", back=user),
-    Page("panel_user_preview", "POST", "panel/users/{id}/preview", preview, "users", back=user),
+    Page("panel_user_undo", "POST", "panel/users/{id}/undo", undo, "users", back=user, home=f"{PATH}/{{id}}"),
+    Page("panel_user_preview", "POST", "panel/users/{id}/preview", preview, "users", back=user, home=f"{PATH}/{{id}}"),
 )

@@ -160,8 +160,9 @@ class Connector:
         if status["state"] != "running":
             raise NotSettled(f"the connector is not running: {self.describe()}")
         enabled = [m for m in mailboxes if m["state"] != "disabled"]
-        ended = all(m["last_run"][:19] > earlier and not m["running"] and not m["comparing"] for m in enabled)
-        return status["last_run"][:19] > earlier and ended
+        swept = status["last_run"][:19]  # a run that ended before the sweep did cannot have seen what it marked
+        ended = all(m["last_run"][:19] >= swept and not m["running"] and not m["comparing"] for m in enabled)
+        return swept > earlier and ended
 
     def _note(self, mailboxes: list[Json]) -> None:
         """Add up the counts of runs that were not seen yet."""

@@ -17,8 +17,8 @@ function localTimes(root) {
 async function refreshed() {
   const parts = [...document.querySelectorAll("[data-live][id]")];
   if (document.hidden || parts.length === 0) return;
-  const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
-  if (!answer.ok) return;
+  const answer = await fetch(document.body.dataset.here, { headers: { "X-Live": "1" }, redirect: "error" });
+  if (!answer.ok) throw new Error(String(answer.status));
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   localTimes(page);
   for (const part of parts) {
@@ -35,7 +35,7 @@ function seconds() {
 function again() {
   const wait = seconds();
   if (!wait) return;
-  setTimeout(() => refreshed().catch(() => undefined).finally(again), wait * 1000);
+  setTimeout(() => refreshed().then(again, () => undefined), wait * 1000); // signed out, or gone: nobody is asked any more
 }
 
 // Connect and consent: Microsoft's page in a popup, which tells us on this channel when it is over.
@@ -47,7 +47,10 @@ function popup(event) {
 }
 
 document.addEventListener("click", popup);
-new BroadcastChannel("vtesync-connect").addEventListener("message", () => location.replace(location.pathname + location.search));
+new BroadcastChannel("vtesync-connect").addEventListener("message", () => {
+  if (!document.querySelector("a[data-popup]")) return; // nothing here shows it, and somebody may be writing
+  location.replace(document.body.dataset.here);
+});
 
 document.addEventListener("submit", (event) => {
   const asked = (event.submitter && event.submitter.dataset.confirm) || event.target.dataset.confirm;
