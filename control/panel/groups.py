@@ -6,6 +6,7 @@ from control.endpoints.audit import AuditShown
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import UserShown, UsersShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
+from control.problems import problem
 
 PATH = "/api/panel/groups"
 FOUND = "20"
@@ -26,11 +27,22 @@ async def group(visit: Visit) -> View:
     wanted = visit.params.get("search", "").strip()
     found = (await visit.ask("users", UsersShown, params={"search": wanted, "limit": FOUND})).users if wanted else ()
     more = [user for user in found if user.id not in {each.id for each in known}]
-    data = {"group": shown, "known": known, "more": more, "members": members, "organizer": organizer, "search": wanted}
+    data = {
+        "group": shown,
+        "known": known,
+        "more": more,
+        "members": members,
+        "organizer": organizer,
+        "search": wanted,
+        "was": _as_text(shown),
+    }
     return View("group.html", data)
 
 
 async def save(visit: Visit) -> Goto:
+    now = await visit.ask("group", GroupShown, visit.id)
+    if _as_text(now) != visit.text("was"):  # somebody else said otherwise since this form was opened
+        raise Refused(problem("changed_meanwhile", visit.lang, 412), 412)
     body = {"members": visit.all("member"), "organizer": visit.text("organizer")}
     await visit.ask("group_put", GroupShown, visit.id, body)
     return Goto(at(PATH, visit.id), said="groups.saved")
@@ -38,6 +50,11 @@ async def save(visit: Visit) -> Goto:
 
 async def audit(visit: Visit) -> View:
     return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.paged(50))})
+
+
+def _as_text(group_: GroupShown) -> str:
+    """Who a group was when its form was opened."""
+    return "|".join([group_.organizer, *sorted(group_.members)])
 
 
 async def _user(visit: Visit, id_: str) -> UserShown:

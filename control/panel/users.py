@@ -126,12 +126,20 @@ def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any
 
 
 def changes(before: UserShown, visit: Visit) -> dict[str, Any]:
-    """The preferences that a form changes. Who is a resource, and its colour, an admin's form says only."""
+    """The preferences that a form changes: what differs from what it showed, so that what somebody else chose meanwhile stays. Who is a resource,
+    and its colour, an admin's form says only."""
     body: dict[str, Any] = {name: visit.text(name) for name in PREFERENCES if name in visit.form}
     if "colour" in visit.form:
         chosen = visit.text("colour").upper()
         body |= {"resource": visit.ticked("resource"), "colour": "" if chosen == NO_COLOUR else chosen}
-    return {name: value for name, value in body.items() if value != getattr(before, name)}
+    return {name: value for name, value in body.items() if value != _showed(name, before, visit)}
+
+
+def _showed(name: str, before: UserShown, visit: Visit) -> Any:
+    """What stood in the field when the form was opened."""
+    if f"was.{name}" not in visit.form:
+        return getattr(before, name)
+    return visit.text(f"was.{name}") == "yes" if name == "resource" else visit.text(f"was.{name}")
 
 
 PAGES = (

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
-from tests.unit.control.world import ANNA, World
+from tests.unit.control.world import ANNA, BRUNO, World
 
 SETTINGS, MAPPING = "/api/panel/settings/edit", "/api/panel/mapping/contact"
 
@@ -74,3 +74,22 @@ async def test_a_refused_mapping_marks_its_rows(browser: Browser) -> None:
     refused = await browser.send(page, "form#mapping", ("save", "1"), mailbox=mailbox)
     assert refused.status == 400
     assert refused.soup.select("tr.wrong")
+
+
+async def test_what_somebody_else_chose_meanwhile_stays(api: Api, browser: Browser) -> None:
+    page = await browser.open(f"/api/panel/users/{ANNA}")
+    await api.ask("user_put", {"folder": "Scelta da Anna"}, id=ANNA)
+    saved = await browser.send(page, "form#preferences", colour="#00ff00")
+    assert saved.said == "The preferences were saved."
+    anna = await api.world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.folder, anna.colour) == ("Scelta da Anna", "#00FF00")
+
+
+async def test_a_group_is_saved_over_what_was_shown(api: Api, browser: Browser) -> None:
+    page = await browser.open("/api/panel/groups/22x3?search=a")
+    await api.ask("group_put", {"members": [BRUNO]}, id="22x3")
+    refused = await browser.send(page, "form#group", member=[ANNA])
+    assert refused.status == 412
+    assert (await api.ask("group", id="22x3"))[1]["members"] == [BRUNO]
+    assert (await browser.send(refused, "form#group", member=[ANNA])).status == 200, "seen now, and meant"
