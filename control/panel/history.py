@@ -14,7 +14,7 @@ from control.endpoints.journal import (
 )
 from control.endpoints.mailboxes import Mailbox
 from control.panel.home import MAILBOXES, names
-from control.panel.page import Goto, Page, View, Visit, at, url
+from control.panel.page import Goto, Page, View, Visit, at
 from sync.model import Family
 
 FAMILIES = tuple(family.value for family in Family)
@@ -84,11 +84,6 @@ async def restore(visit: Visit) -> Goto:
 def _shown(values_: Mapping[str, str | tuple[str, ...]], name: str) -> str | None:
     value = values_.get(name)
     return value if value is None or isinstance(value, str) else "\n".join(value)
-
-
-def of_item(mailbox_: str, family: str, id_: str) -> str:
-    """Where an item's history is."""
-    return url("/api/panel/history", mailbox=mailbox_, family=family, id=id_)
 
 
 PAGES = (

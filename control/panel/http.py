@@ -112,7 +112,7 @@ class _Shell:
             found = View(again.template, again.data, refused.status) if isinstance(again, View) else again
             look = look.of(refused)
         if isinstance(found, Goto):
-            return answered(303, "", [*kept, *([found.cookie] if found.cookie else [])], {"Location": found.location})
+            return answered(303, "", kept, {"Location": found.location})
         return self._shown(found, look, kept)
 
     def _stranger(self, denied: Denied, look: Look, kept: list[str]) -> func.HttpResponse:

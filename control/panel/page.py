@@ -56,7 +56,6 @@ class Goto:
     path: str
     said: str = ""
     number: int | None = None
-    cookie: str = ""
 
     @property
     def location(self) -> str:
