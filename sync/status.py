@@ -38,6 +38,7 @@ class MailboxStatus:
     due_at: str
     running: bool
     last_run: str
+    last_run_began: str
     last_counts: Mapping[str, int]
     pending: Mapping[str, int]
     holds: int
@@ -62,6 +63,7 @@ class Status:
     restored_at: str
     missing: tuple[str, ...]
     last_run: str
+    last_run_began: str
     next_run: str
     every: int
     sweep: Mapping[str, int]
@@ -95,6 +97,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         restored_at=board.restored_at,
         missing=missing,
         last_run=board.last_sweep,
+        last_run_began=board.sweep_began,
         next_run=max(planned, board.due_at) if planned else "",
         every=interval(schedule),
         sweep=swept,
@@ -164,6 +167,7 @@ def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
         due_at=row.due_at,
         running=is_running(row, now),
         last_run=row.last_run,
+        last_run_began=row.began_at,
         last_counts=counts_of(row.counts),
         pending=progress.pending(families),
         holds=holds,

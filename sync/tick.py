@@ -55,6 +55,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
         if waits:
             return Ticked(waits)
         try:
+            began = connector.now().isoformat()
             await _look_first(connector, board)
             swept = await _sweep(connector)
         except (RetryLater, StopConnector, StopMailbox) as error:
@@ -65,7 +66,7 @@ async def tick(connector: Connector, why: str) -> Ticked:
     await connector.board.reached(("crm", *answered), now)
     await forget_removed(connector)
     await set_right(connector)
-    await connector.board.change(last_sweep=now.isoformat(timespec="seconds"))
+    await connector.board.change(last_sweep=now.isoformat(), sweep_began=began)
     await forget_old(connector.registry, now)
     await forget_values(connector.registry, now)
     rows = await connector.registry.mailboxes()

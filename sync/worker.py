@@ -278,7 +278,7 @@ class Worker:
             cause=outcome.cause,
             attempts=0,
             due_at="",
-            last_run=self.now().isoformat(timespec="seconds"),
+            last_run=self.now().isoformat(),
             dirty=outcome.unfinished,
             counts=counts,
         )

@@ -30,6 +30,7 @@ class Mailbox(Shown):
     due_at: str
     running: bool
     last_run: str
+    last_run_began: str
     last_counts: Mapping[str, int]
     count_sentences: Mapping[str, str]
     pending: Mapping[str, int]

@@ -43,6 +43,7 @@ class StatusShown(Shown):
     restored_at: str
     missing: tuple[str, ...]
     last_run: str
+    last_run_began: str
     next_run: str
     every: int
     sweep: Mapping[str, int]

@@ -30,7 +30,8 @@ class Board:
     attempts: int = 0
     due_at: str = ""
     generation: int = 0
-    last_sweep: str = ""
+    last_sweep: str = ""  # when it ended
+    sweep_began: str = ""
     servers: str = ""
     restored_by: str = ""
     restored_at: str = ""

@@ -38,7 +38,8 @@ class MailboxRow:
     expires: str = ""
     starts: int = 0  # runs that began since one ended
     attempts: int = 0  # consecutive failed ones
-    last_run: str = ""
+    last_run: str = ""  # when its newest run ended
+    began_at: str = ""  # when it began
     full: bool = False  # the next run compares everything
     past_too: bool = False  # also what is over for long: the rule for private events changed
     counts: str = ""  # of the last run: "reason=number ..."
@@ -164,6 +165,7 @@ class Registry:
             expires=(now + LEASE).isoformat(),
             dirty=False,
             starts=before.starts + 1,
+            began_at=now.isoformat(),
         )
         try:
             (etag,) = await self.rows.transact("mailboxes", [Replace(mailbox, _data(after), row.etag)])

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -87,11 +88,11 @@ class Connector:
 
     def round(self) -> int:
         """One sweep and a run of every mailbox, to its end; returns how many writes the servers saw."""
-        before, earlier = self.writes(), self._past()
+        before, since = self.writes(), datetime.now(UTC).isoformat()
         self._ask_for_runs()
         began = moved = time.monotonic()
         shown: list[str] = []
-        while not self._is_over(*(both := self.both()), earlier):
+        while not self._is_over(*(both := self.both()), since):
             now = time.monotonic()
             if now - began > ROUND_SECONDS:
                 raise NotSettled(f"no end of the runs in {ROUND_SECONDS:.0f} s: {self.describe()}")
@@ -148,21 +149,13 @@ class Connector:
             if refused.status != 409:
                 raise
 
-    def _past(self) -> str:
-        """The newest time that the status shows, once the clock has left that second: what runs from now on is later."""
-        newest = max(_progress(*self.both()))[:19]
-        while time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) <= newest:
-            time.sleep(0.1)
-        return newest
-
-    def _is_over(self, status: Json, mailboxes: list[Json], earlier: str) -> bool:
-        """Has everything that may run done so since `earlier`?"""
+    def _is_over(self, status: Json, mailboxes: list[Json], since: str) -> bool:
+        """Has a sweep begun and ended since then, and has everything that may run begun after it and ended?"""
         if status["state"] != "running":
             raise NotSettled(f"the connector is not running: {self.describe()}")
-        enabled = [m for m in mailboxes if m["state"] != "disabled"]
-        swept = status["last_run"][:19]  # a run that ended before the sweep did cannot have seen what it marked
-        ended = all(m["last_run"][:19] >= swept and not m["running"] and not m["comparing"] for m in enabled)
-        return swept > earlier and ended
+        if status["last_run_began"] <= since:
+            return False
+        return all(_has_run(m, status["last_run"]) for m in mailboxes if m["state"] != "disabled")
 
     def _note(self, mailboxes: list[Json]) -> None:
         """Add up the counts of runs that were not seen yet."""
@@ -172,6 +165,12 @@ class Connector:
             if mark not in self._seen:
                 self._seen.add(mark)
                 self.reasons.update(counts)
+
+
+def _has_run(mailbox: Json, swept: str) -> bool:
+    """Did its newest run begin after the sweep, so that it saw every mark, and end well?"""
+    began, ended = mailbox["last_run_began"], mailbox["last_run"]
+    return bool(swept < began <= ended and not mailbox["running"] and not mailbox["comparing"])
 
 
 def _progress(status: Json, mailboxes: list[Json]) -> list[str]:
