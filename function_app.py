@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import azure.functions as func
 
-from control import oauth
+from control import notifications, oauth
 from control.api import blueprint
 from control.environment import read_environment
 from control.failures import Failed, report
@@ -52,19 +52,22 @@ def connected() -> App:
     return _built
 
 
-async def reported(work: Awaitable[None], what: str) -> None:
+async def reported(work: Awaitable[None], what: str, message: str = "") -> None:
     """Whatever goes wrong is logged without its text; the host learns that the invocation failed, and repeats a message."""
     try:
         await work
     except Exception as error:
         id_ = new_id()
         report(error, id_, what)
+        if message:
+            await connected().failed(message, type(error).__name__, id_)
         raise Failed(id_) from None
 
 
 app.register_functions(blueprint(environment, connected, new_id))
 app.register_functions(site.blueprint(environment, connected, new_id))
 app.register_functions(oauth.blueprint(environment, lambda: connected().connecting, new_id))
+app.register_functions(notifications.blueprint(environment, connected, new_id))
 
 # Without the setting %SYNC_SCHEDULE% would not resolve and the host would drop the timer.
 schedule = "%SYNC_SCHEDULE%" if os.environ.get("SYNC_SCHEDULE") else environment.schedule
@@ -82,7 +85,16 @@ async def sweep(timer: func.TimerRequest) -> None:
 async def run(message: func.QueueMessage) -> None:
     """One message: a slice of one mailbox, or a sweep that an admin asked for."""
 
-    async def work() -> None:
-        await connected().ran(read_message(message.get_body().decode()))
+    text = message.get_body().decode(errors="replace")
 
-    await reported(work(), "run")
+    async def work() -> None:
+        await connected().ran(read_message(text))
+
+    await reported(work(), "run", text)
+
+
+@app.function_name("poisoned")
+@app.queue_trigger(arg_name="message", queue_name=f"{QUEUE}-poison", connection=environment.connection)
+async def poisoned(message: func.QueueMessage) -> None:
+    """A message whose work failed as often as host.json allows: it is shown to admins instead of being lost."""
+    await reported(connected().gave_up(message.get_body().decode(errors="replace")), "poisoned")

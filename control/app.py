@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from control.connections import Connections
 from control.environment import Environment
-from control.queue import RunMessage, RunQueue
+from control.queue import RunMessage, RunQueue, mailbox_of_message
+from sync import poison
 from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
+from sync.model import Family
+from sync.nudges import nudge
 from sync.run import Limits
 from sync.settings_effects import carry_out
 from sync.settings_store import Defaults, Safe, SettingsStore
 from sync.store.audit import Audit
+from sync.store.base import Conflict, StoreUnreachable
 from sync.store.board import BoardStore
 from sync.store.registry import Registry
 from sync.store.secrets import KeyVaultSecrets
 from sync.store.states import States
+from sync.store.strangers import StrangerCount
 from sync.store.tables import TableRows
 from sync.tick import run_one, tick, tick_asked
 from sync.users import Users
@@ -42,12 +48,32 @@ class App:
     worker: Worker
     previewing: Worker  # the same, to which the connector is active
     connecting: Connecting
+    strangers: StrangerCount
 
     async def swept(self, why: str) -> None:
         """The timer's work; what a crash left of a change of the settings comes first."""
         await carry_out(self.connector)
         ticked = await tick(self.connector, why)
         log.info("sweep (%s): %s, %d mailboxes marked, %d queued", why, ticked.state, ticked.marked, ticked.queued)
+
+    async def told(self, hints: Mapping[str, Collection[Family]], rewatch: Collection[str], strangers: int) -> None:
+        """What Microsoft 365 tells, by mailbox: marks and messages only. `strangers`: notifications that are none of ours."""
+        await self.connector.hint(hints, rewatch)
+        if strangers:
+            await self.strangers.add(strangers, self.connector.now())
+
+    async def nudged(self) -> None:
+        """The CRM says that something changed."""
+        await nudge(self.connector)
+
+    async def gave_up(self, text: str) -> None:
+        """A message that failed too often."""
+        await poison.note(self.connector.registry.rows, mailbox_of_message(text), self.connector.now())
+
+    async def failed(self, text: str, error: str, id_: str) -> None:
+        """A message's work failed in a way that nobody expected."""
+        with suppress(StoreUnreachable, Conflict):  # that may be what failed
+            await poison.failed(self.connector.registry.rows, mailbox_of_message(text), error, id_)
 
     async def ran(self, message: RunMessage) -> None:
         """A queue message's work. Verbose: the decisions, as counts by reason."""
@@ -97,6 +123,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         worker,
         replace(worker, setup=outside.setup_if_active),
         Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
+        StrangerCount(rows),
     )
 
 

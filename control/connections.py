@@ -32,6 +32,7 @@ from sync.setup import Setup
 from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
     GraphConnection,
+    GraphSubscriptions,
     Horizon,
     Sign,
     Throttle,
@@ -54,6 +55,7 @@ from sync.users import Users, homes_of, parted
 log = logging.getLogger("connector")
 
 PROBE_AGAIN = timedelta(hours=1)
+NOTIFICATIONS = "/api/notifications"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,16 @@ class Connections:
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(mailbox), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
 
+    async def watcher(self, mailbox: str) -> GraphSubscriptions | None:
+        """Notifications go to PUBLIC_URL; without it there are none."""
+        address = self._environment.public_url
+        if not address:
+            return None
+        sign_in, url = await self._settings.sign_in(), f"{address}{NOTIFICATIONS}"
+        parts = ("watches", url, sign_in.tenant_id, sign_in.client_id, "user" if sign_in.delegated else "application")
+        made_for = self._keys.index("\n".join(parts))
+        return GraphSubscriptions(await self.graph(mailbox), mailbox, url, made_for, lists=sign_in.delegated)
+
     async def forget_sign_in(self, mailbox: str) -> None:
         await self.sign_ins.tokens.drop(mailbox)
 
@@ -154,6 +166,7 @@ class Connections:
             delegated=settings.delegated,
             remaps={kind: each.remap for kind, each in known.mappings.items()},
             preferences={user.mailbox: user.preferences for user in users if user.connected},
+            look_every=timedelta(minutes=settings.look_minutes),
             parted=(parted(users) | left_out) - {settings.shared_mailbox},
         )
 

@@ -67,6 +67,7 @@ class Environment:
     digest_keys: str = field(repr=False)
     encryption_keys: str = field(repr=False)
     admin_token: str = field(repr=False)
+    nudge_key: str = field(repr=False)
     on_azure: bool
     sign_in_on: bool
     crm: CrmAccess | None
@@ -119,6 +120,7 @@ class _Reader:
             key_vault_url=self._url("KEY_VAULT_URL", "", "the address of a key vault, https://NAME.vault.azure.net"),
             **keys,
             admin_token=self._admin_token(on_azure),
+            nudge_key=self._nudge_key(),
             on_azure=on_azure,
             sign_in_on=self._text("WEBSITE_AUTH_ENABLED").lower() == "true",
             crm=crm,
@@ -189,6 +191,12 @@ class _Reader:
         elif token and (len(token) < 32 or not token.isascii()):
             self._wrong("ADMIN_TOKEN", "at least 32 characters without accents")
         return token
+
+    def _nudge_key(self) -> str:
+        key = self._text("NUDGE_KEY")
+        if key and (len(key) < 32 or not key.isascii()):
+            self._wrong("NUDGE_KEY", "at least 32 characters without accents")
+        return key
 
     def _crm(self) -> tuple[CrmAccess | None, tuple[str, ...]]:
         allowed = self._flag("VTENEXT_ALLOW_HTTP")

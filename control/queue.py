@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 QUEUE = "runs"
 VERSION = 1
+MAILBOX = re.compile(r"[0-9a-fA-F-]{36}")
 PATIENCE: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 1, "connection_timeout": 10}
 
 
@@ -36,6 +38,15 @@ def read_message(text: str) -> RunMessage:
     if version != VERSION or not isinstance(mailbox, str) or not isinstance(why, str):
         raise ValueError("not a message of ours, or of a later version")
     return RunMessage(mailbox, why)
+
+
+def mailbox_of_message(text: str) -> str:
+    """Of which mailbox a message speaks that may be none of ours: '' = of none."""
+    try:
+        mailbox = read_message(text).mailbox
+    except ValueError:
+        return ""
+    return mailbox if MAILBOX.fullmatch(mailbox) else ""
 
 
 class RunQueue:

@@ -16,17 +16,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from sync import watches
 from sync.apply import apply
 from sync.brakes import braked
 from sync.clearing_tools import ALL, LEAVE, PATIENCE_OF_SERVER, PURGE, UNDO, Clearing, Progress, end, is_ours
-from sync.errors import Cause, RetryLater
+from sync.errors import Cause, ReconnectNeeded, RetryLater, StopMailbox
 from sync.model import Delete, Family, Gone, Item, Kind, Left, Link, Reason, Role, Side
 from sync.policy import RemovalScope
 from sync.store.asking import HoldRow
 from sync.store.base import Drop, prefix_end
 from sync.store.guests import Guests
 from sync.store.ledger import Checkpoint, MailboxLedger
-from sync.store.registry import MailboxRow, Registry
+from sync.store.mailboxes import MailboxRow
+from sync.store.registry import Registry
 from sync.store.remnants import drop_remnant, put_remnant, remnants
 from sync.tools import Tools
 from sync.undoing import undo
@@ -85,8 +87,21 @@ async def leave(job: Clearing) -> Progress:
         await _forget(await job.ledger(family), job)
     await _forget_shared(job)
     await job.guard()
+    await _end_watches(job)
     await job.sides.forget_sign_in(job.row.id)
     return Progress.DONE
+
+
+async def _end_watches(job: Clearing) -> None:
+    """Nothing more is to be told. Where the sign-in is over they end by themselves."""
+    there = watches.read(job.row.watches)
+    try:
+        watcher = await job.sides.watcher(job.row.id) if there.kept else None
+        if watcher is not None:
+            for watch in there.kept:
+                await watcher.drop(watch)
+    except (ReconnectNeeded, StopMailbox):
+        return
 
 
 async def _delete_cards(ledger: MailboxLedger, job: Clearing) -> bool:

@@ -19,9 +19,11 @@ from sync.sides.base import Crm, Mailbox
 from sync.store.base import Op, Put
 from sync.store.journal import history_place
 from sync.store.ledger import MailboxLedger, drop_link
-from sync.store.registry import MailboxRow, Registry
+from sync.store.mailboxes import MailboxRow
+from sync.store.registry import Registry
 from sync.store.remnants import put_remnant
 from sync.tools import Keys, Tools
+from sync.watching import Watcher
 
 LEAVE, PURGE, UNDO = "leave", "purge", "undo"
 ALL = -1
@@ -43,6 +45,8 @@ class Opens(Protocol):
     async def crm(self) -> Crm: ...
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox: ...
+
+    async def watcher(self, mailbox: str) -> Watcher | None: ...
 
     async def forget_sign_in(self, mailbox: str) -> None: ...
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from sync import poison
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.following import follow, set_right
@@ -22,7 +23,7 @@ from sync.store.base import Stale
 from sync.store.board import Board
 from sync.store.ledger import MailboxLedger
 from sync.sweep import ask_for_answers, mark_approved
-from sync.tick import is_due
+from sync.tick import ADMIN, is_due
 from sync.users import Taken, User, UserChange, preferred, user_change
 
 PERMIT = timedelta(hours=24)
@@ -73,7 +74,7 @@ async def run(connector: Connector) -> int:
     if board.due_at > now:
         raise NotNow("pause", until=board.due_at)
     await ask_for_answers(connector.registry.rows)
-    await connector.queue.send("", "admin")
+    await connector.queue.send("", ADMIN)
     return sum(1 for row in await connector.registry.mailboxes() if is_due(row, now))
 
 
@@ -99,6 +100,7 @@ async def restore_state(connector: Connector, by: str) -> Restored:
             board = await connector.board.enter_error(cause, connector.now(), board.generation, by)
         return Restored(False, await connector.state(board), checks)
     cleared = await clear_errors(connector)
+    await poison.forget(connector.registry.rows)
     restored = await connector.board.restored(board, connector.now(), by)
     _not_killed_since(board, restored)
     queued = await connector.wake(await connector.registry.mailboxes(), "restored")

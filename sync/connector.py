@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,14 +17,15 @@ from sync import vanishing
 from sync.clearing_tools import ALL, LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
-from sync.model import Item, Kind
+from sync.model import Family, Item, Kind
 from sync.policy import RemovalScope
 from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.store.audit import Audit
 from sync.store.board import Board, BoardStore
-from sync.store.registry import MailboxRow, Registry
+from sync.store.mailboxes import MailboxRow
+from sync.store.registry import Registry
 from sync.sweep import SweepTools
 from sync.users import Users
 
@@ -164,11 +165,30 @@ class Connector:
             await self.enqueue([mailbox], how)
 
     async def enqueue(self, mailboxes: Iterable[str], why: str) -> int:
-        """A message for each; how many."""
-        names = sorted(set(mailboxes))
+        """A message for each, in this order; how many."""
+        names = list(dict.fromkeys(mailboxes))
         for start in range(0, len(names), AT_ONCE):
-            await asyncio.gather(*(self.queue.send(name, why) for name in names[start : start + AT_ONCE]))
+            await asyncio.gather(*(self._enqueue(name, why) for name in names[start : start + AT_ONCE]))
         return len(names)
+
+    async def _enqueue(self, mailbox: str, why: str) -> None:
+        await self.registry.queued(mailbox, self.now())
+        await self.queue.send(mailbox, why)
+
+    async def hint(self, told: Mapping[str, Collection[Family]], rewatch: Collection[str] = ()) -> int:
+        """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued."""
+
+        async def one(mailbox: str) -> bool:
+            asked = await self.registry.hint(mailbox, told[mailbox], self.now(), rewatch=mailbox in rewatch)
+            if asked:
+                await self.queue.send(mailbox, "hint")
+            return asked
+
+        names = list(told)
+        asked = 0
+        for start in range(0, len(names), AT_ONCE):
+            asked += sum(await asyncio.gather(*(one(name) for name in names[start : start + AT_ONCE])))
+        return asked
 
     async def wake(self, mailboxes: Iterable[MailboxRow], why: str) -> int:
         """Mark mailboxes as having work and queue those that may run; how many."""

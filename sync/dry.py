@@ -173,5 +173,8 @@ class DrySides:
             self.opened["todo"] = DryMailbox(await self.real.todo(mailbox, policy), self.log)
         return cast(Mailbox, self.opened["todo"])
 
+    async def watcher(self, mailbox: str) -> None:
+        """A look subscribes to nothing."""
+
     async def forget_sign_in(self, mailbox: str) -> None:
         """Nothing is forgotten for a look."""

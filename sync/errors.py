@@ -53,6 +53,8 @@ class Cause(StrEnum):
     CLEAN_UP_PENDING = "clean_up_pending"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
+    NOTIFICATIONS_UNREACHABLE = "notifications_unreachable"
+    NOTIFICATIONS_REFUSED = "notifications_refused"
 
 
 SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value, Cause.SHARED_NOT_CONNECTED.value})

@@ -17,7 +17,7 @@ from sync.plan import Context
 from sync.preview import may_ask
 from sync.store.exports import order, ordered
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.worker import Worker
 
 CHUNK = 200

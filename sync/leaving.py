@@ -14,9 +14,9 @@ from sync.clearing_tools import LEAVE, is_ours
 from sync.connector import Connector
 from sync.model import Family, Kind
 from sync.policy import RemovalScope
-from sync.store.base import MAX_OPS, Conflict, Drop
+from sync.store.base import MAX_OPS, Drop
 from sync.store.ledger import MailboxLedger, partition_of
-from sync.store.registry import Lease, MailboxRow, Registry, mailbox_of
+from sync.store.mailboxes import Lease, MailboxRow
 
 KEPT = timedelta(days=30)
 
@@ -88,7 +88,7 @@ async def _forget(connector: Connector, mailbox: str) -> None:
         for family in Family:
             if not await _drop_all(connector, partition_of(mailbox, family), lease):
                 return
-        if await _drop_row(registry, lease):
+        if await registry.drop_mailbox(mailbox, lambda now: now.fence == lease.row.fence and is_removed(now)):
             return
     await registry.release(lease)
 
@@ -96,21 +96,6 @@ async def _forget(connector: Connector, mailbox: str) -> None:
 def is_removed(row: MailboxRow) -> bool:
     """Has the removal ended, and nobody taken it back?"""
     return row.state == "removed" and not row.enabled and not row.clearing and row.has_left
-
-
-async def _drop_row(registry: Registry, lease: Lease) -> bool:
-    """The row of the leased mailbox, unless its user was connected meanwhile: False."""
-    while row := await registry.rows.get("mailboxes", lease.row.id):
-        now = mailbox_of(row)
-        if now.fence != lease.row.fence or not is_removed(now):
-            return False
-        try:
-            await registry.rows.transact("mailboxes", [Drop(row.key, row.etag)])
-        except Conflict:  # judged anew
-            continue
-        await registry.forget_overview()
-        break
-    return True
 
 
 async def _drop_all(connector: Connector, partition: str, lease: Lease) -> bool:

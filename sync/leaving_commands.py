@@ -9,7 +9,7 @@ from sync.clearing_tools import LEAVE, UNDO
 from sync.commands import NotFound, NotNow
 from sync.connector import Connector
 from sync.leaving import KEPT, Leaving, cards_to_delete, leaving_of, was_ordered
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.users import User
 
 

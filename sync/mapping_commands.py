@@ -24,7 +24,7 @@ from sync.mappings import DEFAULTS, Mappings, Strategy, Version, left_behind
 from sync.model import Item, Kind, Link, Role
 from sync.store.base import Conflict, LimitExceeded, Stale, check_key
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 
 FIXED: Mapping[Kind, tuple[Shown, ...]] = {Kind.EVENT: calendar.SHOWN, Kind.TASK: tasks.SHOWN}
 """The mappings that nobody edits, as they are shown (SPEC 2.1)."""

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from sync import progress
 from sync.errors import SIGN_IN
 from sync.store.base import Put
-from sync.store.registry import OVERVIEW, MailboxRow, Registry
+from sync.store.mailboxes import OVERVIEW, MailboxRow
+from sync.store.registry import Registry
 
 STATES = ("ok", "error", "retrying", "disabled", "leaving", "removed")
 SHOWN = 25

@@ -13,7 +13,7 @@ from sync.errors import Cause
 from sync.model import Kind
 from sync.overview import state_of
 from sync.policy import KindPolicy, PrivateEvents
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.users import User
 
 

@@ -23,8 +23,9 @@ from sync.store.base import Rows
 from sync.store.board import Board, BoardStore
 from sync.store.journal import BEGUN
 from sync.store.ledger import MailboxLedger, partition_of
+from sync.store.mailboxes import MailboxRow
 from sync.store.overlay import OverlayRows
-from sync.store.registry import MailboxRow, Registry
+from sync.store.registry import Registry
 from sync.worker import Worker
 
 SHOWN = 20

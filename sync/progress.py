@@ -18,13 +18,14 @@ class Progress:
     """A family as its last slice left it. `compared_at`: when the last comparison in full ended, ISO UTC, '' = never.
 
     `items`, `items_done`: what the comparison in full that is under way looks at, and how much of it is done; 0 and 0 when none is.
-    `pending`: items that are not settled, by reason.
+    `pending`: items that are not settled, by reason. `moved_at`: when a look last found something to do.
     """
 
     compared_at: str = ""
     items: int = 0
     items_done: int = 0
     pending: Mapping[str, int] = field(default_factory=dict)
+    moved_at: str = ""
 
 
 Families = Mapping[Family, Progress]
@@ -56,3 +57,9 @@ def pending(families: Families) -> dict[str, int]:
 def items(families: Families) -> tuple[int, int]:
     """How many items the comparison in full that is under way looks at, and how many of them are done."""
     return sum(each.items for each in families.values()), sum(each.items_done for each in families.values())
+
+
+def counts_of(text: str) -> dict[str, int]:
+    """`reason=number` pairs, as the worker writes them."""
+    pairs = (part.partition("=") for part in text.split())
+    return {name: int(number) for name, _, number in pairs}

@@ -10,7 +10,7 @@ from sync.connector import Connector
 from sync.model import Family, Reason, Side
 from sync.restore import GIVEN_UP, put_back, stuck_in
 from sync.store.ledger import MailboxLedger, Pending
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sync.errors import Cause, RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, MailboxLedger, Pending, put_pending
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 
 GIVEN_UP = frozenset({Reason.QUARANTINED, Reason.OSCILLATES})
 BY_ATTEMPTS = frozenset(

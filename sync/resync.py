@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from sync import progress
 from sync.store.base import Conflict, Put, Replace, Rows
-from sync.store.registry import MailboxRow, Registry
+from sync.store.mailboxes import MailboxRow
+from sync.store.registry import Registry
 
 PARTITION, KEY = "control", "resync"
 SHOWN = 25

@@ -94,13 +94,14 @@ class Limits:
 class Outcome:
     """What a run did. `unfinished`: a continuation must follow at once. `cause`: what kept a family of kinds from running, or failed beside it.
 
-    `progress`: where it leaves its family of kinds.
+    `progress`: where it leaves its family of kinds. `moved`: it had something to look at, beside a comparison in full.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
     cause: str = ""
     progress: Progress = field(default_factory=Progress)
+    moved: bool = False
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -154,7 +155,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     under_way = so_far(len(everything), skipped + planned) if unfinished and work.full else (0, 0)
     pending = Counter(row.because.value for row in tools.pending.values())
     progress = Progress(full_at, *under_way, dict(sorted(pending.items())))
-    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, progress)
+    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, progress, bool(keys) and not work.full)
 
 
 def so_far(items: int, done: int) -> tuple[int, int]:

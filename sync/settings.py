@@ -171,6 +171,7 @@ class Settings(Model):
     delete_contacts: bool = False
     delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90
+    look_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
     mail_limits: MailSettings = MailSettings()
     delete_brake: BrakeSettings = BrakeSettings()
     reassign_groups: bool = True

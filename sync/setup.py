@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from mapping.calendar import EventTranslator
 from mapping.model import Translator
@@ -54,6 +55,7 @@ class Setup:
     remaps: Mapping[Kind, Remap] = field(default_factory=dict)  # what earlier mappings left behind
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
     parted: frozenset[str] = frozenset()
+    look_every: timedelta = timedelta(hours=1)  # what tells us of changes by itself is looked at nevertheless
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""

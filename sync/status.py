@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sync import progress
+from sync import progress, watches
 from sync.connector import Connector
 from sync.errors import SIGN_IN
 from sync.overview import Overview, is_filling, is_running, overview, state_of
+from sync.poison import Poisoned, given_up
 from sync.store.asking import HoldRow
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.store.servers import Server
+from sync.store.strangers import Strangers, strangers
 from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
@@ -27,7 +29,8 @@ class MailboxStatus:
     """One mailbox as its last run left it. `state`: ok | error | retrying | disabled | leaving | removed.
 
     `comparing`: a comparison in full is due or under way; of it `items` and how many of them are done (0 and 0: not known, or none). `first`: it
-    is the mailbox's first; `compared_at`: when the last one ended.
+    is the mailbox's first; `compared_at`: when the last one ended. `watched`: families of whose changes Microsoft 365 tells us, `watch_cause`: why
+    not of all.
     """
 
     mailbox: str
@@ -36,6 +39,8 @@ class MailboxStatus:
     cause: str
     attempts: int
     due_at: str
+    watched: Sequence[str]
+    watch_cause: str
     running: bool
     last_run: str
     last_run_began: str
@@ -70,6 +75,8 @@ class Status:
     directory_read_at: str
     directory_missing: int
     secret_days_left: int | None
+    poison: tuple[Poisoned, ...]
+    strangers: Strangers
     mailboxes: Overview
 
 
@@ -83,6 +90,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         last_sweep(connector),
         overview(connector.registry, connector.now()),
     )
+    poison, foreign = await asyncio.gather(given_up(connector.registry), strangers(connector.registry.rows))
     state = await connector.state(board)
     expires = settings.client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
@@ -104,6 +112,8 @@ async def status(connector: Connector, schedule: str) -> Status:
         directory_read_at=directory.read_at,
         directory_missing=directory.braked,
         secret_days_left=(expires - connector.now().date()).days if expires else None,
+        poison=tuple(poison),
+        strangers=foreign,
         mailboxes=counted,
     )
 
@@ -155,7 +165,7 @@ def _shown(rows: Sequence[MailboxRow], holds: Sequence[HoldRow], now: datetime) 
 
 
 def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
-    families = progress.read(row.progress)
+    families, subscribed = progress.read(row.progress), watches.read(row.watches)
     compared_at = progress.compared_at(families)
     items, items_done = progress.items(families)
     return MailboxStatus(
@@ -165,10 +175,12 @@ def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
         cause=row.cause,
         attempts=row.attempts,
         due_at=row.due_at,
+        watched=sorted(family.value for family in subscribed.families(now)),
+        watch_cause=subscribed.cause,
         running=is_running(row, now),
         last_run=row.last_run,
         last_run_began=row.began_at,
-        last_counts=counts_of(row.counts),
+        last_counts=progress.counts_of(row.counts),
         pending=progress.pending(families),
         holds=holds,
         comparing=row.enabled and (row.full or not compared_at),
@@ -177,9 +189,3 @@ def _status(row: MailboxRow, holds: int, now: datetime) -> MailboxStatus:
         items=items,
         items_done=items_done,
     )
-
-
-def counts_of(text: str) -> dict[str, int]:
-    """`reason=number` pairs, as the worker writes them."""
-    pairs = (part.partition("=") for part in text.split())
-    return {name: int(number) for name, _, number in pairs}

@@ -7,28 +7,28 @@ while the connector is killed, in error, stopped or paused, or before a retry is
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sync import overview
+from sync import nudges
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
-from sync.following import set_right
-from sync.leaving import forget_removed
 from sync.run import Outcome
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
 from sync.store.board import Board
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.store.servers import MICROSOFT
 from sync.sweep import Swept, sweep
-from sync.upkeep import forget_old, forget_values
+from sync.upkeep import keep_up
 from sync.worker import Worker
 
 PARTITION = "control"
 LEASE, LAST = "sweep-lease", "swept"
 LEASE_TIME = timedelta(minutes=2)
+ADMIN = "admin"
+"""Why a sweep was asked for: a person wants everything looked at now."""
 AGAIN = 5
 """Seconds until a sweep that somebody asked for, and that found another one under way, is tried again."""
 
@@ -43,7 +43,7 @@ class Ticked:
 
 
 async def tick(connector: Connector, why: str) -> Ticked:
-    """Sweep the CRM and queue every mailbox that is due."""
+    """Sweep the CRM and queue every mailbox that is due; ADMIN: every mailbox that may run. What it costs grows with them, not with all mailboxes."""
     waits = await _waits(connector, await connector.board.read())
     if waits:
         return Ticked(waits)
@@ -54,25 +54,29 @@ async def tick(connector: Connector, why: str) -> Ticked:
         waits = await _waits(connector, board)
         if waits:
             return Ticked(waits)
+        await nudges.begun(connector.registry.rows)
         try:
             began = connector.now().isoformat()
             await _look_first(connector, board)
             swept = await _sweep(connector)
+            answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
+            await connector.board.reached(("crm", *answered), connector.now())
+            due = await _everybody(connector) if why == ADMIN else await connector.registry.due(connector.now())
+            if due and not _troubled(board, MICROSOFT):
+                await _look_at_mailboxes(connector)
         except (RetryLater, StopConnector, StopMailbox) as error:
             await connector.note(error, board.generation)
             return Ticked("failed")
-    now = connector.now()
-    answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
-    await connector.board.reached(("crm", *answered), now)
-    await forget_removed(connector)
-    await set_right(connector)
-    await connector.board.change(last_sweep=now.isoformat(), sweep_began=began)
-    await forget_old(connector.registry, now)
-    await forget_values(connector.registry, now)
-    rows = await connector.registry.mailboxes()
-    await overview.note(connector.registry, rows, now)
-    due = [row.id for row in rows if is_due(row, now.isoformat())]
+    await keep_up(connector)
+    await connector.board.change(last_sweep=connector.now().isoformat(), sweep_began=began)
     return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
+
+
+async def _everybody(connector: Connector) -> list[str]:
+    """All that may run, told to look at everything."""
+    ready = [row for row in await connector.registry.mailboxes() if is_due(row, connector.now().isoformat())]
+    await connector.change_all(ready, dirty=True)
+    return [row.id for row in ready]
 
 
 async def tick_asked(connector: Connector, why: str) -> Ticked:
@@ -87,6 +91,7 @@ async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome
     """One slice of one mailbox; a continuation is queued when there is more to do."""
     board = await connector.board.read()
     if not await _may_run(connector, board):
+        await connector.registry.spent(mailbox)
         return None
     try:
         outcome = await worker.run(mailbox)
@@ -94,18 +99,19 @@ async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome
         await connector.note(error, board.generation)
         return None
     if outcome is None:
+        await connector.registry.spent(mailbox)
         await connector.try_again_in_time()
     row = await connector.registry.mailbox(mailbox)
     now = connector.now().isoformat()
-    if (
-        row
-        and row.dirty
-        and is_due(row, now)
-        and row.expires <= now
-        and await _may_run(connector, await connector.board.read())
-    ):
-        await connector.queue.send(mailbox, "continued")
+    if row and goes_on(row, now) and await _may_run(connector, await connector.board.read()):
+        await connector.enqueue([mailbox], "continued")
     return outcome
+
+
+def goes_on(row: MailboxRow, now: str) -> bool:
+    """Is there something to do at once: more than a slice could do, or what happened during it? Not when a message is on its way, or it runs."""
+    there = bool(row.dirty or row.hints)
+    return there and is_due(row, now) and row.expires <= now and row.queued_until <= now
 
 
 def is_due(row: MailboxRow, now: str) -> bool:
@@ -132,16 +138,22 @@ async def _waits(connector: Connector, board: Board) -> str:
 
 
 async def _look_first(connector: Connector, board: Board) -> None:
-    """One cheap call to Microsoft 365 before mailboxes are queued, and to the CRM when it had failed; raises when it fails.
-
-    So an outage is met by one call, not by every worker. For the CRM, when all is well, the sweep itself is that call.
-    """
-    if any(each.server == "crm" and each.attempts for each in board.trouble):
+    """One cheap call to a server that had failed, before anything is asked of it; raises when it fails."""
+    if _troubled(board, ("crm",)):
         await connector.outside.check_crm()
         await connector.board.reached(("crm",), connector.now())
-    if any(row.works for row in await connector.registry.mailboxes()):
-        await connector.outside.check_mailboxes()
-        await connector.board.reached(MICROSOFT, connector.now())
+    if _troubled(board, MICROSOFT):
+        await _look_at_mailboxes(connector)
+
+
+async def _look_at_mailboxes(connector: Connector) -> None:
+    """Before mailboxes are queued: an outage is met by one call, not by every worker. For the CRM the sweep is that call."""
+    await connector.outside.check_mailboxes()
+    await connector.board.reached(MICROSOFT, connector.now())
+
+
+def _troubled(board: Board, servers: Sequence[str]) -> bool:
+    return any(each.server in servers and each.attempts for each in board.trouble)
 
 
 async def _sweep(connector: Connector) -> Swept:

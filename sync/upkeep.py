@@ -1,9 +1,16 @@
-"""What a tick forgets because it is too old: answered questions of sweeps, tallies, the journal's values of mailboxes in which nothing runs. I/O."""
+"""What ticks do besides: forget what is too old, set right what a crash left, count the mailboxes anew. I/O.
+
+What reads all mailboxes is done by every tick in a small office, once an hour in a large one.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sync import overview
+from sync.connector import Connector
+from sync.following import set_right
+from sync.leaving import forget_removed
 from sync.model import Family
 from sync.run import JOURNAL_KEPT
 from sync.store import tally
@@ -14,9 +21,26 @@ from sync.store.ledger import partition_of
 from sync.store.registry import Registry, held_partition
 
 ANSWERS_KEPT = timedelta(days=30)
-PARTITION, TURN = "control", "values-forgotten"
+PARTITION, TURN, LAST = "control", "values-forgotten", "upkeep"
+EVERY = timedelta(hours=1)
 A_TICK = 10
 """Mailboxes a tick: two thousand have their turn in less than a day."""
+
+
+async def keep_up(connector: Connector) -> None:
+    """A tick's share of it."""
+    registry, now = connector.registry, connector.now()
+    await forget_values(registry, now)
+    row = await registry.rows.get(PARTITION, LAST)
+    if row and row.data["large"] and now - datetime.fromisoformat(str(row.data["at"])) < EVERY:
+        return
+    await forget_removed(connector)
+    await set_right(connector)
+    await forget_old(registry, now)
+    rows = await registry.mailboxes()
+    await registry.set_agenda(rows)
+    counted = await overview.note(registry, rows, now)
+    await registry.rows.transact(PARTITION, [Put(LAST, {"at": now.isoformat(), "large": not counted.small})])
 
 
 async def forget_old(registry: Registry, now: datetime) -> None:

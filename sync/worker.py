@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sync import progress
+from sync import agenda, progress, watches
 from sync.clearing import clear, left_to_delete
-from sync.clearing_tools import LEAVE, UNDO, Clearing, Progress
+from sync.clearing_tools import LEAVE, UNDO, Clearing
+from sync.clearing_tools import Progress as Cleared
 from sync.errors import SIGN_IN, Cause, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.model import Family, Reason
 from sync.plan import Context
 from sync.policy import CalendarPolicy
-from sync.run import Limits, Outcome, run_mailbox
+from sync.progress import Progress, counts_of
+from sync.run import RETRIED, Limits, Outcome, run_mailbox
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
 from sync.store import tally
 from sync.store.base import Conflict, StoreUnreachable
 from sync.store.board import BoardStore
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MAX_STARTS, Lease, MailboxRow, Registry
+from sync.store.mailboxes import MAX_STARTS, Lease, MailboxRow
+from sync.store.registry import Registry
 from sync.store.servers import ATTEMPTS, MICROSOFT, TOGETHER, spacing
 from sync.sweep import begin_cursors
 from sync.tools import Keys, Tools
+from sync.watching import Watcher, Watching, places_of
 from sync.written import Written
 
 log = logging.getLogger("connector")
 RENEW_BEFORE = timedelta(seconds=60)
-FULL_EVERY = timedelta(hours=24)
 
 
 class Sides(Protocol):
@@ -58,6 +61,10 @@ class Sides(Protocol):
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         """The lists and tasks of the mailbox's user."""
+        ...
+
+    async def watcher(self, mailbox: str) -> Watcher | None:
+        """Its subscriptions; None: nobody outside can reach us."""
         ...
 
     async def forget_sign_in(self, mailbox: str) -> None:
@@ -163,32 +170,38 @@ class Worker:
             counts = f"{Reason.CLEAN_UP.value}={left}"
             await self.registry.release(lease, state="error", cause=Cause.CLEAN_UP_PENDING.value, counts=counts)
             return False
-        if came is Progress.ASKS:
+        if came is Cleared.ASKS:
             return True
         present = await self.registry.mailbox(row.id)
-        if came is Progress.GOES_ON or present is None or present.clearing != row.clearing:
+        if came is Cleared.GOES_ON or present is None or present.clearing != row.clearing:
             await self.registry.release(lease, dirty=True)
             return False
         counts = " ".join(f"{name}={number}" for name, number in sorted(job.counts.items()))
         left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
         after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
         done = {"clearing": "", "permitted": 0, "scope": "", "cause": "", "attempts": 0, "due_at": "", "counts": counts}
-        fresh = {"progress": ""} if row.clearing == LEAVE else {}  # its ledgers were emptied
+        fresh = (
+            {"progress": "", "watches": "", "looks": ""} if row.clearing == LEAVE else {}
+        )  # its ledgers were emptied
         await self.registry.release(lease, **done, **after, **fresh)
         return False
 
     async def _slice(self, lease: Lease, setup: Setup, generation: int, written: Written) -> Outcome:
-        """Each family of kinds in turn, with its share of the time. `written` grows, also when this ends early."""
+        """Each family of kinds that is due in turn, with its share of the time. `written` grows, also when this ends early."""
+        families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
+        due = agenda.due(lease.found, families, self.now(), again=lease.row.starts > 1)
+        if not due:
+            return Outcome(counts_of(lease.row.counts), cause=lease.row.cause)
         guard = self._guard(lease, generation)
         await guard()
         crm = await self.sides.crm()
         await begin_cursors(crm, self.registry.rows, setup.translators)
-        families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
-        limits = replace(self.limits, slice=self.limits.slice / len(families))
+        await self._watch(lease, families)
+        limits = replace(self.limits, slice=self.limits.slice / len(due))
         so_far = {f: found for f, found in progress.read(lease.row.progress).items() if f in families}
         counts: Counter[str] = Counter()
         unfinished, cause = False, ""
-        for family in families:
+        for family in due:
             try:
                 told = self._progressed(lease.row.id, so_far, family)
                 outcome = await self._family(family, lease.row, setup, crm, guard, generation, limits, written, told)
@@ -200,12 +213,41 @@ class Worker:
                 )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
                 so_far.pop(family, None)
                 continue
-            so_far[family] = outcome.progress
+            before = so_far.get(family, Progress()).moved_at
+            moved_at = self._at() if outcome.moved or not before else before
+            so_far[family] = replace(outcome.progress, moved_at=moved_at)
             lease.noted["progress"] = progress.write(so_far)
             counts.update(outcome.counts)
             unfinished |= outcome.unfinished
             cause = cause or outcome.cause
+        lease.noted["looks"] = self._looks(lease, due, so_far, setup)
         return Outcome(dict(counts), unfinished, cause)
+
+    async def _watch(self, lease: Lease, families: Sequence[Family]) -> None:
+        """Keep the subscriptions alive, before anything is read: what happens from now on is told."""
+        row, watcher = lease.row, await self.sides.watcher(lease.row.id)
+        if watcher is None:
+            return
+        cursor = ""
+        if watcher.lists and Family.TASKS in families:
+            ledger = MailboxLedger(self.registry.rows, row.id, 0, "", Family.TASKS)  # no fence: for reading only
+            cursor = (await ledger.checkpoint()).cursor
+        places = places_of(families, watcher, cursor)
+        watching = Watching(row.id, self.keys, self.now, self.new_id)
+        kept = await watching.keep(watcher, watches.read(row.watches), places, asked=row.rewatch)
+        lease.noted.update(watches=watches.write(kept), rewatch=False)
+
+    def _looks(self, lease: Lease, due: Sequence[Family], so_far: progress.Families, setup: Setup) -> str:
+        """When each family is looked at next without a hint: what can tell of its changes, and waits for nothing, seldom."""
+        now, row = self.now(), lease.row
+        watched = watches.read(str(lease.noted.get("watches", row.watches))).families(now)
+        resting = agenda.live(due, watched, {family: each.moved_at for family, each in so_far.items()}, now)
+        waiting = {family for family, each in so_far.items() if RETRIED & each.pending.keys()}
+        not_there = set(due) - so_far.keys()
+        seldom = (resting - waiting) | not_there
+        later = agenda.look_again(row.id, now, setup.look_every)
+        found = {family: later if family in seldom else agenda.NOW for family in due}
+        return agenda.looks({**agenda.looks_of(row.looks), **found})
 
     async def _family(
         self,
@@ -235,7 +277,8 @@ class Worker:
         tools = Tools(side, crm, ledger, self.registry, self.keys, context, self.now, self.new_id, guard)
         tools.connected_at, tools.past_too, tools.generation = row.connected_at, row.past_too, generation
         tools.written, tools.progressed = written, told
-        stale = not point.full_at or self.now() - datetime.fromisoformat(point.full_at) >= FULL_EVERY
+        night = agenda.last_night(row.id, self.now(), policy.calendar.zone)
+        stale = not point.full_at or datetime.fromisoformat(point.full_at) < night
         return await run_mailbox(tools, limits, row.full or stale)
 
     def _progressed(
@@ -248,6 +291,9 @@ class Worker:
             await self.registry.change_mailbox(mailbox, progress=progress.write({**so_far, family: now}))
 
         return progressed
+
+    def _at(self) -> str:
+        return self.now().isoformat()
 
     def _guard(self, lease: Lease, generation: int) -> Callable[[], Awaitable[None]]:
         """Raises Fenced when the lease is not ours or the board moved; renews the lease in time."""
@@ -278,7 +324,7 @@ class Worker:
             cause=outcome.cause,
             attempts=0,
             due_at="",
-            last_run=self.now().isoformat(),
+            last_run=self._at(),
             dirty=outcome.unfinished,
             counts=counts,
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from control.endpoint import Call, Endpoint, Mend, Paging, Shown, first_of
-from control.endpoints.status import mend_of
+from control.endpoints.status import mend_of, why
 from control.texts import mending, sentence
 from sync import status
 from sync.commands import NotFound
@@ -28,6 +28,9 @@ class Mailbox(Shown):
     mend: Mend
     attempts: int
     due_at: str
+    watched: tuple[str, ...]
+    watch_cause: str
+    watch_why: str
     running: bool
     last_run: str
     last_run_began: str
@@ -79,6 +82,7 @@ def shown(found: MailboxStatus, lang: str) -> Mailbox:
             **asdict(found),
             "sentence": sentence("cause", found.cause, lang) if failing else sentence("state", found.state, lang),
             "mend": mend_of(mend, lang),
+            "watch_why": why(found.watch_cause, lang),
             "pending_sentences": {reason: sentence("reason", reason, lang) for reason in found.pending},
             "count_sentences": {reason: sentence("reason", reason, lang) for reason in found.last_counts},
         }

@@ -14,8 +14,8 @@ from control.texts import mending, sentence
 from sync import commands
 from sync.connecting import CONNECT
 from sync.own_page import OwnPage, own_page
+from sync.progress import counts_of
 from sync.settings import Model
-from sync.status import counts_of
 from sync.users import User
 
 

@@ -23,6 +23,22 @@ class ServerShown(Shown):
     why: str
 
 
+class PoisonShown(Shown):
+    """A queue message that was given up. `mailbox` '' = a sweep's; `error`: the type of what went wrong, `id`: under which the log says more."""
+
+    mailbox: str
+    at: str
+    error: str
+    id: str
+
+
+class StrangersShown(Shown):
+    """Notifications that were none of ours."""
+
+    count: int
+    last_at: str
+
+
 class StatusShown(Shown):
     """`why`: what is behind the state, or behind the attempt that is due.
 
@@ -62,6 +78,8 @@ class StatusShown(Shown):
     reconnect_warning: str
     holds: int
     counted_at: str
+    poison: tuple[PoisonShown, ...]
+    strangers: StrangersShown
 
 
 async def status(call: Call) -> StatusShown:

@@ -12,7 +12,7 @@ from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
 from sync.overview import state_of
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.users import User, UserChange
 
 

@@ -108,6 +108,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("sync_start", Control.DAY),
             Entry("private_events", Control.CHOICE, _choices(PrivateEvents)),
             Entry("horizon_days", Control.NUMBER),
+            Entry("look_minutes", Control.NUMBER),
             Entry("reassign_groups", Control.TICK),
             Entry("double_booking", Control.CHOICE, _choices(DoubleBooking)),
             Entry("create_strangers", Control.TICK),

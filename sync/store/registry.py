@@ -1,75 +1,22 @@
-"""What all workers share: mailboxes with their leases, inboxes, who holds which CRM record, holds. No values of items.
+"""What all workers share: mailboxes with their leases (`mailboxes`), inboxes, who holds which CRM record, holds. No values of items.
 
-Partitions: `mailboxes` (a row per mailbox: lease, state, due), `<mailbox>|inbox` (CRM ids that a sweep marked),
-`r|<module>|<number // 100>` (holders of CRM records, and what the sweep last saw of them), `holds`.
+Partitions: `<mailbox>|inbox` (CRM ids that a sweep marked), `r|<module>|<number // 100>` (holders of CRM records, and what the sweep last saw of
+them), `claims`, `holds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sync.model import Kind, Role
+from sync.model import Family, Kind, Role
 from sync.store.asking import HoldRow, hold_data, hold_of
-from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, following, prefix_end
+from sync.store.mailboxes import Mailboxes
 
-LEASE = timedelta(seconds=90)
-MAX_STARTS = 3
 CLAIM = timedelta(minutes=10)  # longer than from matching to creating
-OVERVIEW = ("control", "overview")
 _TRIES = 20
-_COUNTED = ("enabled", "state", "cause", "clearing")
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxRow:
-    """A mailbox as all workers see it. Times are ISO UTC, '' = never."""
-
-    id: str
-    user: str  # crm id of the user it belongs to
-    enabled: bool = True
-    state: str = "ok"  # ok | error | removed
-    cause: str = ""
-    dirty: bool = False
-    due_at: str = ""
-    holder: str = ""
-    fence: int = 0
-    expires: str = ""
-    starts: int = 0  # runs that began since one ended
-    attempts: int = 0  # consecutive failed ones
-    last_run: str = ""  # when its newest run ended
-    began_at: str = ""  # when it began
-    full: bool = False  # the next run compares everything
-    past_too: bool = False  # also what is over for long: the rule for private events changed
-    counts: str = ""  # of the last run: "reason=number ..."
-    connected_at: str = ""  # when its user was connected last
-    clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
-    permitted: int = 0  # purge, leave: how many deletions an admin confirmed, see `sync.clearing_tools.ALL`
-    scope: str = (
-        ""  # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
-    )
-    left_at: str = ""  # when the removal of its user was ordered last
-    progress: str = ""  # of its families of kinds, see `sync.progress`
-
-    @property
-    def works(self) -> bool:
-        """May a run do anything here? Cards are made anew only where the synchronisation goes on afterwards."""
-        return self.enabled or self.clearing in {"leave", "undo"}
-
-    @property
-    def has_left(self) -> bool:
-        """Was its user removed, and not connected again since?"""
-        return bool(self.left_at) and self.connected_at <= self.left_at
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to run a mailbox. `noted`: columns that are stored when it is given back, however the run ended."""
-
-    row: MailboxRow
-    etag: str
-    noted: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +26,6 @@ class Mark:
     kind: Kind
     crm_id: str
     etag: str
-
-
-def mailbox_of(row: Row) -> MailboxRow:
-    names = MailboxRow.__dataclass_fields__
-    return MailboxRow(id=row.key, **{k: v for k, v in row.data.items() if k in names})  # type: ignore[arg-type]
-
-
-def _data(item: MailboxRow) -> Data:
-    return {name: getattr(item, name) for name in item.__dataclass_fields__ if name != "id"}
 
 
 def record_partition(crm_id: str) -> str:
@@ -100,119 +38,18 @@ def held_partition(hold_id: str) -> str:
     return f"sweep|{hold_id}"
 
 
-class Registry:
+class Registry(Mailboxes):
     """Typed access to the shared rows."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
-
-    # mailboxes and leases
-
-    async def mailboxes(self, after: str = "", limit: int = 0) -> list[MailboxRow]:
-        """By id; those behind `after`, at most `limit` (0 = all)."""
-        return [mailbox_of(row) async for row in self.rows.query("mailboxes", following(after), limit=limit)]
-
-    async def mailbox(self, mailbox: str) -> MailboxRow | None:
-        row = await self.rows.get("mailboxes", mailbox)
-        return mailbox_of(row) if row else None
-
-    async def change_mailbox(self, mailbox: str, **changes: object) -> MailboxRow | None:
-        """Change columns of a mailbox's row, whatever others change meanwhile. One that is not there is made when `user` is among them, else None."""
-        return await self.change_mailbox_if(mailbox, lambda _: True, **changes)
-
-    async def change_mailbox_if(
-        self, mailbox: str, may: Callable[[MailboxRow], bool], **changes: object
-    ) -> MailboxRow | None:
-        """As `change_mailbox`, while the row is as `may` wants it at the moment of writing; None when it is not."""
-        for _ in range(_TRIES):
-            row = await self.rows.get("mailboxes", mailbox)
-            if row is None and not changes.get("user"):
-                return None
-            before = mailbox_of(row) if row else MailboxRow(id=mailbox, user="")
-            if not may(before):
-                return None
-            after = replace(before, **changes)  # type: ignore[arg-type]
-            if row and after == before:
-                return after
-            op: Op = Replace(mailbox, _data(after), row.etag) if row else Insert(mailbox, _data(after))
-            try:
-                await self.rows.transact("mailboxes", [op])
-            except Conflict:
-                continue
-            if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
-                await self.forget_overview()
-            return after
-        raise Conflict(0, mailbox)
-
-    async def forget_overview(self) -> None:
-        """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
-        partition, key = OVERVIEW
-        await self.rows.transact(partition, [Drop(key)])
-
-    async def take_lease(self, mailbox: str, worker: str, now: datetime) -> Lease | None:
-        """The right to run a mailbox, or None when somebody runs it (then it is marked to be run again)."""
-        row = await self.rows.get("mailboxes", mailbox)
-        if row is None:
-            return None
-        before = mailbox_of(row)
-        if before.holder and before.expires > now.isoformat():
-            await self.change_mailbox(mailbox, dirty=True)
-            return None
-        after = replace(
-            before,
-            holder=worker,
-            fence=before.fence + 1,
-            expires=(now + LEASE).isoformat(),
-            dirty=False,
-            starts=before.starts + 1,
-            began_at=now.isoformat(),
-        )
-        try:
-            (etag,) = await self.rows.transact("mailboxes", [Replace(mailbox, _data(after), row.etag)])
-        except Conflict:
-            return None
-        return Lease(after, etag)
-
-    async def renew(self, lease: Lease, now: datetime) -> datetime | None:
-        """Extend the lease; None when it is not ours any more."""
-        row = await self.mailbox(lease.row.id)
-        if row is None or row.fence != lease.row.fence or row.holder != lease.row.holder:
-            return None
-        until = now + LEASE
-        await self.change_mailbox(lease.row.id, expires=until.isoformat())
-        return until
-
-    async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
-        """Give the lease back with the run's outcome; a mark set meanwhile is kept. None when it was not ours any more.
-
-        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes.
-        """
-        changes = {**lease.noted, **changes}
-        for _ in range(_TRIES):
-            row = await self.rows.get("mailboxes", lease.row.id)
-            now = mailbox_of(row) if row else None
-            if row is None or now is None or now.fence != lease.row.fence:
-                return None
-            if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
-                changes = {"dirty": True}
-            if now.dirty:
-                changes["dirty"] = True
-            after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
-            try:
-                await self.rows.transact("mailboxes", [Replace(row.key, _data(after), row.etag)])
-            except Conflict:
-                continue
-            return after
-        return None
 
     # inbox
 
     async def mark(self, mailbox: str, marks: Sequence[tuple[Kind, str]], nonce: str) -> None:
-        """Tell a mailbox to look at these CRM items."""
+        """Tell a mailbox to look at these CRM items, and that the next tick has to queue it."""
         unique = list(dict.fromkeys(marks))
         for start in range(0, len(unique), 100):
             ops = [Put(crm_id, {"kind": kind.value, "nonce": nonce}) for kind, crm_id in unique[start : start + 100]]
             await self.rows.transact(f"{mailbox}|inbox", ops)
+        await self.note(mailbox, {Family.of(kind) for kind, _ in unique})
 
     async def inbox(self, mailbox: str) -> list[Mark]:
         rows = self.rows.query(f"{mailbox}|inbox")

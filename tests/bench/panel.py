@@ -31,8 +31,8 @@ from sync.store.asking import HoldRow, hold_data
 from sync.store.base import Op, Put, Rows
 from sync.store.journal import history_place
 from sync.store.ledger import partition_of
+from sync.store.mailboxes import MailboxRow, _data
 from sync.store.memory import MemoryRows
-from sync.store.registry import MailboxRow, _data
 from sync.store.tables import TableRows
 from sync.store.tally import add
 from sync.users import USERS, User

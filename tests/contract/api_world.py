@@ -24,6 +24,7 @@ from sync.sides.memory import MemoryCalendar, MemoryTodo
 from sync.store.states import States
 from sync.store.tokens import TokenStore
 from sync.users import homes_of
+from sync.watching import Watcher
 from sync.worker import Worker
 from tests.unit.control.test_environment import CRM, NEEDED
 from tests.unit.control.world import World
@@ -53,6 +54,9 @@ class Sides:
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return MemoryTodo(mailbox, self._world.now)
+
+    async def watcher(self, mailbox: str) -> Watcher | None:
+        """Nobody outside can reach us."""
 
     async def forget_sign_in(self, mailbox: str) -> None:
         """Nobody signed in."""

@@ -14,7 +14,7 @@ from sync.model import Family, Kind, Reason, Side
 from sync.policy import KindPolicy, RemovalScope
 from sync.sides.base import Mailbox
 from sync.store.ledger import MailboxLedger
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from sync.store.remnants import remnants
 from tests.sim.world import Accident, World, copied
 

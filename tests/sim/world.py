@@ -32,6 +32,7 @@ from sync.store.memory import MemoryRows
 from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools, sweep
+from sync.watching import Watcher
 from sync.worker import Worker
 from tests.sim.mapping_for_tests import DEFAULTS, remapped, translators
 
@@ -346,6 +347,9 @@ class _Sides:
 
     async def todo(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
         return await self.world.todo_side(mailbox)
+
+    async def watcher(self, mailbox: str) -> Watcher | None:
+        """Nobody outside can reach us."""
 
     async def forget_sign_in(self, mailbox: str) -> None:
         self.world.signed_out.append(mailbox)

@@ -360,14 +360,14 @@ async def test_a_tick_sweeps_and_queues_whoever_is_due(world: World) -> None:
     world.queue.take()
     world.crm.add(Kind.CONTACT, ANNA, {"lastname": "Rossi"})
     world.crm.add(Kind.CONTACT, "22x3", {"lastname": "Gruppo"})
-    world.pass_time(5)
+    world.pass_time(15)  # nobody took the first messages: they are taken for lost
     due = world.time.replace(hour=9).isoformat()
     await world.registry.change_mailbox(BRUNOS, due_at=due)
     ticked = await tick(world.connector, "timer")
     assert (ticked.state, ticked.marked, world.queue.take()) == ("swept", 1, [ANNAS])
     shown = await status(world.connector, "0 */5 * * * *")
     assert (shown.sweep["changed"], shown.sweep["without_mailbox"]) == (2, 1)
-    assert (shown.last_run, shown.next_run) == ("2026-03-02T08:05:00+00:00", "2026-03-02T08:10:00+00:00")
+    assert (shown.last_run, shown.next_run) == ("2026-03-02T08:15:00+00:00", "2026-03-02T08:20:00+00:00")
     await world.registry.change_mailbox(ANNAS, state="error", cause="mailbox_full")
     await tick(world.connector, "timer")
     assert world.queue.take() == []
@@ -456,6 +456,7 @@ async def test_a_tick_that_began_before_the_failure_of_another_does_not_ask_agai
     """It had read the board already, and gets the lease when the other gives it back."""
     world.servers.graph_fails = RetryLater(Cause.ENTRA_UNREACHABLE)
     world.servers.asked.clear()
+    await world.registry.spent(ANNAS)  # somebody is due
     others: list[str] = []
 
     class Late(BoardStore):
@@ -467,7 +468,7 @@ async def test_a_tick_that_began_before_the_failure_of_another_does_not_ask_agai
 
     late = replace(world.connector, board=Late(world.rows))
     assert ((await tick(late, "retry")).state, others) == ("waiting", ["failed"])
-    assert world.servers.asked == ["check mailboxes"]
+    assert world.servers.asked.count("check mailboxes") == 1
     assert (await world.board.read()).attempts == 1
 
 
@@ -542,6 +543,7 @@ async def test_run_asks_for_answers_too_a_timer_only_now_and_then(world: World) 
     ("after", "continued"),
     [
         ({"dirty": True}, True),
+        ({"hints": "people"}, True),
         ({"dirty": False}, False),
         ({"dirty": True, "due_at": "2026-03-02T09:00:00+00:00"}, False),
         ({"dirty": True, "state": "error"}, False),
@@ -550,6 +552,7 @@ async def test_run_asks_for_answers_too_a_timer_only_now_and_then(world: World) 
     ],
 )
 async def test_a_run_is_continued_only_when_it_can_go_on(world: World, after: dict[str, Any], continued: bool) -> None:
+    await world.registry.change_mailbox(ANNAS, dirty=False, queued_until="")
     runner = Runner(lambda: world.registry.change_mailbox(ANNAS, **after))
     await run_one(world.connector, runner, ANNAS)  # type: ignore[arg-type]
     assert world.queue.take() == ([ANNAS] if continued else [])

@@ -21,7 +21,8 @@ from sync.settings_commands import change_settings
 from sync.sides.base import CrmUser, MailboxUser
 from sync.store.asking import HoldRow
 from sync.store.board import BoardStore
-from sync.store.registry import MailboxRow, Registry
+from sync.store.mailboxes import MailboxRow
+from sync.store.registry import Registry
 from sync.tick import tick
 from tests.interrupting import Died, dies_at
 from tests.sim.world import World as SimWorld
@@ -98,6 +99,7 @@ async def test_a_sweep_that_fails_after_a_kill_leaves_it_a_kill(world: World) ->
         raise StopConnector(Cause.SECRET_EXPIRED)
 
     world.servers.check_mailboxes = killed  # type: ignore[method-assign]
+    await world.registry.spent(ANNAS)  # somebody is due
     assert (await tick(world.connector, "timer")).state == "failed"
     board = await world.board.read()
     assert (board.state, board.cause, board.by) == ("killed", "", "boss")

@@ -24,7 +24,7 @@ from sync.settings_commands import change_settings
 from sync.settings_store import Defaults
 from sync.store.base import Conflict, Stale
 from sync.store.ledger import MailboxLedger, put_link
-from sync.store.registry import MailboxRow
+from sync.store.mailboxes import MailboxRow
 from tests.sim.mapping_for_tests import catalog
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
 

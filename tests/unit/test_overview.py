@@ -15,7 +15,8 @@ from sync.sides.base import CrmUser
 from sync.status import mailboxes
 from sync.store.asking import HoldRow
 from sync.store.base import Put
-from sync.store.registry import OVERVIEW, MailboxRow, held_partition
+from sync.store.mailboxes import OVERVIEW, MailboxRow
+from sync.store.registry import held_partition
 from sync.tick import tick
 from sync.upkeep import ANSWERS_KEPT, forget_old
 from tests.unit.control.world import ANNA, ANNAS, World

@@ -10,7 +10,7 @@ from sync import commands
 from sync.model import Kind
 from sync.sides.base import Mailbox
 from sync.status import mailboxes, status
-from sync.store.registry import LEASE
+from sync.store.mailboxes import LEASE
 from sync.tick import run_one
 from tests.contract.api_world import Sides, worker_of
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World

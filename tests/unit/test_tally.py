@@ -19,8 +19,8 @@ from sync.progress import compared_at, items, pending, read
 from sync.setup import Setup
 from sync.sides.base import Done, Mailbox, New, Refused, Remove, Revise, Unclear
 from sync.store.base import Conflict, Row, StoreUnreachable
+from sync.store.mailboxes import MailboxRow
 from sync.store.memory import MemoryRows
-from sync.store.registry import MailboxRow
 from sync.store.tally import PARTITION, SHARDS, add, drop_old, family_of, last_day
 from sync.written import CHANGED, CREATED, DELETED, Written, happened
 from tests.contract.api_world import Sides, worker_of

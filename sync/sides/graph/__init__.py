@@ -14,6 +14,7 @@
     event_answers  answers to invitations, after the writes
     calendar     the Mailbox protocol for the calendar
     todo_tasks   task <-> item                                todo_lists   the cursor of lists and tasks
+    subscriptions  how Microsoft 365 tells us of changes
     todo         the Mailbox protocol for tasks
 
 Importing this package imports neither msgraph nor azure.
@@ -26,6 +27,7 @@ from sync.sides.graph.credentials import Tokens, application_tokens
 from sync.sides.graph.delegated import Held, MailboxTokens
 from sync.sides.graph.entra import MsalEntra
 from sync.sides.graph.folders import find_folder, resolve_user
+from sync.sides.graph.subscriptions import GraphSubscriptions
 from sync.sides.graph.throttle import Throttle
 from sync.sides.graph.todo import GraphTodo, open_todo
 from sync.sides.graph.window import Horizon
@@ -35,6 +37,7 @@ __all__ = [
     "GraphCalendar",
     "GraphConnection",
     "GraphMailbox",
+    "GraphSubscriptions",
     "GraphTodo",
     "Held",
     "Horizon",

@@ -17,8 +17,9 @@ from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.memory import MemoryCrm, MemoryMailbox
 from sync.store.audit import Audit
 from sync.store.board import BoardStore
+from sync.store.mailboxes import MailboxRow
 from sync.store.memory import MemoryRows
-from sync.store.registry import MailboxRow, Registry
+from sync.store.registry import Registry
 from sync.store.secrets import Keyring
 from sync.sweep import SweepTools
 from sync.users import Users, homes_of
