@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.contract.api_world import Api
@@ -14,15 +12,11 @@ SETTINGS, MAPPING = "/api/panel/settings/edit", "/api/panel/mapping/contact"
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        await opened.open("/api/panel/users")
-        yield opened
+async def api() -> Api:
+    """The directory was read."""
+    api = Api(World())
+    await api.ask("users")
+    return api
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.contract.test_control_journal import api  # noqa: F401 - a fixture: Anna's mailbox with one edit and one item that was given up
 from tests.unit.control.world import ANNAS
 
 BOX = f"/api/panel/mailboxes/{ANNAS}"
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:  # noqa: F811
-    async with Browser(api) as opened:
-        yield opened
 
 
 async def test_from_a_given_up_item_to_its_retry(browser: Browser) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from sync.mappings import Mappings
@@ -21,12 +19,6 @@ async def api() -> Api:
     api = Api(World())
     await api.ask("user_put", {"enabled": True}, id=ANNA)
     return api
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        yield opened
 
 
 def chosen(page: Shown, name: str) -> list[str]:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
-from tests.unit.control.world import World
 
 PATH = "/api/panel/settings"
 EDIT = f"{PATH}/edit"
 FORM = "form#settings"
-
-
-@pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        yield opened
 
 
 async def test_read_only_first_with_the_predecessors_labels(api: Api) -> None:

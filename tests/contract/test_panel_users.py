@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.contract.api_world import Api, worker_of
@@ -15,15 +13,11 @@ USERS = "/api/panel/users"
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        await opened.open(USERS)  # the directory is read by that
-        yield opened
+async def api() -> Api:
+    """The directory was read."""
+    api = Api(World())
+    await api.ask("users")
+    return api
 
 
 async def test_the_directory_is_paged_and_searched(browser: Browser) -> None:
