@@ -17,8 +17,7 @@ from pydantic import BaseModel
 from control.api import ENDPOINTS
 from control.auth import Person
 from control.endpoint import Call, Endpoint, Guard, Reply
-from control.http import carried_out
-from control.problems import problem
+from control.http import barrier, carried_out
 
 if TYPE_CHECKING:
     from control.app import App
@@ -88,10 +87,9 @@ class Visit:
     ) -> Reply:
         """The answer of an endpoint. Raises Refused."""
         endpoint = _BY_NAME[name]
-        if endpoint.guard is Guard.ADMIN and not self.person.admin:
-            raise Refused(problem("not_admin", self.lang, 403), 403)
-        if endpoint.versioned and not match:
-            raise Refused(problem("if_match_needed", self.lang, 428), 428)
+        barred = barrier(endpoint, self.person, match, self.lang)
+        if barred is not None:
+            raise Refused(barred, barred.status)
         call = Call(self.app, self.person, self.lang, id_, body or {}, params or {}, match)
         reply = await carried_out(endpoint, call, self.new_id)
         if reply.status >= 400:
