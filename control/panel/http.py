@@ -16,53 +16,70 @@ from control.callers import caller
 from control.cookies import cookie, cookies_of
 from control.endpoint import Guard
 from control.environment import Environment
+from control.failures import report
 from control.panel import assets, forms, signing_in
-from control.panel.answer import LANG, PATH, YEAR, answered
+from control.panel.answer import HEADERS, LANG, PATH, YEAR, answered
 from control.panel.page import HOME, OWN, Goto, Page, Refused, View, Visit, url
 from control.panel.render import Look, rendered
 from control.problems import Problem, problem, problem_of
-from control.texts import LANGUAGES, language
+from control.texts import LANGUAGES, language, sentence
 
 if TYPE_CHECKING:
     from control.app import App
 
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+Render = Callable[[str, Mapping[str, object], Look], str]
 
 
 def blueprint(
-    pages: Sequence[Page], environment: Environment, app: Callable[[], App], new_id: Callable[[], str]
+    pages: Sequence[Page],
+    environment: Environment,
+    app: Callable[[], App],
+    new_id: Callable[[], str],
+    render: Render = rendered,
 ) -> func.Blueprint:
     """The HTTP functions of the pages, of their stylesheet and script, and of the sign-in with ADMIN_TOKEN."""
     functions = func.Blueprint()  # type: ignore[no-untyped-call]
 
-    def add(name: str, method: str, route: str, function: Function) -> None:
-        function.__name__ = name
+    def add(name: str, method: str, route: str, inner: Function) -> None:
+        function = _answering(name, inner, new_id)
         routed = functions.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(function)
         functions.function_name(name)(routed)
 
     for page in pages:
-        add(page.name, page.method, page.route, _Shell(page, environment, app, new_id).answer)
+        add(page.name, page.method, page.route, _Shell(page, environment, app, new_id, render).answer)
     add("panel_asset", "GET", assets.ROUTE, assets.function())
-    for method, function in signing_in.functions(environment).items():
+    for method, function in signing_in.functions(environment, render).items():
         add(f"panel_sign_in_{method.lower()}", method, signing_in.ROUTE, function)
     return functions
+
+
+def _answering(name: str, inner: Function, new_id: Callable[[], str]) -> Function:
+    """The function, with a last answer for when not even a refusal can be rendered: it needs no template."""
+
+    async def function(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            return await inner(req)
+        except Exception as error:
+            id_ = new_id()
+            report(error, id_, name)
+            text = "\n".join([*(sentence("error", "internal", lang) for lang in LANGUAGES), f"id: {id_}"])
+            return func.HttpResponse(text, status_code=500, headers=HEADERS, mimetype="text/plain", charset="utf-8")
+
+    function.__name__ = name
+    return function
 
 
 class _Shell:
     """One page as an HTTP function."""
 
-    def __init__(self, page: Page, environment: Environment, app: Callable[[], App], new_id: Callable[[], str]) -> None:
-        self._page, self._environment, self._app, self._new_id = page, environment, app, new_id
+    def __init__(
+        self, page: Page, environment: Environment, app: Callable[[], App], new_id: Callable[[], str], render: Render
+    ) -> None:
+        self._page, self._environment, self._app, self._new_id, self._render = page, environment, app, new_id, render
         self._secure = environment.public_url.startswith("https://")
 
-    @property
-    def answer(self) -> Function:
-        async def answer(req: func.HttpRequest) -> func.HttpResponse:
-            return await self._answer(req)
-
-        return answer
-
-    async def _answer(self, req: func.HttpRequest) -> func.HttpResponse:
+    async def answer(self, req: func.HttpRequest) -> func.HttpResponse:
         headers = {key.lower(): value for key, value in req.headers.items()}
         cookies = cookies_of(headers.get("cookie", ""))
         chosen = req.params.get("lang", "")
@@ -132,7 +149,7 @@ class _Shell:
         return self._shown(View("refused.html", {"body": found}, found.status), look, kept)
 
     def _shown(self, view: View, look: Look, kept: list[str]) -> func.HttpResponse:
-        return answered(view.status, rendered(view.template, view.data, look), kept)
+        return answered(view.status, self._render(view.template, view.data, look), kept)
 
 
 def _asked(params: Mapping[str, str]) -> dict[str, str]:
