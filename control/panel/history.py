@@ -73,7 +73,10 @@ async def values(visit: Visit) -> View:
     found = await visit.ask("journal_values", ValuesShown, visit.id)
     names_ = sorted({*found.before, *found.after})
     rows = [(name, _shown(found.before, name), _shown(found.after, name), name in found.before) for name in names_]
-    return View("values.html", {"rows": rows, "cut": found.cut, "mailbox": visit.id.partition("|")[0]})
+    return View(
+        "values.html",
+        {"rows": rows, "cut": found.cut, "ticked": visit.all("name"), "mailbox": visit.id.partition("|")[0]},
+    )
 
 
 async def restore(visit: Visit) -> Goto:

@@ -19,8 +19,9 @@ from control.environment import Environment
 from control.failures import report
 from control.panel import assets, forms, signing_in
 from control.panel.answer import HEADERS, LANG, PATH, YEAR, answered
-from control.panel.page import HOME, OWN, Goto, Page, Refused, View, Visit, url
+from control.panel.page import HOME, OWN, BegunElsewhere, Goto, Page, Refused, View, Visit, url
 from control.panel.render import Look, rendered
+from control.panel.settings_form import SECRET
 from control.problems import Problem, problem, problem_of
 from control.texts import LANGUAGES, language, sentence
 
@@ -94,9 +95,11 @@ class _Shell:
         )  # what was said is not said again of another form
         look = Look(lang, here, told, None, "", self._page.topic, signing_in.offered(self._environment))
         try:
+            form = self._form(req, headers)
+            ours = forms.began_here(headers, self._environment.public_url)
             person = await caller(headers, self._environment, lambda: self._app().connector.settings)
             if isinstance(person, Denied):
-                return self._stranger(person, look, kept)
+                return self._stranger(person, look, kept, form if ours else {})
             browser = cookies.get(forms.COOKIE, "")
             if not browser:
                 browser = self._new_id()
@@ -105,15 +108,15 @@ class _Shell:
             look = Look(lang, here, told, person, token, self._page.topic, look.can_sign_out)
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
-            form = (
-                forms.read_form(headers.get("content-type", ""), req.get_body()) if self._page.method == "POST" else {}
-            )
-            if form is None or (self._page.method == "POST" and not forms.from_our_page(headers, form, token)):
+            id_, asked = str(req.route_params.get("id", "")), _asked(req.params)
+            visit = Visit(self._app(), person, lang, self._new_id, ours, id_, asked, form)
+            if self._page.method == "POST" and not forms.from_our_page(headers, form, token):
+                if ours and form and self._page.back is not None:
+                    return await self._again(visit, Refused(problem("form_again", lang, 403), 403), look, kept)
                 return self._problem(problem("form_expired", lang, 403), look, kept)
-            visit = Visit(
-                self._app(), person, lang, self._new_id, str(req.route_params.get("id", "")), _asked(req.params), form
-            )
             return await self._visited(visit, look, kept)
+        except BegunElsewhere:
+            return self._shown(View("begun_elsewhere.html"), look, kept)
         except Refused as refused:
             return self._shown(View("refused.html", {"body": refused.body}, refused.status), look, kept)
         except Exception as error:
@@ -123,22 +126,43 @@ class _Shell:
         try:
             found = await self._page.handler(visit)
         except Refused as refused:
-            if self._page.back is None:
-                raise
-            again = await self._page.back(visit.refused(refused))
-            found = View(again.template, again.data, refused.status) if isinstance(again, View) else again
-            look = look.of(refused)
+            return await self._again(visit, refused, look, kept)
+        return self._found(found, look, kept)
+
+    async def _again(self, visit: Visit, refused: Refused, look: Look, kept: list[str]) -> func.HttpResponse:
+        """The page of a form that was refused, with what was entered. Raises Refused where there is none."""
+        if self._page.back is None:
+            raise refused
+        again = await self._page.back(visit.refused(refused))
+        found = View(again.template, again.data, refused.status) if isinstance(again, View) else again
+        return self._found(found, look.of(refused), kept)
+
+    def _found(self, found: View | Goto, look: Look, kept: list[str]) -> func.HttpResponse:
         if isinstance(found, Goto):
             return answered(303, "", kept, {"Location": found.location})
         return self._shown(found, look, kept)
 
-    def _stranger(self, denied: Denied, look: Look, kept: list[str]) -> func.HttpResponse:
-        """To where one signs in, when that can help."""
-        if denied.status == 401:
-            back = url(look.path, **_asked(look.params))
-            where = signing_in.address(self._environment, back if self._page.method == "GET" else HOME)
+    def _form(self, req: func.HttpRequest, headers: Mapping[str, str]) -> dict[str, list[str]]:
+        """What was sent; {} for what is no form of ours, which then carries no token."""
+        if self._page.method != "POST":
+            return {}
+        return forms.read_form(headers.get("content-type", ""), req.get_body()) or {}
+
+    def _stranger(
+        self, denied: Denied, look: Look, kept: list[str], form: Mapping[str, list[str]]
+    ) -> func.HttpResponse:
+        """To where one signs in, when that can help.
+
+        No form is answered with a way to another site, which browsers would not follow: what was entered waits on a page, with a link. That is a
+        403, for the platform may make a redirect of a 401.
+        """
+        if denied.status != 401:
+            return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
+        if self._page.method == "GET":
+            where = signing_in.address(self._environment, url(look.path, **_asked(look.params)))
             return answered(302, "", kept, {"Location": where})
-        return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
+        data = {"sign_in": signing_in.address(self._environment, HOME), "fields": forms.kept(form, SECRET)}
+        return self._shown(View("signed_out.html", data, 403), look, kept)
 
     def _not_admin(self, look: Look, kept: list[str]) -> func.HttpResponse:
         if self._page.route == HOME.removeprefix("/api/") and self._page.method == "GET":

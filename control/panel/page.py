@@ -39,6 +39,10 @@ class Refused(Exception):
         return str(getattr(self.body, "code", ""))
 
 
+class BegunElsewhere(Exception):
+    """A link of another site leads to what is noted in the audit: a person presses a button of ours first."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A page to show: a template and what it speaks of."""
@@ -66,12 +70,16 @@ class Goto:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of somebody who may make it. `problem`: why the form that was sent was refused, when its page is shown again."""
+    """A request of somebody who may make it. `problem`: why the form that was sent was refused, when its page is shown again.
+
+    `ours`: it began on a page of ours, or by an address that the person entered.
+    """
 
     app: App
     person: Person
     lang: str
     new_id: Callable[[], str]
+    ours: bool
     id: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -85,8 +93,10 @@ class Visit:
         params: Mapping[str, str] | None = None,
         match: str = "",
     ) -> Reply:
-        """The answer of an endpoint. Raises Refused."""
+        """The answer of an endpoint. Raises Refused, or BegunElsewhere."""
         endpoint = _BY_NAME[name]
+        if endpoint.noted and not self.ours:
+            raise BegunElsewhere
         barred = barrier(endpoint, self.person, match, self.lang)
         if barred is not None:
             raise Refused(barred, barred.status)

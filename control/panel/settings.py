@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from control.endpoints.connecting import ConsentShown
 from control.endpoints.settings import SettingsShown, Tried
 from control.panel import settings_form
+from control.panel.forms import AGAIN
 from control.panel.page import Goto, Page, View, Visit
 
 PATH = "/api/panel/settings"
@@ -55,8 +56,8 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
             "version": visit.text("version_read") or reply.etag,
             "wrong": wrong,
             "tried": tried,
-            "again": sent
-            and bool(visit.text(settings_form.SECRET)),  # a secret never comes back: it is to be entered once more
+            "again": bool(visit.text(settings_form.SECRET))
+            or visit.ticked(AGAIN),  # a secret never comes back: it is to be entered once more
             "forget": visit.ticked("forget_secret"),
         },
     )

@@ -24,7 +24,9 @@ async def test_values_are_on_a_page_of_their_own_and_can_be_restored(browser: Br
     form = page.one("form#find")
     history = await browser.open(f"{form['action']}?mailbox={ANNAS}&family=people&id=12x1")
     assert "Rossi" not in history.source
-    values = await browser.open(str(history.one("td a.button")["href"]))
+    foreign = await browser.open(str(history.one("td a.button")["href"]), **{"Sec-Fetch-Site": "cross-site"})
+    assert "Rossi" not in foreign.source, "a look that is noted is nobody else's to order"
+    values = await browser.follow(foreign, "main a.button")
     assert values.soup.select_one("tbody tr").get_text(" ", strip=True) == "crm:a~b Rossi Verdi"  # type: ignore[union-attr]
     done = await browser.send(values, "form#restore", name="crm:a~b")
     assert done.said.startswith("Ordered: 1.")
