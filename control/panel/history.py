@@ -13,8 +13,9 @@ from control.endpoints.journal import (
     ValuesShown,
 )
 from control.endpoints.mailboxes import Mailbox
-from control.panel.home import MAILBOXES, names
+from control.panel.home import MAILBOXES
 from control.panel.page import Goto, Page, View, Visit, at
+from control.panel.people import people
 from sync.model import Family
 
 FAMILIES = tuple(family.value for family in Family)
@@ -34,7 +35,7 @@ async def mailbox(visit: Visit) -> View:
         "mailbox.html",
         {
             "box": box,
-            "names": await names(visit, [box]),
+            "names": await people(visit, [box.user]),
             "unsettled": unsettled,
             "because": because,
             "orders": [each for orders in ordered for each in orders],

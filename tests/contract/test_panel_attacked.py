@@ -85,7 +85,8 @@ async def test_what_somebody_else_chose_meanwhile_stays(api: Api, browser: Brows
 
 
 async def test_a_group_is_saved_over_what_was_shown(api: Api, browser: Browser) -> None:
-    page = await browser.open("/api/panel/groups/22x3?search=a")
+    page = await browser.open("/api/panel/groups/22x3")
+    page = await browser.send(page, "form#group", ("find", "1"), search="a")
     await api.ask("group_put", {"members": [BRUNO]}, id="22x3")
     refused = await browser.send(page, "form#group", member=[ANNA])
     assert refused.status == 412
@@ -163,8 +164,15 @@ async def test_every_form_with_something_in_it_comes_back(api: Api, browser: Bro
     assert mapped.one("[name=strategy][checked]")["value"] == "purge"
     group = await late(browser, await browser.open("/api/panel/groups/22x3"), "form#group", organizer=BRUNO)
     assert group.one("[name=organizer][checked]")["value"] == BRUNO
+    await api.ask("group_put", {"members": [ANNA]}, id="22x3")
+    assert (await browser.send(group, "form#group")).status == 412
     user = await browser.open(f"/api/panel/users/{ANNA}")
-    assert (await late(browser, user, "form#preferences", folder="Mia")).one("[name=folder]")["value"] == "Mia"
+    await api.ask("user_put", {"private_events": "none"}, id=ANNA)
+    preferred = await late(browser, user, "form#preferences", folder="Mia")
+    assert preferred.one("[name=folder]")["value"] == "Mia"
+    assert (await browser.send(preferred, "form#preferences")).said == "The preferences were saved."
+    anna = (await api.ask("user", id=ANNA))[1]
+    assert (anna["folder"], anna["private_events"]) == ("Mia", "none"), "what somebody else chose meanwhile stays"
     paired = await late(browser, user, "form#enable", mailbox="x@acme.example")
     assert paired.one("form#enable [name=mailbox]")["value"] == "x@acme.example"
     hold = await browser.open(f"/api/panel/holds/{HOLD.id}")
