@@ -24,6 +24,8 @@ FAMILIES = tuple(family.value for family in Family)
 async def mailbox(visit: Visit) -> View:
     """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
     box = await visit.ask("mailbox", Mailbox, visit.id)
+    if visit.live:
+        return View("mailbox.html", {"box": box, "names": await people(visit, [box.user])})
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
     unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)

@@ -6,6 +6,7 @@ No page carries the text of an exception.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -83,17 +84,7 @@ class _Shell:
     async def answer(self, req: func.HttpRequest) -> func.HttpResponse:
         headers = {key.lower(): value for key, value in req.headers.items()}
         cookies = cookies_of(headers.get("cookie", ""))
-        chosen = req.params.get("lang", "")
-        lang = language(chosen if chosen in LANGUAGES else cookies.get(LANG, ""), headers.get("accept-language", ""))
-        kept = [cookie(LANG, lang, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
-        here = (
-            self._page.home.replace("{id}", quote(str(req.route_params.get("id", "")), safe=""))
-            or urlsplit(req.url).path
-        )
-        told = (
-            dict(req.params) if self._page.method == "GET" else _asked(req.params)
-        )  # what was said is not said again of another form
-        look = Look(lang, here, told, None, "", self._page.topic, signing_in.offered(self._environment))
+        look, kept = self._look(req, headers, cookies.get(LANG, "")), self._language_kept(req)
         try:
             form = self._form(req, headers)
             ours = forms.began_here(headers, self._environment.public_url)
@@ -105,22 +96,42 @@ class _Shell:
                 browser = self._new_id()
                 kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
             token = forms.token(self._app().worker.keys, browser, person.oid)
-            look = Look(lang, here, told, person, token, self._page.topic, look.can_sign_out)
+            look = replace(look, person=person, token=token)
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
             id_, asked = str(req.route_params.get("id", "")), _asked(req.params)
-            visit = Visit(self._app(), person, lang, self._new_id, ours, id_, asked, form)
+            visit = Visit(self._app(), person, look.lang, self._new_id, ours, id_, asked, form, live=look.live)
             if self._page.method == "POST" and not forms.from_our_page(headers, form, token):
                 if ours and form and self._page.back is not None:
-                    return await self._again(visit, Refused(problem("form_again", lang, 403), 403), look, kept)
-                return self._problem(problem("form_expired", lang, 403), look, kept)
+                    return await self._again(visit, Refused(problem("form_again", look.lang, 403), 403), look, kept)
+                return self._problem(problem("form_expired", look.lang, 403), look, kept)
             return await self._visited(visit, look, kept)
         except BegunElsewhere:
             return self._shown(View("begun_elsewhere.html"), look, kept)
         except Refused as refused:
             return self._shown(View("refused.html", {"body": refused.body}, refused.status), look, kept)
         except Exception as error:
-            return self._problem(problem_of(error, self._page.name, lang, self._new_id), look, kept)
+            return self._problem(problem_of(error, self._page.name, look.lang, self._new_id), look, kept)
+
+    def _look(self, req: func.HttpRequest, headers: Mapping[str, str], language_kept: str) -> Look:
+        """The page as a stranger sees it. What was said is not said again of another form."""
+        chosen = req.params.get("lang", "")
+        id_, get = quote(str(req.route_params.get("id", "")), safe=""), self._page.method == "GET"
+        return Look(
+            lang=language(chosen if chosen in LANGUAGES else language_kept, headers.get("accept-language", "")),
+            path=self._page.home.replace("{id}", id_) or urlsplit(req.url).path,
+            params=dict(req.params) if get else _asked(req.params),
+            person=None,
+            token="",
+            topic=self._page.topic,
+            can_sign_out=signing_in.offered(self._environment),
+            live=get and "x-live" in headers,
+        )
+
+    def _language_kept(self, req: func.HttpRequest) -> list[str]:
+        """The cookie of a language that was chosen."""
+        chosen = req.params.get("lang", "")
+        return [cookie(LANG, chosen, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
 
     async def _visited(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
         try:

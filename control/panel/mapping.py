@@ -32,6 +32,8 @@ class Row:
 
 
 async def mapping(visit: Visit) -> View:
+    if visit.live:  # nothing else of it moves, and the whole is much to make every few seconds
+        return View("mapping.html", {"progress": await visit.ask("resync", ResyncShown)})
     return await _shown(visit)
 
 

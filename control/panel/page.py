@@ -3,6 +3,7 @@
 The recipe: in a module of this package write `async def` handlers that ask endpoints and return a `View` (a template of `templates/` and its
 data) or a `Goto`, and a tuple `PAGES`; name the module in `site.py`. Texts of templates come from `texts/<topic>.json` by `t(key)`, key being
 `topic.name`. A POST comes from a form with `{{ form() }}` in it and ends in a `Goto`; refused, its `back` is shown again with `visit.problem`.
+What updates by itself is an element with an id and `data-live` (seconds), in a block `live_*` of a template that extends `layout`.
 """
 
 from __future__ import annotations
@@ -70,9 +71,10 @@ class Goto:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of somebody who may make it. `problem`: why the form that was sent was refused, when its page is shown again.
+    """A request of somebody who may make it. `live`: for what updates by itself only.
 
-    `ours`: it began on a page of ours, or by an address that the person entered.
+    `problem`: why the form that was sent was refused, when its page is shown again. `ours`: it began on a page of ours, or by an address that the
+    person entered.
     """
 
     app: App
@@ -84,6 +86,7 @@ class Visit:
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problem: Refused | None = None
+    live: bool = False
 
     async def reply(
         self,

@@ -27,7 +27,10 @@ FOLDER = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What every page knows beside its data: language, own path and query, who looks (None = nobody yet), the form's token, the menu's entry."""
+    """What every page knows beside its data: language, own path and query, who looks (None = nobody yet), the form's token, the menu's entry.
+
+    `live`: the page's script asks.
+    """
 
     lang: str
     path: str
@@ -37,6 +40,7 @@ class Look:
     topic: str
     can_sign_out: bool
     refused: Refused | None = None
+    live: bool = False
 
     def of(self, refused: Refused) -> Look:
         return replace(self, refused=refused)
@@ -57,8 +61,10 @@ class Look:
 
 
 def rendered(template: str, data: Mapping[str, object], look: Look) -> str:
-    """A page."""
-    return _environment().get_template(template).render(**data, **_helpers(look))
+    """A page; for its script only what updates by itself: the blocks `live_*` of its template, which then extends `layout`."""
+    found = _environment().get_template(template)
+    live = [name for name in found.blocks if name.startswith("live_")]
+    return found.render(**data, **_helpers(look), layout="live.html" if look.live else "base.html", live=live)
 
 
 def _helpers(look: Look) -> dict[str, Any]:
