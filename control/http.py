@@ -18,7 +18,7 @@ from control.callers import caller
 from control.endpoint import Call, Endpoint, Guard, Reply
 from control.environment import Environment
 from control.problems import MEDIA_TYPE, Problem, problem, problem_of
-from control.texts import language
+from control.texts import expectation, language
 from sync.commands import NotFound
 from sync.store.base import LimitExceeded, check_key
 
@@ -91,7 +91,7 @@ def _call(
         return problem(body, lang, 415 if body == "json_needed" else 400)
     params = {name: value for name, value in req.params.items() if name != "lang"}
     if params and endpoint.query is None:
-        return problem("bad_value", lang, 400, field=sorted(params)[0], reason="left out")
+        return problem("bad_value", lang, 400, field=sorted(params)[0], reason=expectation("extra_forbidden", lang))
     return Call(app(), person, lang, _id(req), body, params, match.removeprefix("W/").strip('"'))
 
 

@@ -1,7 +1,8 @@
 """Templates to HTML: escaped, with the texts of the one table. Pure but for reading its own templates.
 
 What a template may call: `t(key, name=value)` a text, key being `topic.name`; `tk(key, word)` the text `topic.name.word`; `word("state", key)` a
-sentence of the API's sections; `form()` the token of a form; `url`, `at`, `asset`, `here(param=value)`; filters `when` (a moment), `day`, `number`.
+sentence of the API's sections; `form()` the token of a form; `label(field)` what the page calls a field; `url`, `at`,
+`asset`, `here(param=value)`; filters `when` (a moment), `day`, `number`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from control.auth import Person
 from control.panel import assets
+from control.panel.labels import label
 from control.panel.page import Refused, at, url
 from control.texts import LANGUAGES, sentence, table, text
 
@@ -79,11 +81,14 @@ def _helpers(look: Look) -> dict[str, Any]:
     def word(section: str, key: str) -> str:
         return sentence(section, key, look.lang)
 
+    def called(field: str) -> str:
+        return label(field, look.topic, look.lang)
+
     def form() -> Markup:
         return Markup('<input type="hidden" name="form_token" value="{}">').format(escape(look.token))
 
     return {
-        "t": t, "tk": tk, "word": word, "form": form, "look": look, "lang": look.lang, "url": url, "at": at,
+        "t": t, "tk": tk, "word": word, "form": form, "label": called, "look": look, "lang": look.lang, "url": url, "at": at,
         "asset": assets.address, "here": look.here, "languages": LANGUAGES,
     }  # fmt: skip
 

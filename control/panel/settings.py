@@ -46,7 +46,7 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
     values: Mapping[str, str | bool] = (
         settings_form.entered(visit.form) if sent else settings_form.values_of(settings.model_dump(mode="json"))
     )
-    wrong = getattr(visit.problem.body, "field", "") if visit.problem else ""
+    wrong = _entry(getattr(visit.problem.body, "field", "")) if visit.problem else ""
     return View(
         "settings_edit.html",
         {
@@ -61,6 +61,12 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
             "forget": visit.ticked("forget_secret"),
         },
     )
+
+
+def _entry(field: str) -> str:
+    """The field of the form: of a list the API names the row that is wrong."""
+    name, _, row = field.rpartition(".")
+    return name if row.isdecimal() else field
 
 
 PAGES = (

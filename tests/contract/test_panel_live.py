@@ -58,7 +58,6 @@ async def test_on_the_first_page_counts_chart_and_trouble_update_by_themselves(a
     assert "Anna Rossi" in now["mailboxes"]
     assert "Anna Rossi" not in before["mailboxes"]
     assert {name for name in before if now[name] != before[name]} >= {
-        "state",
         "kill-does",
         "restore-state-does",
         "day",

@@ -93,3 +93,16 @@ async def test_with_nothing_linked_there_is_no_preview_and_the_page_says_so(brow
     shown = await browser.send(page, FORM, ("preview", "1"))
     assert shown.status == 409
     assert shown.said
+
+
+async def test_a_pair_is_named_by_its_row(api: Api) -> None:
+    async with Browser(api, "it") as browser:
+        page = await browser.open(PATH)
+        direction = ["both", "sideways", *chosen(page, "direction")[2:]]
+        refused = await browser.send(page, FORM, ("check", "1"), direction=direction)
+        assert "Campo «riga 2, Direzione»: uno tra" in refused.said
+        row = chosen(page, "crm").index("email") + 1
+        mailbox = moved(page, "email", "birthday")
+        wrong = await browser.send(page, FORM, ("save", "1"), mailbox=mailbox)
+        assert f"Campo «riga {row}»:" in wrong.said
+        assert "~" not in wrong.said
