@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from control.panel import settings_form
 from control.texts import text
 
+_USERS = {
+    "mailbox": "users.mailbox",
+    "colour": "users.colour",
+    "resource": "users.resource",
+    "sync_start": "users.sync_start",
+    "folder": "users.folder",
+    "private_events": "users.private_events",
+    "search": "users.find",
+}
 LABELS: Mapping[str, Mapping[str, str]] = {
-    "users": {
-        "mailbox": "users.mailbox",
-        "colour": "users.colour",
-        "resource": "users.resource",
-        "sync_start": "users.sync_start",
-        "folder": "users.folder",
-        "private_events": "users.private_events",
-        "search": "users.find",
-    },
+    "users": _USERS,
+    "": _USERS,
     "groups": {"members": "groups.members", "organizer": "groups.organizer", "search": "groups.find"},
     "holds": {"choice": "holds.choice", "mailbox": "holds.mailbox"},
     "mailboxes": {
@@ -33,10 +35,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "direction": "mapping.direction",
         "mode": "mapping.mode",
     },
-    "settings": {},
 }
-"""Entry of the menu -> field -> text. The settings' own form says theirs."""
-LABELS = {**LABELS, "": LABELS["users"]}  # the own page
+"""Entry of the menu, '' = the own page -> field -> text. The settings' form says its own."""
 
 
 def label(field: str, topic: str, lang: str) -> str:
