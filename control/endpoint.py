@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from control.auth import Person
-from sync.errors import ConfigMistake
 from sync.settings import Model, mistake_of
 
 if TYPE_CHECKING:
@@ -140,10 +139,3 @@ def first_of(found: Sequence[_T], key: Callable[[_T], str], limit: int) -> tuple
     """A page of what was read from its place on, one more than fits; and where the next one begins, '' = that was all."""
     shown = found[:limit]
     return shown, key(shown[-1]) if len(found) > limit else ""
-
-
-def one_of(field_: str, text: str, words: Sequence[str]) -> str:
-    """A word of a closed list. Raises ConfigMistake."""
-    if text not in words:
-        raise ConfigMistake(field_, " | ".join(words))
-    return text

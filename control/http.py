@@ -18,7 +18,7 @@ from control.callers import caller
 from control.endpoint import Call, Endpoint, Guard, Reply
 from control.environment import Environment
 from control.problems import MEDIA_TYPE, Problem, problem, problem_of
-from control.texts import language
+from control.texts import expectation, language
 from sync.commands import NotFound
 from sync.store.base import LimitExceeded, check_key
 
@@ -54,10 +54,15 @@ def _function(
     async def function(req: func.HttpRequest) -> func.HttpResponse:
         lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""))
         try:
-            person = await _allowed(endpoint, req, environment, app)
+            headers = {key.lower(): value for key, value in req.headers.items()}
+            person = await caller(headers, environment, lambda: app().connector.settings)
             if isinstance(person, Denied):
                 return _refused(problem(person.code, lang, person.status))
-            call = _call(endpoint, req, person, app, lang)
+            match = headers.get("if-match", "").strip()
+            barred = barrier(endpoint, person, match, lang)
+            if barred is not None:
+                return _refused(barred)
+            call = _call(endpoint, req, person, app, lang, match)
             if isinstance(call, Problem):
                 return _refused(call)
             return _respond(await carried_out(endpoint, call, new_id))
@@ -68,29 +73,25 @@ def _function(
     return function
 
 
-async def _allowed(
-    endpoint: Endpoint, req: func.HttpRequest, environment: Environment, app: Callable[[], App]
-) -> Person | Denied:
-    headers = {key.lower(): value for key, value in req.headers.items()}
-    person = await caller(headers, environment, lambda: app().connector.settings)
-    if isinstance(person, Person) and endpoint.guard is Guard.ADMIN and not person.admin:
-        return Denied(403, "not_admin")
-    return person
+def barrier(endpoint: Endpoint, person: Person, match: str, lang: str) -> Problem | None:
+    """What keeps this person from the endpoint: its guard, or that nobody said which version is meant (`match`)."""
+    if endpoint.guard is Guard.ADMIN and not person.admin:
+        return problem("not_admin", lang, 403)
+    if endpoint.versioned and not match:
+        return problem("if_match_needed", lang, 428)
+    return None
 
 
 def _call(
-    endpoint: Endpoint, req: func.HttpRequest, person: Person, app: Callable[[], App], lang: str
+    endpoint: Endpoint, req: func.HttpRequest, person: Person, app: Callable[[], App], lang: str, match: str
 ) -> Call | Problem:
     """The request as data, or what is wrong with it. Raises NotFound for an id that no row of the store can have."""
     body = _body(req) if endpoint.changes else {}
     if isinstance(body, str):
         return problem(body, lang, 415 if body == "json_needed" else 400)
-    match = req.headers.get("if-match", "").strip()
-    if endpoint.versioned and not match:
-        return problem("if_match_needed", lang, 428)
     params = {name: value for name, value in req.params.items() if name != "lang"}
     if params and endpoint.query is None:
-        return problem("bad_value", lang, 400, field=sorted(params)[0], reason="left out")
+        return problem("bad_value", lang, 400, field=sorted(params)[0], reason=expectation("extra_forbidden", lang))
     return Call(app(), person, lang, _id(req), body, params, match.removeprefix("W/").strip('"'))
 
 
@@ -121,7 +122,7 @@ def _body(req: func.HttpRequest) -> Mapping[str, Any] | str:
 async def carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> Reply:
     """Call the handler, a refusal being its problem document; commands are noted before, and after with how they ended.
 
-    Whoever calls has seen to the guard.
+    Whoever calls has seen to the barrier.
     """
     if not (endpoint.changes or endpoint.noted):
         return await _handled(endpoint, call, new_id)

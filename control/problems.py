@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict
 
 from control.failures import report
-from control.texts import sentence
+from control.texts import expectation, sentence
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.store.base import BadKey, LimitExceeded, Stale, StoreUnreachable
@@ -44,9 +44,11 @@ def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]
         case Fenced():  # Kill, or another command, came in between
             return problem("changed_meanwhile", lang, 412)
         case LimitExceeded():
-            return problem("bad_value", lang, 400, field="body", reason="shorter: it is more than can be kept")
+            return problem("bad_value", lang, 400, field="body", reason=expectation("too_much", lang))
         case ConfigMistake():
-            return problem("bad_value", lang, 400, field=error.field, reason=error.expected)
+            return problem(
+                "bad_value", lang, 400, field=error.field, reason=expectation(error.expected, lang, error.values)
+            )
     id_ = new_id()
     report(error, id_, what)
     match error:

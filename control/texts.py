@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 LANGUAGES = ("it", "en")
 _FILE = Path(__file__).with_name("texts.json")
@@ -36,6 +37,14 @@ def language(asked: str, accepted: str = "") -> str:
 def sentence(section: str, key: str, lang: str) -> str:
     """The sentence; a key that the table lacks (an id of an older version in the store) is shown as it is."""
     return table()[section].get(key, {}).get(lang, key)
+
+
+def expectation(expected: str, lang: str, values: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What a value should be: the sentence of a key; what is no key is the sentence itself."""
+    if expected not in table()["expected"]:
+        return expected
+    words = {name: value.replace(" or ", ", ") for name, value in values.items()}  # pydantic joins a list in English
+    return sentence("expected", expected, lang).format(**words)
 
 
 def text(key: str, lang: str, **values: object) -> str:

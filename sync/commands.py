@@ -142,9 +142,9 @@ async def approve(connector: Connector, id_: str, choice: str = "", by: str = ""
     asked = await _open_hold(connector, id_, over)
     if asked.because is Reason.SEVERAL_CANDIDATES:
         if choice not in (*asked.candidates, NEW):
-            raise ConfigMistake("choice", f"one of the candidates, or '{NEW}'")
+            raise ConfigMistake("choice", "candidate", {"new": NEW})
     elif choice:
-        raise ConfigMistake("choice", "left out: there is nothing to choose here")
+        raise ConfigMistake("choice", "nothing_to_choose")
     until = (connector.now() + PERMIT).isoformat(timespec="seconds")
     at = connector.now().isoformat(timespec="seconds")
     answered = replace(asked, state="approved", until=until, choice=choice, by=by, at=at)
@@ -232,11 +232,11 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         paired = await resolved(connector, "mailbox", address) if address else MailboxUser("")
     elif enabled and not paired.id:
         if not before.email:
-            raise ConfigMistake("mailbox", "given: the CRM has no e-mail address for this user")
+            raise ConfigMistake("mailbox", "mailbox_without_email")
         address = before.email
         paired = await resolved(connector, "mailbox", address)
     if enabled and not paired.id:
-        raise ConfigMistake("mailbox", "given, or the user disabled")
+        raise ConfigMistake("mailbox", "mailbox_or_disabled")
     if enabled and not before.active:
         raise NotNow("user_inactive")
     resource = before.resource if change.resource is None else change.resource
@@ -327,7 +327,7 @@ async def resolved(connector: Connector, field: str, address: str) -> MailboxUse
     except StopMailbox as stop:
         if stop.cause is not Cause.MAILBOX_UNKNOWN:
             raise
-        raise ConfigMistake(field, "the address or object id of a mailbox in this tenant") from None
+        raise ConfigMistake(field, "mailbox_of_tenant") from None
 
 
 async def configured(connector: Connector) -> None:

@@ -15,8 +15,10 @@ single items and raise `classify(failure)` when a failure concerns the whole sid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Cause(StrEnum):
@@ -126,11 +128,15 @@ class StopConnector(SyncError):
 
 
 class ConfigMistake(SyncError):
-    """A setting is wrong. `expected` says what it should be; the value itself is never carried."""
+    """A setting is wrong: `expected` says what it should be, the value itself is never carried.
 
-    def __init__(self, field: str, expected: str) -> None:
+    Where people entered it, `expected` is a key of the table of sentences, and `values` what its sentence speaks of. Of the process's own settings
+    it is the text itself.
+    """
+
+    def __init__(self, field: str, expected: str, values: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(f"{field}: {expected}")
-        self.field, self.expected = field, expected
+        self.field, self.expected, self.values = field, expected, values
 
 
 class Fenced(SyncError):

@@ -95,4 +95,4 @@ async def _are_users(connector: Connector, field: str, ids: Iterable[str]) -> No
     if wanted - {user.id for user in await connector.users.all()}:
         await connector.look_again()
         if wanted - {user.id for user in await connector.users.all()}:
-            raise ConfigMistake(field, "ids of users of the CRM")
+            raise ConfigMistake(field, "crm_users")

@@ -79,11 +79,11 @@ async def restore(
     row = await _row(connector, ledger, journal)
     kept = kept_of(row)
     if kept.what == "delete" and names:
-        raise ConfigMistake("names", "left out: a deleted item is restored as a whole")
+        raise ConfigMistake("names", "restored_as_a_whole")
     if kept.what not in {"update", "delete", "restore"}:
         raise NotNow("nothing_to_restore")
     if names and not set(names) <= _opened(row, keys).before.keys():
-        raise ConfigMistake("names", "names of values that were kept here")
+        raise ConfigMistake("names", "kept_names")
     return await _order(connector, by, ledger, [kept], tuple(names))
 
 

@@ -238,7 +238,7 @@ async def _link(connector: Connector, kind: Kind, record: str, mailbox: str, ite
     rows = connector.registry.rows
     if record:
         if not _RECORD.fullmatch(record):
-            raise ConfigMistake("record", "the id of a record of the CRM, such as 4x12")
+            raise ConfigMistake("record", "crm_record")
         held = [
             await MailboxLedger(rows, each, 0, "").link_by_crm(record)
             for each in await connector.registry.holders(record)
@@ -246,7 +246,7 @@ async def _link(connector: Connector, kind: Kind, record: str, mailbox: str, ite
         return next((link for link in held if link), None)
     if mailbox or item:
         if not mailbox or not item:
-            raise ConfigMistake("item" if mailbox else "mailbox", "given: a card is named by both")
+            raise ConfigMistake("item" if mailbox else "mailbox", "named_by_both")
         try:
             check_key(mailbox)
         except LimitExceeded:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from sync.errors import ConfigMistake
 from sync.model import Family, Kind
@@ -54,36 +55,39 @@ class DoubleBooking(StrEnum):
     ACCEPT = "accept"
 
 
+def wrong(expected: LiteralString, **where: str) -> PydanticCustomError:
+    """For validators: what a value should be, as a key of the table of sentences. `field`: its name, where a whole model is checked."""
+    return PydanticCustomError(expected, expected, where)
+
+
 def _tenant(text: str) -> str:
     if text and not (_GUID.fullmatch(text) or _DOMAIN.fullmatch(text)):
-        raise ValueError("the tenant's id (a GUID) or one of its domains")
+        raise wrong("tenant")
     return text
 
 
 def _guid(text: str) -> str:
     if text and not _GUID.fullmatch(text):
-        raise ValueError("the application's (client) id, a GUID")
+        raise wrong("client")
     return text
 
 
 def _secret(text: str) -> str:
     if _GUID.fullmatch(text):
-        raise ValueError("the secret's value, not its id (the id looks like a GUID)")
+        raise wrong("no_secret_id")
     return text
 
 
 def _version(text: str) -> str:
     if text == "2016":
-        raise ValueError(
-            "Office365: Exchange 2016 on your own servers is reached by EWS, which this version does not speak yet"
-        )
+        raise wrong("office365")
     return text
 
 
 def contact_folder(text: str) -> str:
-    """A contact folder's name, for pydantic: raises ValueError."""
+    """A contact folder's name, for pydantic."""
     if not text.strip() or text != text.strip() or any(c < " " for c in text):
-        raise ValueError("a folder's name without spaces around it")
+        raise wrong("folder_name")
     return text
 
 
@@ -188,16 +192,13 @@ class Settings(Model):
     @model_validator(mode="after")
     def _admin_target_is_whole(self) -> Settings:
         if self.contact_target is Target.ADMIN and not (self.admin_mailbox and self.admin_user):
-            raise ValueError("contact_target: admin needs admin_mailbox and admin_user")
+            raise wrong("whole_admin_target", field="contact_target")
         return self
 
     @model_validator(mode="after")
     def _contacts_are_mailed_once(self) -> Settings:
         if self.crm_contact_invitees and not self.crm_invitation_mail_off:
-            raise ValueError(
-                "crm_invitation_mail_off: true, once the CRM's invitation mail is off: vtenext mails every contact whom "
-                "crm_contact_invitees writes as an invitee, and again when the event moves"
-            )
+            raise wrong("mailed_once", field="crm_invitation_mail_off")
         return self
 
     @property
@@ -274,12 +275,8 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def mistake_of(error: ValidationError) -> ConfigMistake:
-    """The first thing that is wrong: its name and what it should be."""
+    """The first thing that is wrong: its name, and what it should be, by pydantic's own type of the error or by ours."""
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    text = str(first["msg"]).removeprefix("Value error, ")
-    if not where:
-        where, _, text = text.partition(": ")
-    if first["type"] == "extra_forbidden":
-        text = "left out: there is no such setting"
-    return ConfigMistake(where, text[:1].lower() + text[1:])
+    values = {name: str(value) for name, value in first.get("ctx", {}).items()}
+    where = values.pop("field", "") or ".".join(str(part) for part in first["loc"])
+    return ConfigMistake(where, first["type"], values)

@@ -32,7 +32,7 @@ async def change_settings(
     if after.allow_list != before.allow_list:
         after = await _with_ids(connector, before, after)
     if after.contact_target is Target.ADMIN and not after.allows(after.admin_mailbox):
-        raise ConfigMistake("allow_list", "with the admin's mailbox in it, or empty")
+        raise ConfigMistake("allow_list", "with_admin_mailbox")
     if over not in (None, saved.version):
         raise Stale
     if after != before or secret is not None:
@@ -47,7 +47,7 @@ async def try_settings(connector: Connector, body: Mapping[str, Any]) -> tuple[C
     after, secret = changed(await connector.settings.read(), body)
     sign_in = await connector.settings.sign_in(after, secret)
     if sign_in.missing:
-        raise ConfigMistake(sign_in.missing[0].lower(), "given: without it nobody can sign in at Microsoft 365")
+        raise ConfigMistake(sign_in.missing[0].lower(), "needed_to_sign_in")
     return (
         await checked("crm", connector.outside.check_crm),
         await checked("mailboxes", lambda: connector.outside.try_sign_in(sign_in, after.server_name)),
@@ -60,7 +60,7 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
         try:
             await known_user(connector, settings.admin_user)
         except NotFound:
-            raise ConfigMistake("admin_user", "the id of a user of the CRM") from None
+            raise ConfigMistake("admin_user", "crm_user") from None
     if not settings.admin_mailbox:
         return settings
     mailbox = await resolved(connector, "admin_mailbox", settings.admin_mailbox)

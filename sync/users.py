@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from mapping.colours import is_colour
 from sync.policy import DeleteLimits, Preferences, PrivateEvents
-from sync.settings import PARTITION, Model, contact_folder, mistake_of
+from sync.settings import PARTITION, Model, contact_folder, mistake_of, wrong
 from sync.sides.base import CrmUser
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, following
 from sync.store.secrets import Sealing, Undecipherable
@@ -85,17 +85,17 @@ class User:
 
 def _colour(text: str) -> str:
     if text and not is_colour(text):
-        raise ValueError("a colour as #RRGGBB, or '' for none")
+        raise wrong("colour")
     return text.upper()
 
 
 def _start(text: str) -> str:
     if text and not _DAY.fullmatch(text):
-        raise ValueError("a day as YYYY-MM-DD, or '' for the setting's")
+        raise wrong("day_or_none")
     try:
         return date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
-        raise ValueError("a day that exists") from None
+        raise wrong("day_that_exists") from None
 
 
 def _own_folder(text: str) -> str:

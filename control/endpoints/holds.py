@@ -102,7 +102,7 @@ def _version(call: Call) -> int:
     """The version that was looked at. Nobody can permit whatever is there."""
     version = version_of(call.match)
     if version is None:
-        raise ConfigMistake("If-Match", "the ETag of the hold that was looked at")
+        raise ConfigMistake("If-Match", "etag_of_hold")
     return version
 
 

@@ -83,7 +83,7 @@ def version_of(match: str) -> int | None:
     if match == "*":
         return None
     if not match.isdecimal() or len(match) > 9:
-        raise ConfigMistake("If-Match", "the ETag of what was read, or *")
+        raise ConfigMistake("If-Match", "etag_or_any")
     return int(match)
 
 

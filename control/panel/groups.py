@@ -6,6 +6,7 @@ from control.endpoints.audit import AuditShown
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import UserShown, UsersShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
+from control.panel.people import people
 from control.problems import problem
 
 PATH = "/api/panel/groups"
@@ -19,27 +20,31 @@ async def groups(visit: Visit) -> View:
 
 
 async def group(visit: Visit) -> View:
-    """One group: its members, ticked, and the users that were searched for, to be ticked. Refused, as it was sent."""
+    """One group: its members, ticked, and the users that are searched for, to be ticked. Of a form that was sent, with its ticks."""
     shown = await visit.ask("group", GroupShown, visit.id)
     members = visit.all("member") if visit.form else list(shown.members)
     organizer = visit.text("organizer") if visit.form else shown.organizer
-    known = [await _user(visit, id_) for id_ in dict.fromkeys([*members, *([organizer] if organizer else [])])]
-    wanted = visit.params.get("search", "").strip()
+    ids = [id_ for id_ in dict.fromkeys([*shown.members, *members, organizer]) if id_]
+    named = await people(visit, ids)
+    wanted = visit.text("search")
     found = (await visit.ask("users", UsersShown, params={"search": wanted, "limit": FOUND})).users if wanted else ()
-    more = [user for user in found if user.id not in {each.id for each in known}]
+    seen_now = not visit.form or (visit.problem is not None and visit.problem.code == "changed_meanwhile")
     data = {
         "group": shown,
-        "known": known,
-        "more": more,
+        "known": [named.get(id_) or _gone(id_) for id_ in ids],
+        "more": [user for user in found if user.id not in ids],
         "members": members,
         "organizer": organizer,
         "search": wanted,
-        "was": _as_text(shown),
+        "was": _as_text(shown) if seen_now else visit.text("was"),
     }
     return View("group.html", data)
 
 
-async def save(visit: Visit) -> Goto:
+async def save(visit: Visit) -> View | Goto:
+    """Save, or search for more users to tick."""
+    if visit.ticked("find"):
+        return await group(visit)
     now = await visit.ask("group", GroupShown, visit.id)
     if _as_text(now) != visit.text("was"):  # somebody else said otherwise since this form was opened
         raise Refused(problem("changed_meanwhile", visit.lang, 412), 412)
@@ -57,14 +62,9 @@ def _as_text(group_: GroupShown) -> str:
     return "|".join([group_.organizer, *sorted(group_.members)])
 
 
-async def _user(visit: Visit, id_: str) -> UserShown:
-    """A member, also one who is not in the directory any more."""
-    try:
-        return await visit.ask("user", UserShown, id_)
-    except Refused as refused:
-        if refused.status != 404:
-            raise
-        return UserShown.model_construct(id=id_, name="", email="", active=False)
+def _gone(id_: str) -> UserShown:
+    """A member who is not in the directory any more."""
+    return UserShown.model_construct(id=id_, name="", email="", active=False)
 
 
 PAGES = (

@@ -13,8 +13,9 @@ from control.endpoints.journal import (
     ValuesShown,
 )
 from control.endpoints.mailboxes import Mailbox
-from control.panel.home import MAILBOXES, names
+from control.panel.home import MAILBOXES
 from control.panel.page import Goto, Page, View, Visit, at
+from control.panel.people import people
 from sync.model import Family
 
 FAMILIES = tuple(family.value for family in Family)
@@ -23,6 +24,8 @@ FAMILIES = tuple(family.value for family in Family)
 async def mailbox(visit: Visit) -> View:
     """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
     box = await visit.ask("mailbox", Mailbox, visit.id)
+    if visit.live:
+        return View("mailbox.html", {"box": box, "names": await people(visit, [box.user])})
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
     unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)
@@ -34,7 +37,7 @@ async def mailbox(visit: Visit) -> View:
         "mailbox.html",
         {
             "box": box,
-            "names": await names(visit, [box]),
+            "names": await people(visit, [box.user]),
             "unsettled": unsettled,
             "because": because,
             "orders": [each for orders in ordered for each in orders],
@@ -73,7 +76,10 @@ async def values(visit: Visit) -> View:
     found = await visit.ask("journal_values", ValuesShown, visit.id)
     names_ = sorted({*found.before, *found.after})
     rows = [(name, _shown(found.before, name), _shown(found.after, name), name in found.before) for name in names_]
-    return View("values.html", {"rows": rows, "cut": found.cut, "mailbox": visit.id.partition("|")[0]})
+    return View(
+        "values.html",
+        {"rows": rows, "cut": found.cut, "ticked": visit.all("name"), "mailbox": visit.id.partition("|")[0]},
+    )
 
 
 async def restore(visit: Visit) -> Goto:

@@ -28,7 +28,8 @@ async def hold(visit: Visit) -> View:
         if refused.status != 503:
             raise
         why = str(getattr(refused.body, "why", ""))
-    return View("hold.html", {"hold": reply.body, "version": reply.etag, "named": named.items, "why": why})
+    data = {"hold": reply.body, "version": reply.etag, "named": named.items, "why": why, "chosen": visit.text("choice")}
+    return View("hold.html", data)
 
 
 async def answer(visit: Visit) -> Goto:

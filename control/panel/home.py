@@ -11,9 +11,9 @@ from control.endpoints.mailboxes import Mailbox, MailboxesShown
 from control.endpoints.mappings import ResyncShown
 from control.endpoints.settings import SettingsShown
 from control.endpoints.status import StatusShown
-from control.endpoints.users import UserShown
 from control.panel.chart import chart
-from control.panel.page import HOME, Goto, Page, Refused, View, Visit
+from control.panel.page import HOME, Goto, Page, View, Visit
+from control.panel.people import people
 
 MAILBOXES = "/api/panel/mailboxes"
 
@@ -34,29 +34,19 @@ async def home(visit: Visit) -> View:
             "progress": progress,
             "chart": chart(activity.hours),
             "trouble": trouble.mailboxes,
-            "names": await names(visit, trouble.mailboxes),
+            "names": await people(visit, owners(trouble.mailboxes)),
         },
     )
 
 
 async def mailboxes(visit: Visit) -> View:
     found = await visit.ask("mailboxes", MailboxesShown, params=visit.paged())
-    return View("mailboxes.html", {"found": found, "names": await names(visit, found.mailboxes)})
+    return View("mailboxes.html", {"found": found, "names": await people(visit, owners(found.mailboxes))})
 
 
-async def names(visit: Visit, shown: Sequence[Mailbox]) -> dict[str, UserShown]:
-    """Whose mailboxes they are, by the user's id; users who are in the directory no more are left out."""
-
-    async def named(id_: str) -> UserShown | None:
-        try:
-            return await visit.ask("user", UserShown, id_)
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            return None
-
-    found = await asyncio.gather(*(named(id_) for id_ in dict.fromkeys(each.user for each in shown if each.user)))
-    return {user.id: user for user in found if user is not None}
+def owners(shown: Sequence[Mailbox]) -> list[str]:
+    """Whose mailboxes they are."""
+    return [each.user for each in shown]
 
 
 async def run(visit: Visit) -> Goto:

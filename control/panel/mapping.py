@@ -8,6 +8,7 @@ from typing import Any
 
 from control.endpoints.mappings import CheckedShown, FieldShown, MappingShown, PreviewShown, ResyncShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
+from control.texts import text
 from mapping.fields import compatible
 from mapping.model import FieldType
 from mapping.translate import COMPANY_LINK
@@ -32,6 +33,8 @@ class Row:
 
 
 async def mapping(visit: Visit) -> View:
+    if visit.live:  # nothing else of it moves, and the whole is much to make every few seconds
+        return View("mapping.html", {"progress": await visit.ask("resync", ResyncShown)})
     return await _shown(visit)
 
 
@@ -80,6 +83,7 @@ async def _shown(
             "mapping": found,
             "kinds": ("contact", "company"),
             "rows": rows,
+            "labels": {row.id: text("common.row", visit.lang, number=number) for number, row in enumerate(rows, 1)},
             "stamp_field": visit.text("stamp_field") if visit.form else found.stamp_field,
             "stamps": [
                 each for each in found.crm if each.name.startswith("cf_") and each.type == "text" and each.writable

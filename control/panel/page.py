@@ -3,6 +3,7 @@
 The recipe: in a module of this package write `async def` handlers that ask endpoints and return a `View` (a template of `templates/` and its
 data) or a `Goto`, and a tuple `PAGES`; name the module in `site.py`. Texts of templates come from `texts/<topic>.json` by `t(key)`, key being
 `topic.name`. A POST comes from a form with `{{ form() }}` in it and ends in a `Goto`; refused, its `back` is shown again with `visit.problem`.
+What updates by itself is an element with an id and `data-live` (seconds), in a block `live_*` of a template that extends `layout`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from pydantic import BaseModel
 from control.api import ENDPOINTS
 from control.auth import Person
 from control.endpoint import Call, Endpoint, Guard, Reply
-from control.http import carried_out
-from control.problems import problem
+from control.http import barrier, carried_out
 
 if TYPE_CHECKING:
     from control.app import App
@@ -38,6 +38,10 @@ class Refused(Exception):
     @property
     def code(self) -> str:
         return str(getattr(self.body, "code", ""))
+
+
+class BegunElsewhere(Exception):
+    """A link of another site leads to what is noted in the audit: a person presses a button of ours first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,22 @@ class Goto:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of somebody who may make it. `problem`: why the form that was sent was refused, when its page is shown again."""
+    """A request of somebody who may make it. `live`: for what updates by itself only.
+
+    `problem`: why the form that was sent was refused, when its page is shown again. `ours`: it began on a page of ours, or by an address that the
+    person entered.
+    """
 
     app: App
     person: Person
     lang: str
     new_id: Callable[[], str]
+    ours: bool
     id: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     problem: Refused | None = None
+    live: bool = False
 
     async def reply(
         self,
@@ -86,12 +96,13 @@ class Visit:
         params: Mapping[str, str] | None = None,
         match: str = "",
     ) -> Reply:
-        """The answer of an endpoint. Raises Refused."""
+        """The answer of an endpoint. Raises Refused, or BegunElsewhere."""
         endpoint = _BY_NAME[name]
-        if endpoint.guard is Guard.ADMIN and not self.person.admin:
-            raise Refused(problem("not_admin", self.lang, 403), 403)
-        if endpoint.versioned and not match:
-            raise Refused(problem("if_match_needed", self.lang, 428), 428)
+        if endpoint.noted and not self.ours:
+            raise BegunElsewhere
+        barred = barrier(endpoint, self.person, match, self.lang)
+        if barred is not None:
+            raise Refused(barred, barred.status)
         call = Call(self.app, self.person, self.lang, id_, body or {}, params or {}, match)
         reply = await carried_out(endpoint, call, self.new_id)
         if reply.status >= 400:

@@ -1,7 +1,8 @@
 """Templates to HTML: escaped, with the texts of the one table. Pure but for reading its own templates.
 
 What a template may call: `t(key, name=value)` a text, key being `topic.name`; `tk(key, word)` the text `topic.name.word`; `word("state", key)` a
-sentence of the API's sections; `form()` the token of a form; `url`, `at`, `asset`, `here(param=value)`; filters `when` (a moment), `day`, `number`.
+sentence of the API's sections; `form()` the token of a form; `label(field)` what the page calls a field; `url`, `at`,
+`asset`, `here(param=value)`; filters `when` (a moment), `day`, `number`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from control.auth import Person
 from control.panel import assets
+from control.panel.labels import label
 from control.panel.page import Refused, at, url
 from control.texts import LANGUAGES, sentence, table, text
 
@@ -27,7 +29,10 @@ FOLDER = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What every page knows beside its data: language, own path and query, who looks (None = nobody yet), the form's token, the menu's entry."""
+    """What every page knows beside its data: language, own path and query, who looks (None = nobody yet), the form's token, the menu's entry.
+
+    `live`: the page's script asks.
+    """
 
     lang: str
     path: str
@@ -37,6 +42,7 @@ class Look:
     topic: str
     can_sign_out: bool
     refused: Refused | None = None
+    live: bool = False
 
     def of(self, refused: Refused) -> Look:
         return replace(self, refused=refused)
@@ -57,8 +63,10 @@ class Look:
 
 
 def rendered(template: str, data: Mapping[str, object], look: Look) -> str:
-    """A page."""
-    return _environment().get_template(template).render(**data, **_helpers(look))
+    """A page; for its script only what updates by itself: the blocks `live_*` of its template, which then extends `layout`."""
+    found = _environment().get_template(template)
+    live = [name for name in found.blocks if name.startswith("live_")]
+    return found.render(**data, **_helpers(look), layout="live.html" if look.live else "base.html", live=live)
 
 
 def _helpers(look: Look) -> dict[str, Any]:
@@ -73,11 +81,14 @@ def _helpers(look: Look) -> dict[str, Any]:
     def word(section: str, key: str) -> str:
         return sentence(section, key, look.lang)
 
+    def called(field: str) -> str:
+        return label(field, look.topic, look.lang)
+
     def form() -> Markup:
         return Markup('<input type="hidden" name="form_token" value="{}">').format(escape(look.token))
 
     return {
-        "t": t, "tk": tk, "word": word, "form": form, "look": look, "lang": look.lang, "url": url, "at": at,
+        "t": t, "tk": tk, "word": word, "form": form, "label": called, "look": look, "lang": look.lang, "url": url, "at": at,
         "asset": assets.address, "here": look.here, "languages": LANGUAGES,
     }  # fmt: skip
 

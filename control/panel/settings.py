@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from control.endpoints.connecting import ConsentShown
 from control.endpoints.settings import SettingsShown, Tried
 from control.panel import settings_form
+from control.panel.forms import AGAIN
 from control.panel.page import Goto, Page, View, Visit
 
 PATH = "/api/panel/settings"
@@ -45,7 +46,7 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
     values: Mapping[str, str | bool] = (
         settings_form.entered(visit.form) if sent else settings_form.values_of(settings.model_dump(mode="json"))
     )
-    wrong = getattr(visit.problem.body, "field", "") if visit.problem else ""
+    wrong = _entry(getattr(visit.problem.body, "field", "")) if visit.problem else ""
     return View(
         "settings_edit.html",
         {
@@ -55,11 +56,17 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
             "version": visit.text("version_read") or reply.etag,
             "wrong": wrong,
             "tried": tried,
-            "again": sent
-            and bool(visit.text(settings_form.SECRET)),  # a secret never comes back: it is to be entered once more
+            "again": bool(visit.text(settings_form.SECRET))
+            or visit.ticked(AGAIN),  # a secret never comes back: it is to be entered once more
             "forget": visit.ticked("forget_secret"),
         },
     )
+
+
+def _entry(field: str) -> str:
+    """The field of the form: of a list the API names the row that is wrong."""
+    name, _, row = field.rpartition(".")
+    return name if row.isdecimal() else field
 
 
 PAGES = (

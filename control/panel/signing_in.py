@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import azure.functions as func
@@ -12,7 +12,7 @@ from control.cookies import cookie, cookies_of
 from control.panel.answer import LANG, PATH, answered
 from control.panel.forms import read_form
 from control.panel.page import HOME, url
-from control.panel.render import Look, rendered
+from control.panel.render import Look
 from control.session import COOKIE, session_of
 from control.texts import language
 
@@ -36,14 +36,16 @@ def address(environment: Environment, back: str) -> str:
     return url(f"/api/{ROUTE}", next=back)
 
 
-def functions(environment: Environment) -> dict[str, Function]:
+def functions(
+    environment: Environment, render: Callable[[str, Mapping[str, object], Look], str]
+) -> dict[str, Function]:
     """The form and its answer. 404 on Azure, and where there is no token."""
 
     def page(req: func.HttpRequest, status: int, next_: str) -> func.HttpResponse:
         kept = cookies_of(req.headers.get("cookie", "")).get(LANG, "")
         lang = language(req.params.get("lang", "") or kept, req.headers.get("accept-language", ""))
         look = Look(lang, f"/api/{ROUTE}", {"next": next_} if next_ else {}, None, "", "", False)
-        text = rendered("sign_in.html", {"next": next_, "wrong": status == 401}, look)
+        text = render("sign_in.html", {"next": next_, "wrong": status == 401}, look)
         return answered(status, text)
 
     async def shown(req: func.HttpRequest) -> func.HttpResponse:

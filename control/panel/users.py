@@ -117,11 +117,15 @@ def confirmed(visit: Visit) -> dict[str, int]:
 
 
 def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What stands in the fields of the preferences: as it was sent, else as it is."""
+    """What stands in the fields of the preferences: as it was sent, else as it is. `was.` before a name: what stood there first."""
     fields = (*PREFERENCES, "colour")
+    now = {**{name: getattr(user, name) for name in fields}, "resource": user.resource}
+    first = {f"was.{name}": value for name, value in now.items()} | {"was.resource": "yes" if user.resource else "no"}
     if "private_events" not in form:
-        return {**{name: getattr(user, name) for name in fields}, "resource": user.resource}
-    sent = {name: next(iter(form.get(name, ())), getattr(user, name)) for name in fields}  # what is frozen is not sent
+        return {**now, **first}
+    sent = {
+        name: next(iter(form.get(name, ())), value) for name, value in {**now, **first}.items()
+    }  # what is frozen is not sent
     return {**sent, "resource": "resource" in form}
 
 

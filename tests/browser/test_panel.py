@@ -154,3 +154,34 @@ def test_a_first_filling_is_watched_to_its_end(place: Place, admin: Callable[...
     expect(row.locator("time")).to_be_visible(timeout=30_000)
     assert len(place.outlook.cards(mailbox, FOLDER)) == 900
     place.connector.settle()
+
+
+def test_a_form_outlives_its_session(place: Place, admin: Callable[..., Person]) -> None:
+    """Signed out while the settings were being edited: the browser follows where it may, and nothing that was entered is lost."""
+    one = admin("it")
+    _open(place, one, f"{PANEL}/settings/edit")
+    secret = one.page.locator("[name=client_secret]")
+    one.page.fill("[name=folder_name]", "Clienti & <amici>")
+    secret.fill("un-segreto~nuovo")
+    one.context.clear_cookies()
+    one.page.click("button[name=save]")
+    expect(one.page.locator("h1")).to_have_text("L'accesso è scaduto")
+    assert "un-segreto" not in one.page.content()
+    with one.context.expect_page() as opened:
+        one.page.click("main a.button")
+    other = opened.value
+    other.fill("input[name=token]", place.stack.token)
+    other.click("main form button")
+    other.wait_for_url("**/api/panel")
+    other.close()
+    one.page.click("form#kept button")
+    expect(one.page.locator("[role=alert]")).to_contain_text("Non è stato salvato nulla")
+    expect(one.page.locator("[name=folder_name]")).to_have_value("Clienti & <amici>")
+    expect(one.page.locator(".notice.warn", has_text="segreto").first).to_be_visible()
+    assert secret.evaluate("(field) => field.required")
+    one.page.fill("[name=folder_name]", FOLDER)
+    secret.evaluate("(field) => { field.required = false; }")
+    one.page.click("button[name=save]")
+    expect(one.page.locator(".notice.good")).to_be_visible()
+    assert all("403" in each for each in one.complaints), one.complaints
+    one.complaints.clear()

@@ -78,7 +78,7 @@ class Api:
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
         worker = worker_of(world)
-        app = App(environment, world.connector, worker, worker, connecting)
+        self.app = app = App(environment, world.connector, worker, worker, connecting)
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         functions.register_functions(site.blueprint(environment, lambda: app, world.new_id))

@@ -69,16 +69,30 @@ class Browser:
 
     async def __aenter__(self) -> Browser:
         if self._token:
-            await self._client.post(
-                "/api/panel/sign-in", data={"token": self._token, "next": "/api/panel/calendar-mapping"}
-            )
+            await self.sign_in()
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._client.aclose()
 
+    async def sign_in(self) -> None:
+        await self._client.post(
+            "/api/panel/sign-in", data={"token": self._token, "next": "/api/panel/calendar-mapping"}
+        )
+
+    def forget(self, *cookies: str) -> None:
+        """As a browser does that was closed, or with a session that is over."""
+        for name in cookies:
+            self._client.cookies.delete(name)
+
     async def open(self, path: str, **headers: str) -> Shown:
-        return Shown(await self._client.get(path, headers=headers))
+        """Enter an address. Headers with '' are left out: older browsers do not say where a request began."""
+        sent = {name: value for name, value in {"Sec-Fetch-Site": "none", **headers}.items() if value}
+        return Shown(await self._client.get(path, headers=sent))
+
+    async def follow(self, page: Shown, link: str) -> Shown:
+        """Click a link of a page."""
+        return await self.open(str(page.one(link)["href"]), **{"Sec-Fetch-Site": "same-origin"})
 
     async def post(self, path: str, data: Any, **headers: str) -> Shown:
         """Send what a foreign page might."""
@@ -99,4 +113,4 @@ class Browser:
         for key, kept in fields:
             data.setdefault(key, []).append(kept)
         action = str(page.one(form).get("action") or page.path)
-        return Shown(await self._client.post(action, data=data))
+        return Shown(await self._client.post(action, data=data, headers={"Sec-Fetch-Site": "same-origin"}))

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from sync.model import Reason
 from tests.contract.api_world import Api
-from tests.contract.panel_world import Browser
+from tests.contract.panel_world import ORIGIN, Browser, Shown
+from tests.contract.test_panel_home import HOLD
 from tests.unit.control.world import ANNA, BRUNO, World
 
 SETTINGS, MAPPING = "/api/panel/settings/edit", "/api/panel/mapping/contact"
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        await opened.open("/api/panel/users")
-        yield opened
+async def api() -> Api:
+    """The directory was read."""
+    api = Api(World())
+    await api.ask("users")
+    return api
 
 
 @pytest.mark.parametrize(
@@ -87,9 +85,144 @@ async def test_what_somebody_else_chose_meanwhile_stays(api: Api, browser: Brows
 
 
 async def test_a_group_is_saved_over_what_was_shown(api: Api, browser: Browser) -> None:
-    page = await browser.open("/api/panel/groups/22x3?search=a")
+    page = await browser.open("/api/panel/groups/22x3")
+    page = await browser.send(page, "form#group", ("find", "1"), search="a")
     await api.ask("group_put", {"members": [BRUNO]}, id="22x3")
     refused = await browser.send(page, "form#group", member=[ANNA])
     assert refused.status == 412
     assert (await api.ask("group", id="22x3"))[1]["members"] == [BRUNO]
     assert (await browser.send(refused, "form#group", member=[ANNA])).status == 200, "seen now, and meant"
+
+
+async def noted(api: Api) -> list[str]:
+    return [line["what"] for line in (await api.ask("audit"))[1]["audit"]]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Referer": "https://evil.example/"},
+        {"Sec-Fetch-Site": ""},
+    ],
+    ids=str,
+)
+async def test_no_link_of_another_site_has_names_read_and_noted(
+    api: Api, browser: Browser, headers: dict[str, str]
+) -> None:
+    await api.world.registry.put_hold(HOLD)
+    asked = await browser.open(f"/api/panel/holds/{HOLD.id}", **headers)
+    assert asked.status == 200
+    assert not asked.soup.select("form#answer")
+    assert "hold_explain" not in await noted(api)
+    shown = await browser.follow(asked, "main a.button")
+    assert shown.one("form#answer")
+    assert "hold_explain" in await noted(api)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "", "Referer": f"{ORIGIN}/api/panel/holds"},
+    ],
+)
+async def test_our_own_links_and_addresses_that_are_typed_show_at_once(
+    api: Api, browser: Browser, headers: dict[str, str]
+) -> None:
+    await api.world.registry.put_hold(HOLD)
+    assert (await browser.open(f"/api/panel/holds/{HOLD.id}", **headers)).one("form#answer")
+
+
+async def late(browser: Browser, page: Shown, form: str, press: tuple[str, str] | None = None, **changes: str) -> Shown:
+    """Send the form after the cookie is gone from which its token was made."""
+    browser.forget("vtesync-form")
+    return await browser.send(page, form, press, **changes)
+
+
+async def test_a_form_that_was_open_too_long_comes_back_with_what_was_entered(api: Api, browser: Browser) -> None:
+    page = await browser.open(SETTINGS)
+    again = await late(browser, page, "form#settings", ("save", "1"), horizon_days="60", client_secret="a-secret~1")
+    assert again.status == 403
+    assert "nothing was saved" in again.said.lower()
+    assert again.one("[name=horizon_days]")["value"] == "60"
+    assert "a-secret~1" not in again.source
+    assert again.one("[name=client_secret]").has_attr("required")
+    assert (await api.world.connector.settings.read()).horizon_days == 90
+    saved = await browser.send(again, "form#settings", ("save", "1"), client_secret="a-secret~1")
+    assert saved.status == 200
+    assert (await api.world.connector.settings.read()).horizon_days == 60
+
+
+async def test_every_form_with_something_in_it_comes_back(api: Api, browser: Browser) -> None:
+    await api.world.registry.put_hold(replace(HOLD, because=Reason.SEVERAL_CANDIDATES, candidates=("4x7", "4x8")))
+    page = await browser.open(MAPPING)
+    mapped = await late(browser, page, "form#mapping", ("save", "1"), record="4x77", strategy="purge")
+    assert mapped.one("[name=record]")["value"] == "4x77"
+    assert mapped.one("[name=strategy][checked]")["value"] == "purge"
+    group = await late(browser, await browser.open("/api/panel/groups/22x3"), "form#group", organizer=BRUNO)
+    assert group.one("[name=organizer][checked]")["value"] == BRUNO
+    await api.ask("group_put", {"members": [ANNA]}, id="22x3")
+    assert (await browser.send(group, "form#group")).status == 412
+    user = await browser.open(f"/api/panel/users/{ANNA}")
+    await api.ask("user_put", {"private_events": "none"}, id=ANNA)
+    preferred = await late(browser, user, "form#preferences", folder="Mia")
+    assert preferred.one("[name=folder]")["value"] == "Mia"
+    assert (await browser.send(preferred, "form#preferences")).said == "The preferences were saved."
+    anna = (await api.ask("user", id=ANNA))[1]
+    assert (anna["folder"], anna["private_events"]) == ("Mia", "none"), "what somebody else chose meanwhile stays"
+    paired = await late(browser, user, "form#enable", mailbox="x@acme.example")
+    assert paired.one("form#enable [name=mailbox]")["value"] == "x@acme.example"
+    hold = await browser.open(f"/api/panel/holds/{HOLD.id}")
+    answer = await late(browser, hold, "form#answer", ("approve", "1"), choice="4x8")
+    assert answer.one("[name=choice][checked]")["value"] == "4x8"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+async def test_what_a_foreign_page_sends_is_not_shown_as_if_it_had_been_entered(
+    browser: Browser, headers: dict[str, str]
+) -> None:
+    """Else its values would stand in a form of ours, with a fresh token, one press away from being saved."""
+    refused = await browser.post(SETTINGS, {"folder_name": "Planted", "save": "1"}, **headers)
+    assert refused.status == 403
+    assert "Planted" not in refused.source
+
+
+async def test_who_is_signed_out_signs_in_and_goes_on_with_what_was_entered(api: Api, browser: Browser) -> None:
+    page = await browser.open(SETTINGS)
+    browser.forget("vtesync-session", "vtesync-form")
+    kept = await browser.send(
+        page, "form#settings", ("save", "1"), horizon_days="60", folder_name="<Clienti>", client_secret="a-secret~1"
+    )
+    assert (kept.status, kept.path) == (403, SETTINGS)
+    assert kept.one("a[target=_blank]")["href"].startswith("/api/panel/sign-in")  # type: ignore[union-attr]
+    assert "a-secret~1" not in kept.source
+    still = await browser.send(kept, "form#kept")
+    assert still.one("form#kept [name=horizon_days]")["value"] == "60", "not signed in yet"
+    await browser.sign_in()
+    again = await browser.send(still, "form#kept")
+    assert (again.status, again.one("[name=folder_name]")["value"]) == (403, "<Clienti>")
+    assert again.one("[name=client_secret]").has_attr("required")
+    saved = await browser.send(again, "form#settings", ("save", "1"), client_secret="a-secret~1")
+    assert saved.status == 200
+    assert (await api.world.connector.settings.read()).horizon_days == 60
+
+
+async def test_of_what_a_foreign_page_sends_to_a_stranger_nothing_is_kept(browser: Browser) -> None:
+    browser.forget("vtesync-session")
+    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}):
+        asked = await browser.post(SETTINGS, {"folder_name": "Planted", "save": "1"}, **headers)
+        assert asked.one("a[target=_blank]")
+        assert "Planted" not in asked.source
+
+
+async def test_on_azure_no_form_is_answered_with_a_way_to_another_site() -> None:
+    """Browsers follow none from a form: form-action allows only ourselves."""
+    api = Api(World(), ADMIN_TOKEN="", WEBSITE_SITE_NAME="app", WEBSITE_AUTH_ENABLED="true")
+    async with Browser(api, token="") as stranger:
+        asked = await stranger.post(SETTINGS, {"folder_name": "Clienti"}, **{"Sec-Fetch-Site": "same-origin"})
+    assert asked.status == 403, "a 401 the platform would make a redirect of"
+    assert asked.one("a[target=_blank]")["href"].startswith("/.auth/login/aad")  # type: ignore[union-attr]
+    assert asked.one("[name=folder_name]")["value"] == "Clienti"

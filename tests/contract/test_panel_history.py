@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.contract.test_control_journal import api  # noqa: F401 - a fixture: Anna's mailbox with one edit and one item that was given up
 from tests.unit.control.world import ANNAS
 
 BOX = f"/api/panel/mailboxes/{ANNAS}"
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:  # noqa: F811
-    async with Browser(api) as opened:
-        yield opened
 
 
 async def test_from_a_given_up_item_to_its_retry(browser: Browser) -> None:
@@ -34,7 +24,9 @@ async def test_values_are_on_a_page_of_their_own_and_can_be_restored(browser: Br
     form = page.one("form#find")
     history = await browser.open(f"{form['action']}?mailbox={ANNAS}&family=people&id=12x1")
     assert "Rossi" not in history.source
-    values = await browser.open(str(history.one("td a.button")["href"]))
+    foreign = await browser.open(str(history.one("td a.button")["href"]), **{"Sec-Fetch-Site": "cross-site"})
+    assert "Rossi" not in foreign.source, "a look that is noted is nobody else's to order"
+    values = await browser.follow(foreign, "main a.button")
     assert values.soup.select_one("tbody tr").get_text(" ", strip=True) == "crm:a~b Rossi Verdi"  # type: ignore[union-attr]
     done = await browser.send(values, "form#restore", name="crm:a~b")
     assert done.said.startswith("Ordered: 1.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -37,12 +36,6 @@ async def api() -> Api:
     for user in (ANNA, BRUNO):
         await api.ask("user_put", {"enabled": True}, id=user)
     return api
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        yield opened
 
 
 async def test_kill_and_restore_by_the_buttons(api: Api, browser: Browser) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from sync.mappings import Mappings
@@ -21,12 +19,6 @@ async def api() -> Api:
     api = Api(World())
     await api.ask("user_put", {"enabled": True}, id=ANNA)
     return api
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        yield opened
 
 
 def chosen(page: Shown, name: str) -> list[str]:
@@ -101,3 +93,16 @@ async def test_with_nothing_linked_there_is_no_preview_and_the_page_says_so(brow
     shown = await browser.send(page, FORM, ("preview", "1"))
     assert shown.status == 409
     assert shown.said
+
+
+async def test_a_pair_is_named_by_its_row(api: Api) -> None:
+    async with Browser(api, "it") as browser:
+        page = await browser.open(PATH)
+        direction = ["both", "sideways", *chosen(page, "direction")[2:]]
+        refused = await browser.send(page, FORM, ("check", "1"), direction=direction)
+        assert "Campo «riga 2, Direzione»: uno tra" in refused.said
+        row = chosen(page, "crm").index("email") + 1
+        mailbox = moved(page, "email", "birthday")
+        wrong = await browser.send(page, FORM, ("save", "1"), mailbox=mailbox)
+        assert f"Campo «riga {row}»:" in wrong.said
+        assert "~" not in wrong.said

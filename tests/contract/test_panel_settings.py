@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
-from tests.unit.control.world import World
 
 PATH = "/api/panel/settings"
 EDIT = f"{PATH}/edit"
 FORM = "form#settings"
-
-
-@pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        yield opened
 
 
 async def test_read_only_first_with_the_predecessors_labels(api: Api) -> None:
@@ -62,7 +46,7 @@ async def test_a_wrong_value_is_refused_at_its_field_and_what_was_entered_stays(
     page = await browser.open(EDIT)
     again = await browser.send(page, FORM, ("save", "1"), horizon_days="3", folder_name="Clienti")
     assert again.status == 400
-    assert "horizon_days" in again.said
+    assert "Field “Series: days ahead”: at least 7" in again.said
     assert again.one('[aria-invalid="true"]')["name"] == "horizon_days"
     assert again.one("[name=folder_name]")["value"] == "Clienti"
     assert (await browser.send(again, FORM, ("save", "1"), horizon_days="30")).status == 200
@@ -121,3 +105,14 @@ async def test_a_form_of_a_foreign_page_changes_nothing(api: Api, browser: Brows
         assert (await other.post(EDIT, {**data, "form_token": token})).status == 403, "the token of another browser"
     assert (await api.world.connector.settings.read()).horizon_days == 90
     assert (await browser.post(EDIT, {**data, "form_token": token})).status == 200, "and with all of it, it does"
+
+
+async def test_a_refusal_is_in_the_language_of_the_page_and_calls_fields_as_the_page_does(api: Api) -> None:
+    async with Browser(api, "it") as browser:
+        page = await browser.open(EDIT)
+        refused = await browser.send(page, FORM, ("save", "1"), kinds__event__winner="nobody")
+        assert "Campo «Sincronizzazione eventi: Modificati entrambi: chi vince»: una delle parole" in refused.said
+        assert " or " not in refused.said
+        lines = await browser.send(page, FORM, ("save", "1"), allow_list=f"anna@acme.example\n{'x' * 400}")
+        assert "Campo «Solo queste caselle, riga 2»: un testo di al massimo 320 caratteri" in lines.said
+        assert lines.one('[aria-invalid="true"]')["name"] == "allow_list"

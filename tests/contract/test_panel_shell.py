@@ -14,11 +14,6 @@ from tests.unit.control.world import TENANT, World
 PAGE = "/api/panel/calendar-mapping"
 
 
-@pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
 def principal(*roles: str, tenant: str = TENANT) -> dict[str, str]:
     claims = [
         {"typ": "tid", "val": tenant},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
 
 import pytest
 
+from sync.connector import AT_ONCE
+from sync.store.base import Row
+from sync.store.memory import MemoryRows
 from tests.contract.api_world import Api, worker_of
 from tests.contract.panel_world import Browser
 from tests.contract.test_own_page import AZURE, signed_in
@@ -15,15 +18,11 @@ USERS = "/api/panel/users"
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(World())
-
-
-@pytest.fixture
-async def browser(api: Api) -> AsyncIterator[Browser]:
-    async with Browser(api) as opened:
-        await opened.open(USERS)  # the directory is read by that
-        yield opened
+async def api() -> Api:
+    """The directory was read."""
+    api = Api(World())
+    await api.ask("users")
+    return api
 
 
 async def test_the_directory_is_paged_and_searched(browser: Browser) -> None:
@@ -106,8 +105,9 @@ async def test_a_dry_run_is_shown_on_the_page(api: Api, browser: Browser) -> Non
 
 async def test_a_group_gets_members_that_were_searched_for(api: Api, browser: Browser) -> None:
     await api.ask("users")
-    page = await browser.open("/api/panel/groups/22x3?search=a")
+    page = await browser.open("/api/panel/groups/22x3")
     assert "Vendite" in page.text
+    page = await browser.send(page, "form#group", ("find", "1"), search="a")
     assert {str(each["value"]) for each in page.soup.select("[name=member]")} >= {ANNA, BRUNO}
     done = await browser.send(page, "form#group", member=[ANNA, BRUNO], organizer=BRUNO)
     assert done.said.startswith("The group was saved")
@@ -115,6 +115,54 @@ async def test_a_group_gets_members_that_were_searched_for(api: Api, browser: Br
     assert (await api.ask("group", id="22x3"))[1]["members"] == [ANNA, BRUNO]
     listed = await browser.open("/api/panel/groups")
     assert "Vendite" in listed.text
+
+
+async def test_a_search_forgets_no_tick(api: Api, browser: Browser) -> None:
+    await api.ask("group_put", {"members": ["19x7"]}, id="22x3")
+    page = await browser.open("/api/panel/groups/22x3")
+    anna = await browser.send(page, "form#group", ("find", "1"), search="anna")
+    bruno = await browser.send(anna, "form#group", ("find", "1"), member=[ANNA], organizer=ANNA, search="bruno")
+    assert [str(each["value"]) for each in bruno.soup.select("[name=member][checked]")] == [ANNA]
+    assert bruno.one("[name=organizer][checked]")["value"] == ANNA
+    assert {str(each["value"]) for each in bruno.soup.select("[name=member]")} == {"19x7", ANNA, BRUNO}
+    assert (await api.ask("group", id="22x3"))[1]["members"] == ["19x7"], "a search saves nothing"
+    await browser.send(bruno, "form#group", member=[ANNA, BRUNO])
+    assert (await api.ask("group", id="22x3"))[1]["members"] == [ANNA, BRUNO]
+
+
+async def test_what_somebody_else_said_during_a_search_is_not_saved_over(api: Api, browser: Browser) -> None:
+    page = await browser.open("/api/panel/groups/22x3")
+    await api.ask("group_put", {"members": [BRUNO]}, id="22x3")
+    found = await browser.send(page, "form#group", ("find", "1"), search="anna")
+    assert (await browser.send(found, "form#group", member=[ANNA])).status == 412
+
+
+class SlowRows(MemoryRows):
+    """Reads take a moment. `most`: how many there were at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading = self.most = 0
+
+    async def get(self, partition: str, key: str) -> Row | None:
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        await asyncio.sleep(0.001)
+        self.reading -= 1
+        return await super().get(partition, key)
+
+
+async def test_members_are_read_together_but_not_all_at_once() -> None:
+    rows = SlowRows()
+    api = Api(World(rows=rows))
+    members = tuple(f"19x{number}" for number in range(100, 100 + 3 * AT_ONCE))
+    await api.world.groups.change(
+        "22x3", name="Vendite", members=members, exists=True, read_at="2026-03-02T08:00:00+00:00"
+    )
+    async with Browser(api) as browser:
+        page = await browser.open("/api/panel/groups/22x3")
+    assert len(page.soup.select("[name=member]")) == len(members)
+    assert rows.most == AT_ONCE
 
 
 async def test_who_gave_which_command(browser: Browser) -> None:

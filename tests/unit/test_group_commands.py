@@ -272,7 +272,7 @@ async def test_bad_settings_of_meetings(world: World, body: dict[str, Any], fiel
 
 
 async def test_contacts_as_invitees_need_the_admins_word_for_as_long_as_they_are_on(world: World) -> None:
-    with pytest.raises(ConfigMistake, match="vtenext mails every contact"):
+    with pytest.raises(ConfigMistake, match="mailed_once"):
         await settings_commands.change_settings(world.connector, {"crm_contact_invitees": True})
     both = {"crm_contact_invitees": True, "crm_invitation_mail_off": True}
     assert (await settings_commands.change_settings(world.connector, both)).settings.crm_contact_invitees
