@@ -6,11 +6,13 @@ Pure but for the errors that it raises. Whether the caller may watch the resourc
 from __future__ import annotations
 
 import ipaddress
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 from emulators.graph.changes import WHATS, Kind, What
 from emulators.graph.errors import GraphError, bad_request
@@ -27,6 +29,7 @@ _WRITABLE = frozenset({
 })  # fmt: skip
 _REQUIRED = ("changeType", "notificationUrl", "resource", "expirationDateTime")
 _PATCHABLE = frozenset({"expirationDateTime", "notificationUrl"})  # 3.4; the schema has the second
+_HOST = re.compile(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 _APPS = uuid.UUID("2f0d4b9b-6e34-4a7c-8d51-9be2b4a0c9d3")
 
 
@@ -117,13 +120,15 @@ def path_of(resource: Any, caller: Caller, quirks: Quirks) -> Path:
 def address(text: Any, name: str) -> str:
     """An https URL. The emulator's one relaxation: http to a loopback host, which the service could never reach."""
     try:
-        parts = urlsplit(text if isinstance(text, str) else "")
-        host, fragment = parts.hostname or "", parts.fragment
-    except ValueError:
+        url = httpx.URL(text if isinstance(text, str) else "")
+    except httpx.InvalidURL:
         raise _invalid(f"{name} is not a valid URL.") from None
-    if not host or fragment or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+    host = url.raw_host.decode("ascii")
+    named = _HOST.fullmatch(host) is not None and (url.port or 0) <= 65_535
+    secure = url.scheme == "https" or (url.scheme == "http" and _is_loopback(host))
+    if not named or not secure or url.fragment:
         raise _invalid(f"{name} must be an absolute https URL.")
-    return parts.geturl()
+    return str(text)
 
 
 def expiry(sent: Any, kind: Kind, quirks: Quirks, now: datetime) -> datetime:

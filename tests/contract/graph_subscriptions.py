@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulators.corner import Clock
 from emulators.graph import GraphEmulator
-from tests.contract.graph_schema import check_notifications
+from emulators.inprocess import InProcessTransport
+from tests.contract.graph_schema import check_notifications, judge
 
 MAIL = "anna@example.com"
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -19,6 +24,7 @@ URL = "https://app.example/api/notify?tenant=one&code=a%2Bb"
 LIFECYCLE_URL = "https://app.example/api/lifecycle"
 WEEK = 10_080
 Body = dict[str, Any]
+_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Receiver(httpx.AsyncBaseTransport):
@@ -95,3 +101,28 @@ def decoded(content: bytes) -> Body:
     """The JSON of a POST."""
     body: Body = json.loads(content)
     return body
+
+
+class OwnKeys:
+    """Knows the key of `signed_in`."""
+
+    async def find(self, kid: str) -> Any:
+        return _KEY.public_key()
+
+
+@asynccontextmanager
+async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A judged client with a token of our own; `claims` say roles, or scp and oid."""
+    told: Body = {
+        "aud": "https://graph.microsoft.com",
+        "nbf": int(NOW.timestamp()),
+        "exp": int((NOW + timedelta(hours=1)).timestamp()),
+        "appid": "app",
+        **claims,
+    }
+    headers = {"Authorization": f"Bearer {jwt.encode(told, _KEY, 'RS256', {'kid': 'own'})}"}
+    hooks: dict[str, list[Any]] = {"response": [judge]}
+    async with httpx.AsyncClient(
+        transport=InProcessTransport(graph.app), base_url="http://graph/v1.0", headers=headers, event_hooks=hooks
+    ) as http:
+        yield http

@@ -16,10 +16,12 @@ from tests.contract.graph_subscriptions import (
     NOW,
     URL,
     Body,
+    OwnKeys,
     Receiver,
     after,
     decoded,
     emulator,
+    signed_in,
     wish,
 )
 
@@ -140,6 +142,28 @@ async def test_a_copy_of_a_meeting_is_told_to_its_own_mailbox(
     assert {each["subscriptionId"] for each in receiver.items} == {subscription}
     copies = graph.world.user("bruno@example.com").mailbox.calendar.live()
     assert {each["resourceData"]["id"] for each in receiver.items} == {copies[0].immutable_id}
+
+
+async def test_tasks_are_told_of_their_list(receiver: Receiver) -> None:
+    graph = emulator(receiver, auth=True, keys=OwnKeys())
+    anna = graph.world.user(MAIL)
+    tasks = anna.mailbox.todo.default.id
+    graph.outlook.create_task_list(MAIL, "Casa")
+    async with signed_in(graph, oid=anna.id, scp="Tasks.ReadWrite") as http:
+        resource = f"/me/todo/lists/{tasks}/tasks"
+        subscription = await subscribe(http, wish(resource, lifecycleNotificationUrl=LIFECYCLE_URL))
+        made = (await http.post(f"/users/{anna.id}/todo/lists/{tasks}/tasks", json={"title": "T"})).json()["id"]
+        await http.post(f"/users/{anna.id}/todo/lists/{tasks}/tasks/{made}/checklistItems", json={"displayName": "S"})
+        moved = graph.outlook.move_task(MAIL, made, "Casa")
+        graph.outlook.create_task(MAIL, {"title": "elsewhere"}, "Casa")
+        await graph.notifications.quiet()
+        assert receiver.about(made) == ALL  # a step is a change of its task (2.6)
+        assert receiver.about(moved) == []
+        assert receiver.items[0]["resource"] == f"Users/{anna.id}/todo/lists/{tasks}/tasks/{made}"
+        for event in ("missed", "reauthorizationRequired"):
+            graph.notifications.lifecycle(event)
+        await graph.notifications.quiet()
+        assert receiver.events() == [("reauthorizationRequired", subscription)]  # the only one of tasks (3.1)
 
 
 async def test_the_form_of_ids_is_chosen_at_creation(

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulators.graph import GraphEmulator
-from emulators.inprocess import InProcessTransport
 from tests.contract.graph_calendar import client, error
-from tests.contract.graph_schema import judge
 from tests.contract.graph_subscriptions import (
     LIFECYCLE_URL,
     MAIL,
-    NOW,
     URL,
     WEEK,
     Body,
+    OwnKeys,
     Receiver,
     after,
     emulator,
+    signed_in,
     wish,
 )
 
 SUBS = "/subscriptions"
-_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture
@@ -144,6 +137,8 @@ async def test_an_escaped_token_is_taken_by_switch_only(graph: GraphEmulator, ht
         ({"notificationUrl": "http://app.example/x"}, "InvalidRequest"),
         ({"notificationUrl": "app.example"}, "InvalidRequest"),
         ({"notificationUrl": "https://[x"}, "InvalidRequest"),
+        ({"notificationUrl": "https://app.example:99999/x"}, "InvalidRequest"),
+        ({"notificationUrl": "https://app.example/x#y"}, "InvalidRequest"),
         ({"lifecycleNotificationUrl": "http://app.example/x"}, "InvalidRequest"),
         ({"includeResourceData": True}, "InvalidRequest"),
         ({"id": "mine"}, "InvalidRequest"),
@@ -273,28 +268,6 @@ async def test_ids_are_no_part_of_a_label(http: httpx.AsyncClient, graph: GraphE
 
 
 # who may (1.1, 3.1) ------------------------------------------------------------------------------------------------
-
-
-class OwnKeys:
-    async def find(self, kid: str) -> Any:
-        return _KEY.public_key()
-
-
-@asynccontextmanager
-async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.AsyncClient]:
-    told: Body = {
-        "aud": "https://graph.microsoft.com",
-        "nbf": int(NOW.timestamp()),
-        "exp": int((NOW + timedelta(hours=1)).timestamp()),
-        "appid": "app",
-        **claims,
-    }
-    headers = {"Authorization": f"Bearer {jwt.encode(told, _KEY, 'RS256', {'kid': 'own'})}"}
-    hooks: dict[str, list[Any]] = {"response": [judge]}
-    async with httpx.AsyncClient(
-        transport=InProcessTransport(graph.app), base_url="http://graph/v1.0", headers=headers, event_hooks=hooks
-    ) as http:
-        yield http
 
 
 @pytest.mark.parametrize(
