@@ -103,7 +103,8 @@ class NotificationHands:
         self._notifier.ledger.reset()
 
     async def quiet(self) -> None:
-        """Until nothing is due any more by the emulator's clock, and nothing is under way."""
+        """Until nothing is due any more by the emulator's clock, and nothing is under way. Raises what broke the delivery."""
+        self._notifier.tick()
         await self._notifier.office.quiet()
 
     async def close(self) -> None:

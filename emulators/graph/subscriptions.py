@@ -96,10 +96,11 @@ class Subscriptions:
         self._by_owner.setdefault(subscription.target.owner, {})[subscription.id] = subscription
 
     def end(self, subscription: Subscription, how: State) -> None:
-        """It is over."""
+        """It is over; a second end is none: the time may run out in two threads at once."""
+        if self.live.pop(subscription.id, None) is None:
+            return
         subscription.state = how
-        del self.live[subscription.id]
-        del self._by_owner[subscription.target.owner][subscription.id]
+        self._by_owner[subscription.target.owner].pop(subscription.id, None)
         self.dead.append(subscription)
 
     def of_mailbox(self, owner: str) -> list[Subscription]:

@@ -126,3 +126,15 @@ async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.
         transport=InProcessTransport(graph.app), base_url="http://graph/v1.0", headers=headers, event_hooks=hooks
     ) as http:
         yield http
+
+
+async def subscribe(http: httpx.AsyncClient, body: Body | None = None, **headers: str) -> str:
+    """POST, 201; the id."""
+    answer = await http.post("/subscriptions", json=body or wish(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def contact(http: httpx.AsyncClient, name: str = "Zoe") -> str:
+    """A new contact of Anna's; the id."""
+    return str((await http.post(f"/users/{MAIL}/contacts", json={"givenName": name})).json()["id"])
