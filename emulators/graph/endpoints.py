@@ -31,7 +31,7 @@ class Endpoints:
             return "fast"
         while answers and answers[0][0] <= now - WINDOW:
             answers.popleft()
-        late = sum(each for _, each in answers)
+        late = sum(each for _, each in list(answers))  # a copy: other threads append
         if len(answers) < sample or late * 10 <= len(answers):
             return "fast"
         return "dropped" if late * 100 > len(answers) * 15 else "delayed"

@@ -68,11 +68,13 @@ class Ledger:
 
     def rows(self) -> list[Json]:
         """Every delivery that is kept, in order."""
-        return [each.row() for each in self.deliveries]
+        return [each.row() for each in list(self.deliveries)]
 
     def summary(self) -> Json:
         """Counts, the slowest answer, and how long changes took to be heard of (lifecycle events not among them)."""
-        waits = sorted((each.acknowledged - each.changed).total_seconds() for each in self.deliveries if each.item)
+        waits = sorted(
+            (each.acknowledged - each.changed).total_seconds() for each in list(self.deliveries) if each.item
+        )
         return {
             **{name: self.counts[name] for name in NAMES},
             "lifecycle": dict(self.lifecycle),
