@@ -6,8 +6,10 @@ Composition only: resources live in their own modules and add their routes here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Any
+
+import httpx
 
 from emulators.corner import ASGIApp, Clock, Corner, Fault, Receive, Scope, Send
 from emulators.graph import (
@@ -20,6 +22,7 @@ from emulators.graph import (
     events,
     folders,
     places,
+    subscription_routes,
     todo_children,
     todo_lists,
     todo_tasks,
@@ -43,18 +46,32 @@ from emulators.graph.http import (
     split_path,
     split_query,
 )
+from emulators.graph.notification_hands import NotificationHands
+from emulators.graph.notifying import Notifier
+from emulators.graph.outbound import Outbound
 from emulators.graph.outlook import Outlook
 from emulators.graph.quirks import Quirks
+from emulators.graph.subscriptions import Subscriptions
 from emulators.graph.throttle import Throttle
 from emulators.graph.world import World
 
 _ANYBODY = Caller("in-process")
+TENANT = "11111111-2222-4333-8444-555555555555"  # the Entra emulator's, unless told otherwise
 
 
 class GraphEmulator:
-    """`app` is the ASGI application; `outlook` is the user's hand; `quirks` are the switches."""
+    """`app` is the ASGI application; `outlook` is the user's hand; `quirks` are the switches; `notifications` is what tests do
+    to those. Notifications go over the network, or through the transport `notify_through`."""
 
-    def __init__(self, *, clock: Clock | None = None, keys: KeySource | None = None, auth: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        keys: KeySource | None = None,
+        auth: bool = True,
+        tenant: str = TENANT,
+        notify_through: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         if auth and keys is None:
             raise ValueError("hand in the keys of the Entra emulator, or auth=False")
         self.clock = clock or Clock()
@@ -64,6 +81,11 @@ class GraphEmulator:
         self.parts = PartFaults()
         self._tokens = TokenCheck(keys, self.clock) if auth and keys is not None else None
         self._deltas = DeltaService(self.world)
+        outbound = Outbound(notify_through)
+        self._subscriptions = Subscriptions(self.clock)
+        self._notifier = Notifier(self.world, self._subscriptions, outbound, tenant)
+        self.world.hear = self._notifier.heard
+        self.notifications = NotificationHands(self.world, self._subscriptions, self._notifier, tenant)
         self._router = Router()
         users.routes(self._router, self.world)
         folders.routes(self._router, self.world, self._deltas)
@@ -78,6 +100,7 @@ class GraphEmulator:
         todo_lists.routes(self._router, self.world, self._deltas)
         todo_tasks.routes(self._router, self.world, self._deltas)
         todo_children.routes(self._router, self.world)
+        subscription_routes.routes(self._router, self.world, self._subscriptions, outbound, self._notifier.changed)
         self._batch = Batch(self._operation, self.parts, self._failure)
         self.corner = Corner(self._serve, clock=self.clock, label=label, on_reset=self._reset, extra=self._endpoints())
         self.app: ASGIApp = self.corner
@@ -101,6 +124,13 @@ class GraphEmulator:
         found.licensed = found.licensed if licensed is None else licensed
         found.enabled = found.enabled if enabled is None else enabled
         found.time_zone = found.time_zone if time_zone is None else time_zone
+        if not found.licensed:
+            self._notifier.mailbox_gone(found.id)
+
+    def remove_user(self, user: str) -> None:
+        """Out of the tenant, mailbox and subscriptions and all."""
+        self._notifier.mailbox_gone(self.world.user(user).id)
+        self.world.remove_user(user)
 
     def expire_delta(self, user: str) -> None:
         """Every delta token of the mailbox given out so far answers 410."""
@@ -115,6 +145,8 @@ class GraphEmulator:
         self._deltas.reset()
         self.throttle.reset()
         self.parts.reset()
+        self._subscriptions.reset()
+        self._notifier.reset()
         if self._tokens is not None:
             self._tokens.reset()
 
@@ -134,6 +166,7 @@ class GraphEmulator:
                 answer = await self._operation(call)
         except GraphError as error:
             answer = error_answer(error, self.clock, headers)
+        self._notifier.office.wake()
         await respond(send, answer, headers)
 
     def _call(self, scope: Scope, headers: dict[str, str], body: bytes, caller: Caller) -> Call:
@@ -163,7 +196,8 @@ class GraphEmulator:
             service = self.corner.service_time()
             if service:
                 await asyncio.sleep(service)
-            answer = self._router.find(call)(call)
+            told = self._router.find(call)(call)
+            answer = await told if isinstance(told, Awaitable) else told
         except GraphError as error:
             return self._failure(error, call)
         finally:
@@ -200,7 +234,7 @@ class GraphEmulator:
             ("GET", "users"): lambda _: [_user(each) for each in self.world.users.values()],
             ("POST", "users"): lambda given: {"id": self.add_user(**given)},
             ("PATCH", "users"): lambda given: self.set_user(**given),
-            ("DELETE", "users"): lambda given: self.world.remove_user(given["user"]),
+            ("DELETE", "users"): lambda given: self.remove_user(given["user"]),
             ("POST", "mailbox"): lambda given: self.dump(given["user"]),
             ("POST", "outlook"): self._post_outlook,
             ("GET", "mails"): lambda _: {"total": len(self.world.post.mails), "mails": self.outlook.mails()},
@@ -211,6 +245,7 @@ class GraphEmulator:
             ("GET", "parts"): lambda _: {"total": self.parts.counts.total(), "by": dict(self.parts.counts)},
             ("POST", "part-faults"): self._post_part_fault,
             ("GET", "throttle"): lambda _: {"refused": self.throttle.refused, "peak": self.throttle.peak},
+            **self.notifications.endpoints(),
         }
 
     def _post_outlook(self, given: Json) -> Json:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
+from emulators.graph.changes import Change, Hear, What
 from emulators.graph.event_times import Times
 from emulators.graph.ids import change_key, ical_uid, opaque
 from emulators.graph.recurrence import Rule
@@ -99,8 +100,9 @@ class Entry(NamedTuple):
 class Calendar:
     """All events of a mailbox, in its default calendar, in others and in Deleted Items."""
 
-    def __init__(self, owner: str, next_change: Callable[[], int]) -> None:
+    def __init__(self, owner: str, next_change: Callable[[], int], tell: Hear) -> None:
         self.owner = owner
+        self._tell = tell
         self.events: dict[int, Event] = {}
         self.log: list[Entry] = []
         self.transactions: dict[str, tuple[Event, str]] = {}  # transactionId -> event, digest of what was sent
@@ -179,6 +181,7 @@ class Calendar:
         self.events[number] = event
         self._by_id[ids[0]] = self._by_id[ids[1]] = (event, None)
         self._save(event, now)
+        self._told(event, "created")
         return event
 
     def change(
@@ -202,6 +205,7 @@ class Calendar:
             event.cancelled = {slot for slot in event.cancelled if holds(slot)}
         event.values, event.times, event.rule, event.extended = values, times, rule, extended
         self._save(event, now)
+        self._told(event, "updated")
 
     def adopt(self, event: Event, source: Source) -> None:
         """From now on `event` is the copy of that meeting."""
@@ -225,12 +229,15 @@ class Calendar:
         self._save(event, now)
         for override in exceptions.values():
             override.seq, override.modified = event.seq, now
+        self._told(event, "updated")
 
     def change_occurrence(self, event: Event, slot: date, override: Override, now: str) -> None:
         """Save an exception; the series' change key moves with it."""
         event.exceptions[slot] = override
         self._save(event, now)
         override.seq, override.modified = event.seq, now
+        self._told(event, "updated")
+        self._told(event, "updated", slot=slot)
 
     def cancel(self, event: Event, slot: date, now: str) -> None:
         """Take one occurrence out of a series."""
@@ -238,6 +245,8 @@ class Calendar:
         event.exceptions.pop(slot, None)
         event.cancelled.add(slot)
         self._save(event, now)
+        self._told(event, "updated")
+        self._told(event, "deleted", slot=slot)
 
     def move(self, event: Event, folder: CalendarFolder, now: str) -> None:
         """To another calendar, a series whole: the immutable id stays, the default one does not (BEHAVIOUR 5.2)."""
@@ -246,10 +255,13 @@ class Calendar:
         self._leave(event, now)
         event.folder = folder
         self._save(event, now)
+        self._told(event, "updated")
 
     def trash(self, event: Event, now: str) -> None:
         """To Deleted Items, a series whole: nobody who looks at the calendar hears of its new default id."""
+        former = event.default_id
         self._leave(event, now)
+        self._told(event, "deleted", former=former)
         event.trashed = True
 
     def _leave(self, event: Event, now: str) -> None:
@@ -263,6 +275,7 @@ class Calendar:
         event.trashed = False
         self._renamed(event)
         self._save(event, now)
+        self._told(event, "created")
 
     def purge(self, event: Event) -> None:
         """Away for good, as by emptying Deleted Items."""
@@ -284,6 +297,16 @@ class Calendar:
         event.seq = self._next_change()
         event.modified = now
         self.log.append(Entry(event.seq, event, event.default_id, event.folder))
+
+    def _told(self, event: Event, what: What, *, slot: date | None = None, former: str | None = None) -> None:
+        """Whatever happens in a series is told of its master; of the occurrence besides, for those who want that."""
+        if event.trashed:
+            return
+        ids = [self.item_id(event, slot, immutable) for immutable in (False, True)]
+        override = event.exceptions.get(slot) if slot else None
+        etag = f'W/"{change_key(event.seq, override.seq) if override else event.change_key}"'
+        change = Change(self.owner, "event", what, former or ids[0], ids[1], etag, occurrence=slot is not None)
+        self._tell(change)
 
     def changed_since(self, seq: int) -> list[Entry]:
         """The log of the default calendar after `seq`, the last line of each default id only, in order."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -102,7 +102,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
 class Router:
@@ -168,8 +168,12 @@ def label(scope: Scope, body: bytes) -> str:
 
 
 def shape(segments: tuple[str, ...]) -> str:
-    """A path with item and folder ids (never the user's) replaced by {id}."""
-    return "/" + "/".join("{id}" if part.startswith(("AAMkA", "AAkALg", "AQMkA")) else part for part in segments)
+    """A path with ids of items, folders and subscriptions (never the user's) replaced by {id}."""
+    parts = ["{id}" if part.startswith(("AAMkA", "AAkALg", "AQMkA")) else part for part in segments]
+    for before, part in enumerate(segments[1:]):
+        if segments[before].lower() == "subscriptions" and part:
+            parts[before + 1] = "{id}"
+    return "/" + "/".join(parts)
 
 
 def error_answer(error: GraphError, clock: Clock, headers: dict[str, str]) -> Answer:

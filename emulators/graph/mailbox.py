@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from emulators.graph.calendar import Calendar
+from emulators.graph.changes import Change, Hear, What, nobody
 from emulators.graph.ids import change_key, opaque
 from emulators.graph.todo import Todo
 
@@ -84,8 +85,9 @@ class Mailbox:
         self._by_immutable: dict[str, Contact] = {}
         self._by_default: dict[str, Contact] = {}
         self._made = 0
-        self.calendar = Calendar(owner, self._next_change)
-        self.todo = Todo(owner, self._next_change)
+        self.hear: Hear = nobody
+        self.calendar = Calendar(owner, self._next_change, self._tell)
+        self.todo = Todo(owner, self._next_change, self._tell)
         self.categories: dict[str, Category] = {}
         self.default = self._new_folder("Contacts", None)
         self.deleted_items = self._new_folder("Deleted Items", None)
@@ -119,6 +121,8 @@ class Mailbox:
         """The folder and those below it vanish from every contact route, with what they hold."""
         for child in self.children(folder):
             self.delete_folder(child)
+        for contact in folder.contacts.values():
+            self._told(contact, "deleted", folder)
         folder.deleted = True
         self.folder_log.append((self._next_change(), folder))
 
@@ -157,6 +161,7 @@ class Mailbox:
         self._by_default[contact.default_id] = contact
         folder.contacts[number] = contact
         self._touch(contact, now)
+        self._told(contact, "created", folder)
         return contact
 
     def change(self, contact: Contact, values: dict[str, Any], extended: dict[str, str], now: str) -> None:
@@ -164,12 +169,13 @@ class Mailbox:
         contact.values = values
         contact.extended = extended
         self._touch(contact, now)
+        self._told(contact, "updated", contact.folder)
 
     def move(self, contact: Contact, folder: Folder, now: str) -> None:
         """To another folder: the default id changes, the immutable one does not (BEHAVIOUR 2.3, 5.2)."""
         if folder is contact.folder:
             return
-        old = contact.folder
+        old, former, lost = contact.folder, contact.default_id, self.is_trashed(contact)
         del old.contacts[contact.number]
         old.log.append(Entry(self._next_change(), contact, contact.default_id))
         del self._by_default[contact.default_id]
@@ -179,6 +185,7 @@ class Mailbox:
         contact.folder = folder
         folder.contacts[contact.number] = contact
         self._touch(contact, now)
+        self._told_of_move(contact, old, former, lost=lost)
 
     def purge(self, contact: Contact) -> None:
         """Away for good, as by emptying Deleted Items."""
@@ -193,6 +200,31 @@ class Mailbox:
         contact.change_key = change_key(seq)
         contact.rendered = None
         contact.folder.log.append(Entry(seq, contact, contact.default_id))
+
+    # who hears of it -------------------------------------------------------------------------------------------
+
+    def _tell(self, change: Change) -> None:
+        self.hear(change)
+
+    def _told(
+        self, contact: Contact, what: What, folder: Folder | None, *, former: str | None = None, whole: bool = True
+    ) -> None:
+        """`former`: the default id that it had. What lies in Deleted Items is nobody's contact (memory)."""
+        if folder is not None and (folder is self.deleted_items or folder.deleted):
+            return
+        ids = former or contact.default_id, contact.immutable_id
+        self._tell(Change(self.owner, "contact", what, *ids, contact.etag, folder.id if folder else None, whole))
+
+    def _told_of_move(self, contact: Contact, old: Folder, former: str, *, lost: bool) -> None:
+        """Between folders: an update for the mailbox, a removal and a creation for the two folders (memory)."""
+        if lost:
+            self._told(contact, "created", contact.folder)
+        elif self.is_trashed(contact):
+            self._told(contact, "deleted", old, former=former)
+        else:
+            self._told(contact, "updated", None)
+            self._told(contact, "deleted", old, former=former, whole=False)
+            self._told(contact, "created", contact.folder, whole=False)
 
     # what changed ----------------------------------------------------------------------------------------------
 

@@ -60,6 +60,24 @@ class Quirks:
     )
     delete_cancelled: Literal[204, 403, 410] = 204  # 7.2: DELETE of a copy that was called off
     delta_options: Literal["refused", "ignored"] = "refused"  # 2.4: $select and the like on calendarView/delta
+    subscription_minutes: int = 10_080  # 3.1: contacts and events; the live service was seen to refuse over 10_070
+    folder_subscriptions: Literal["accepted", "refused"] = "accepted"  # 3.1: documented, "does not work" (M)
+    subscriptions_per_mailbox: int = 1000  # 3.1: all apps together
+    subscription_page: int = 100  # memory: page of GET /subscriptions
+    handshake: Literal["exact", "escaped_too"] = "exact"  # 3.2: the token as it is, or with HTML escaped
+    handshake_limit_s: float = 10.0  # 3.2
+    create_notifies_twice: bool = True  # 3.3: a create brings `created` and `updated`
+    edit_notifications: int = 3  # 3.3: an edit brings one to so many `updated`, seeded
+    series_notifications: Literal["master", "occurrence_too"] = "master"  # memory: what a changed occurrence names
+    notification_latency_s: float = 0.0  # 3.1: from change to first attempt, by the emulator's clock ...
+    notification_jitter_s: float = 0.0  # 3.1: ... and up to so much more, seeded
+    notifications_per_post: int = 20  # 3.3: "one POST may carry many"
+    answer_limit_s: float = 3.0  # 3.3: a later answer is none, and slow
+    retry_s: float = 10.0  # 3.3, memory: first back-off, doubled up to ten minutes, by the emulator's clock
+    retry_for_s: float = 14_400.0  # 3.3: four hours
+    slow_sample: int = 10  # 3.3, memory: fewer answers in ten minutes make no endpoint slow
+    reauthorize_lead_s: float = 3600.0  # 3.4, memory: how long before the end reauthorizationRequired comes
+    reauthorize_grace_s: float = 3600.0  # 3.4, memory: how long it may be ignored until delivery pauses
 
     def update(self, values: dict[str, Any]) -> None:
         """Set some switches by name; an unknown name, type or word is a ValueError and changes nothing."""

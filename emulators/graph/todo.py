@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
+from emulators.graph.changes import Change, Hear, What
 from emulators.graph.ids import change_key, opaque
 from emulators.graph.recurrence import Rule
 
@@ -114,8 +115,9 @@ class TaskList:
 class Todo:
     """The lists and tasks of one user. Ids of tasks have one form only and change between lists (BEHAVIOUR 5.2)."""
 
-    def __init__(self, owner: str, next_change: Callable[[], int]) -> None:
+    def __init__(self, owner: str, next_change: Callable[[], int], tell: Hear) -> None:
         self._owner = owner
+        self._tell = tell
         self._next_change = next_change
         self._made = 0
         self._log: list[tuple[int, TaskList]] = []
@@ -178,7 +180,8 @@ class Todo:
         task.links = {self.child_id(): each for each in links}
         task.steps = {self.child_id(): each for each in steps}
         task_list.tasks[task.id] = task
-        self.touch(task, now)
+        self._save(task, now)
+        self._told(task, "created")
         return task
 
     def change(self, task: Task, content: Content, now: str) -> None:
@@ -188,6 +191,10 @@ class Todo:
 
     def touch(self, task: Task, now: str) -> None:
         """A save, also of a linked resource or a step (BEHAVIOUR 2.6)."""
+        self._save(task, now)
+        self._told(task, "updated")
+
+    def _save(self, task: Task, now: str) -> None:
         task.seq = self._next_change()
         task.modified = now
         task.list.log.append(Entry(task.seq, task.id))
@@ -201,7 +208,8 @@ class Todo:
         task.id = opaque(self._owner, "AAMkAD", "task", task.number, task.moves)
         task.list = target
         target.tasks[task.id] = task
-        self.touch(task, now)
+        self._save(task, now)
+        self._told(task, "created")
 
     def delete(self, task: Task) -> None:
         """For good: nothing brings it back (BEHAVIOUR 7.3)."""
@@ -215,3 +223,7 @@ class Todo:
     def _leave(self, task: Task) -> None:
         del task.list.tasks[task.id]
         task.list.log.append(Entry(self._next_change(), task.id))
+        self._told(task, "deleted")
+
+    def _told(self, task: Task, what: What) -> None:
+        self._tell(Change(self._owner, "task", what, task.id, task.id, task.etag, task.list.id, whole=False))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from emulators.corner import Clock
+from emulators.graph.changes import Change, Hear, nobody
 from emulators.graph.errors import access_denied, invalid_user, mailbox_not_enabled, resource_not_found
 from emulators.graph.http import Call
 from emulators.graph.mailbox import Mailbox
@@ -62,6 +63,7 @@ class World:
         self.clock = clock
         self.quirks = Quirks()
         self.users: dict[str, User] = {}
+        self.hear: Hear = nobody  # of every change in every mailbox
         self.post = Post()
         self._refs: dict[str, User] = {}
         self.epoch = 0  # delta tokens of before a reset are unknown after it
@@ -79,9 +81,13 @@ class World:
         if mail.casefold() in self._refs:
             raise ValueError(f"{mail} is there already")
         user = User(str(uuid.uuid5(_NAMESPACE, mail.casefold())), mail, display_name, licensed, aliases=tuple(aliases))
+        user.mailbox.hear = self._told
         self.users[user.id] = user
         self._refs[user.id] = self._refs[mail.casefold()] = user
         return user
+
+    def _told(self, change: Change) -> None:
+        self.hear(change)
 
     def remove_user(self, ref: str) -> None:
         """Remove a user from the tenant, mailbox and all."""

@@ -98,6 +98,13 @@ def check(answer: httpx.Response, root: str = "/v1.0") -> httpx.Response:
     return answer
 
 
+def check_notifications(content: bytes) -> dict[str, Any]:
+    """Judge what is POSTed to a notification URL; returns it."""
+    body: dict[str, Any] = json.loads(content)
+    _validate("/components/schemas/microsoft.graph.changeNotificationCollection", body, "a notification")
+    return body
+
+
 async def judge(answer: httpx.Response) -> None:
     """`check` as a response hook: `httpx.AsyncClient(event_hooks={"response": [judge]})`."""
     await answer.aread()
