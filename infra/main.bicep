@@ -95,8 +95,14 @@ param storageSku string = 'Standard_ZRS'
 @description('Storage and vault reachable from the virtual network of the app only. The app itself stays public: Microsoft Graph and people must reach it.')
 param privateNetwork bool = false
 
-@description('Address space of that network, at least a /24.')
+@description('Address space of that network.')
 param networkAddressPrefix string = '10.80.0.0/24'
+
+@description('The part of it for the app: a /25 holds forty instances and more.')
+param appSubnetPrefix string = '10.80.0.0/25'
+
+@description('The part of it for the private endpoints: four addresses.')
+param endpointSubnetPrefix string = '10.80.0.128/27'
 
 @description('Public addresses (or ranges) from which storage and vault are reached although the network is private: the machine that runs infra/scripts/secrets.sh.')
 param operatorAddresses array = []
@@ -196,6 +202,8 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     location: location
     tags: allTags
     addressPrefix: networkAddressPrefix
+    appSubnetPrefix: appSubnetPrefix
+    endpointSubnetPrefix: endpointSubnetPrefix
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
   }

@@ -8,8 +8,14 @@ param location string
 @description('Tags.')
 param tags object
 
-@description('Address space, at least a /24: the lower half is the app, the next quarter the private endpoints.')
+@description('Address space.')
 param addressPrefix string
+
+@description('The part of it for the app.')
+param appSubnetPrefix string
+
+@description('The part of it for the private endpoints.')
+param endpointSubnetPrefix string
 
 @description('Resource id of the storage account.')
 param storageId string
@@ -100,7 +106,7 @@ resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'app'
   properties: {
-    addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+    addressPrefix: appSubnetPrefix
     networkSecurityGroup: {
       id: appRules.id
     }
@@ -122,7 +128,7 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' =
     appSubnet
   ]
   properties: {
-    addressPrefix: cidrSubnet(addressPrefix, 26, 2)
+    addressPrefix: endpointSubnetPrefix
     privateEndpointNetworkPolicies: 'Enabled'
     networkSecurityGroup: {
       id: endpointRules.id

@@ -32,7 +32,7 @@ there() { grep -qx "$1" "$scratch/names"; }
 # From a file, so that no list of processes shows the value.
 place() {
     local name=$1 file=$2
-    az keyvault secret set --vault-name "$vault" --name "$name" --file "$file" --encoding utf-8 --content-type "$3" --output none
+    az keyvault secret set --vault-name "$vault" --name "$name" --file "$file" --encoding utf-8 --output none
     echo "$name: placed"
 }
 
@@ -72,16 +72,16 @@ for name in index-key digest-keys encryption-keys; do
         prefix=""
         [ "$name" = index-key ] || prefix="$(date -u +%Y%m%d):"
         new_key "$prefix" >"$scratch/value"
-        place "$name" "$scratch/value" "made by infra/scripts/secrets.sh"
+        place "$name" "$scratch/value"
     fi
 done
 if wanted vtenext-access-key; then
     asked VTENEXT_ACCESS_KEY "Access key of our account in vtenext (its preferences show it)" >"$scratch/value"
-    place vtenext-access-key "$scratch/value" "access key of vtenext"
+    place vtenext-access-key "$scratch/value"
 fi
 if [ "$credential" = secret ] && wanted client-secret; then
     asked CLIENT_SECRET "Value of the client secret of the application in Entra ID" >"$scratch/value"
-    place client-secret "$scratch/value" "client secret of Entra ID"
+    place client-secret "$scratch/value"
 fi
 
 # References are read again once a day only; this asks for it now.

@@ -14,7 +14,6 @@ from scripts.infra.tokens import Reference, nested, references
 FUNCTIONS = frozenset(
     {
         "any",
-        "cidrSubnet",
         "concat",
         "contains",
         "empty",

@@ -34,7 +34,7 @@ FAULTS = {
     "undefined in a condition": (APP, "empty(publicUrl) ?", "empty(publicUri) ?", "undefined"),
     "a loop's variable outside": (
         NETWORK,
-        "addressPrefix: cidrSubnet(addressPrefix, 25, 0)",
+        "addressPrefix: appSubnetPrefix",
         "addressPrefix: endpoint.name",
         "undefined",
     ),
