@@ -85,8 +85,7 @@ var alwaysReady = [
 ]
 var reachedAt = empty(publicUrl) ? 'https://${site.properties.defaultHostName}' : publicUrl
 
-// What people and Microsoft reach without signing in at App Service: Graph's notifications, checked by clientState, and the CRM's nudge, checked by its
-// token. Not the ways back from Microsoft's sign-in (api/oauth/...): there the app asks App Service who is signed in.
+// What servers reach without signing in at App Service: Graph's notifications and the CRM's nudge; both are checked by the app itself. Not the ways back from Microsoft's sign-in (api/oauth/...): there the app asks App Service who is signed in.
 var openPaths = [
   '/api/notifications'
   '/api/nudge'
@@ -130,7 +129,6 @@ resource site 'Microsoft.Web/sites@2025-05-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    clientCertEnabled: false
     publicNetworkAccess: 'Enabled'
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
@@ -155,10 +153,10 @@ resource site 'Microsoft.Web/sites@2025-05-01' = {
         alwaysReady: alwaysReadyInstances > 0 ? alwaysReady : []
       }
     }
+    // Flex Consumption refuses more than half of what may stand here, ftpsState too: passwords for FTP are shut below.
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
     }
   }

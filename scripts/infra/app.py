@@ -49,6 +49,7 @@ import json, function_app
 triggers = [each.get_trigger() for each in function_app.app.get_functions()]
 print(json.dumps([each.route for each in triggers if each.type == "httpTrigger"]))
 """
+READING = frozenset({"os.environ", "os.environ.get", "os.getenv", "environ", "environ.get", "getenv"})
 _KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 ENOUGH: Mapping[str, str] = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -83,7 +84,7 @@ def ask(root: Path) -> App:
     prefix = json.loads((root / "host.json").read_text("utf-8"))["extensions"]["http"]["routePrefix"]
     defaults = TableRows.connect.__kwdefaults__ or {}
     return App(
-        read=frozenset(_asked_for() | _read_elsewhere(root)),
+        read=frozenset(_asked_for() | read_directly(root)),
         documented=frozenset(example["Values"]),
         paths=frozenset(f"/{prefix}/{route}" for route in json.loads(run.stdout)),
         measured=_measured(root),
@@ -124,7 +125,7 @@ def _asked_for() -> set[str]:
     return names
 
 
-def _read_elsewhere(root: Path) -> set[str]:
+def read_directly(root: Path) -> set[str]:
     """Names that the product reads from os.environ directly."""
     names: set[str] = set()
     files = [root / "function_app.py", *(p for f in ("control", "sync", "mapping") for p in (root / f).rglob("*.py"))]
@@ -134,7 +135,7 @@ def _read_elsewhere(root: Path) -> set[str]:
             continue
         for node in ast.walk(ast.parse(text)):
             target, argument = _reading(node)
-            if ast.unparse(target) in ("os.environ", "os.environ.get", "os.getenv") if target else False:
+            if target is not None and ast.unparse(target) in READING:
                 names.add(argument if argument is not None else f"{path.name}: a name that is calculated")
     return names
 

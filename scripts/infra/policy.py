@@ -30,7 +30,6 @@ MUST_BE: Mapping[str, Mapping[str, object]] = {
         "properties.httpsOnly": True,
         "properties.siteConfig.minTlsVersion": "1.2",
         "properties.siteConfig.scmMinTlsVersion": "1.2",
-        "properties.siteConfig.ftpsState": "Disabled",
         "identity.type": "UserAssigned",
     },
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
@@ -48,6 +47,9 @@ MUST_BE: Mapping[str, Mapping[str, object]] = {
     "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
 }
 NEEDED = frozenset({*MUST_BE, "Microsoft.Authorization/roleAssignments"})
+FLEX_TAKES = frozenset({"minTlsVersion", "scmMinTlsVersion", "http20Enabled"})
+"""What we write into siteConfig. Flex Consumption refuses much of the rest (error 51021), in some regions only: alwaysOn, linuxFxVersion, ftpsState,
+functionAppScaleLimit, use32BitWorkerProcess... (Azure/terraform-azurerm-avm-res-web-site#345, Azure/azure-functions-host#10643)."""
 ROLES: Mapping[str, str] = {
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
@@ -71,6 +73,9 @@ def check(infra: Infra) -> Iterator[Finding]:
             for path, wanted in MUST_BE.get(known, {}).items():
                 if (found := _at(body, path)) != wanted or type(found) is not type(wanted):
                     yield Finding("policy", f"{where}.{path}", f"is {found!r}, must be {wanted!r}")
+            if kind == "Microsoft.Web/sites":
+                for name in sorted((_at(body, "properties.siteConfig") or {}).keys() - FLEX_TAKES):
+                    yield Finding("flex", f"{where}.properties.siteConfig.{name}", "Flex Consumption may refuse it")
             if kind == "Microsoft.Authorization/roleAssignments":
                 yield from _role(file, where, body)
         yield from _secrets(file)

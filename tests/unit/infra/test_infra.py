@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from scripts.infra.__main__ import findings
-from scripts.infra.app import AWAITED, App
+from scripts.infra.__main__ import ROOT, findings
+from scripts.infra.app import AWAITED, App, read_directly
 from scripts.infra.files import parse
+from scripts.infra.policy import ROLES
 from tests.unit.infra.conftest import Planting
 
 MAIN, APP, STORAGE = "main.bicep", "modules/app.bicep", "modules/storage.bicep"
@@ -88,6 +91,12 @@ FAULTS = {
     "public container": (STORAGE, "publicAccess: 'None'", "publicAccess: 'Blob'", "policy"),
     "old TLS": (STORAGE, "'TLS1_2'", "'TLS1_0'", "policy"),
     "old TLS of the app": (APP, "    minTlsVersion: '1.2'", "    minTlsVersion: '1.0'", "policy"),
+    "what Flex Consumption refuses": (
+        APP,
+        "      http20Enabled: true",
+        "      http20Enabled: true\n      ftpsState: 'Disabled'",
+        "flex",
+    ),
     "http": (APP, "httpsOnly: true", "httpsOnly: false", "policy"),
     "no purge protection": (VAULT, "enablePurgeProtection: true", "enablePurgeProtection: false", "policy"),
     "access policies": (VAULT, "enableRbacAuthorization: true", "enableRbacAuthorization: false", "policy"),
@@ -178,6 +187,18 @@ def test_the_app_is_asked_and_answers(asked: App) -> None:
         "SYNC_SCHEDULE",
     } <= asked.read
     assert asked.stored == {"runs", "vtesync"}
+
+
+def test_settings_that_the_product_reads_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "sync").mkdir()
+    (tmp_path / "function_app.py").write_text("import os\nos.environ.get('ONE')\nos.environ['TWO']\n", "utf-8")
+    (tmp_path / "sync/some.py").write_text("from os import environ, getenv\ngetenv('THREE')\nenviron[name]\n", "utf-8")
+    assert read_directly(tmp_path) == {"ONE", "TWO", "THREE", "some.py: a name that is calculated"}
+
+
+def test_the_readme_names_every_role(texts: Mapping[str, str]) -> None:
+    readme = (ROOT / "infra/README.md").read_text("utf-8")
+    assert set(re.findall(r"^\| ([A-Z][\w ]+) \| the app", readme, re.MULTILINE)) == set(ROLES.values())
 
 
 def test_outputs_name_routes_of_the_app(texts: Mapping[str, str], asked: App) -> None:
