@@ -8,7 +8,7 @@ ONCE ?=
 # Where an environment forbids it, every process of the tests would compile the whole app anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo serve test screenshots lint policy bench sim clean
+.PHONY: setup demo serve test screenshots lint bench sim clean
 
 demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
@@ -32,6 +32,7 @@ lint: setup
 	$(VENV)/bin/shellcheck scripts/*.sh infra/scripts/*.sh infra/entra/*.sh
 
 # checkov brings a parser of its own and a hundred packages: not among ours.
+.PHONY: policy
 policy: setup
 	$(VENV)/bin/uv tool run --python $(PY) checkov@3.3.30 --config-file infra/checkov.yaml
 
