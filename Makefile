@@ -28,6 +28,13 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(PY) -m scripts.infra
+	$(VENV)/bin/shellcheck scripts/*.sh infra/scripts/*.sh infra/entra/*.sh
+
+# checkov brings a parser of its own and a hundred packages: not among ours.
+.PHONY: policy
+policy: setup
+	$(VENV)/bin/uv tool run --python $(PY) checkov@3.3.30 --config-file infra/checkov.yaml
 
 bench: setup
 	$(PY) -m tests.bench.first_fill

@@ -1,0 +1,172 @@
+"""The scripts that an operator and an administrator of Entra ID run, against a stand-in for the Azure CLI: repeated they change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.infra.__main__ import ROOT
+from sync.store.secrets import Keyring
+
+SCRIPTS = sorted((ROOT / "infra").rglob("*.sh"))
+EMPTY: Mapping[str, Any] = {
+    "secrets": {},
+    "deleted": [],
+    "apps": {},
+    "principals": {},
+    "patched": [],
+    "given": [],
+    "refreshed": "",
+    "calls": [],
+}
+OF_DEPLOYMENT = {"AZURE_KEY_VAULT_NAME": "kv", "AZURE_RESOURCE_GROUP": "rg", "AZURE_FUNCTION_APP_NAME": "func"}
+IDENTITY = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True, slots=True)
+class Azure:
+    """The stand-in and what it remembers."""
+
+    home: Path
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / "state.json").read_text("utf-8"))
+        return found
+
+    def remember(self, **more: Any) -> None:
+        (self.home / "state.json").write_text(json.dumps({**EMPTY, **more}), "utf-8")
+
+    def run(self, script: str, **values: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self.home}:{os.environ['PATH']}"
+        environment = {"PATH": path, "AZ_STATE": str(self.home / "state.json"), "HOME": str(self.home), **values}
+        return subprocess.run(
+            ["bash", str(ROOT / "infra" / script)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Azure:
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "az.py"}" "$@"\n', "utf-8")
+    az.chmod(0o755)
+    found = Azure(tmp_path)
+    found.remember()
+    return found
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_clean(script: Path) -> None:
+    assert "\nset -euo pipefail\n" in script.read_text("utf-8")
+    assert os.access(script, os.X_OK)
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    run = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_the_secrets_open_the_app_and_are_shown_nowhere(azure: Azure) -> None:
+    run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="an access key")
+    assert run.returncode == 0, run.stderr
+    secrets = azure.state["secrets"]
+    assert secrets.keys() == {"index-key", "digest-keys", "encryption-keys", "vtenext-access-key"}
+    assert secrets["vtenext-access-key"] == "an access key"
+    keys = Keyring.from_settings(secrets["index-key"], secrets["digest-keys"], secrets["encryption-keys"])
+    assert keys.decrypt(keys.encrypt("text", "place"), "place") == "text"
+    for value in secrets.values():
+        assert value not in run.stdout + run.stderr
+        assert all(value not in call for call in azure.state["calls"]), "a list of processes would show it"
+    assert azure.state["refreshed"].endswith(
+        "/sites/f/config/configreferences/appsettings/refresh?api-version=2022-03-01"
+    )
+
+
+def test_the_references_of_the_app_are_the_secrets_that_are_placed(azure: Azure) -> None:
+    azure.run(
+        "scripts/secrets.sh",
+        **OF_DEPLOYMENT,
+        APPLICATION_CREDENTIAL="secret",
+        VTENEXT_ACCESS_KEY="a",
+        CLIENT_SECRET="b",
+    )
+    bicep = (ROOT / "infra/modules/app.bicep").read_text("utf-8")
+    referred = {part.split("/)")[0] for part in bicep.split("${vaultUri}secrets/")[1:]}
+    assert azure.state["secrets"].keys() == referred
+
+
+def test_what_is_in_the_vault_stays(azure: Azure) -> None:
+    there = {"index-key": "a", "digest-keys": "b", "encryption-keys": "c", "vtenext-access-key": "d"}
+    azure.remember(secrets=there)
+    run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="another")
+    assert run.returncode == 0, run.stderr
+    assert azure.state["secrets"] == there
+
+
+def test_a_deleted_key_is_recovered_not_replaced(azure: Azure) -> None:
+    azure.remember(deleted=["index-key"])
+    run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="a")
+    assert run.returncode == 1
+    assert "az keyvault secret recover --vault-name kv --name index-key" in run.stderr
+    assert azure.state["secrets"] == {}
+
+
+def test_nobody_there_to_be_asked(azure: Azure) -> None:
+    run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT)
+    assert run.returncode == 1
+    assert "VTENEXT_ACCESS_KEY is not set" in run.stderr
+    assert "vtenext-access-key" not in azure.state["secrets"]
+
+
+def test_the_application_is_made_once_and_then_kept(azure: Azure) -> None:
+    first = azure.run("entra/register.sh", MODE="application")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines() == ["ENTRA_CLIENT_ID=client-1", "SERVICE_PRINCIPAL_ID=principal-1"]
+    assert "redirectUris" not in azure.state["patched"][0]["web"], "those that are there stay"
+    for _ in range(2):
+        again = azure.run(
+            "entra/register.sh",
+            MODE="application",
+            PUBLIC_URL="https://app.example.com",
+            IDENTITY_PRINCIPAL_ID=IDENTITY,
+        )
+        assert again.stdout == first.stdout, again.stderr
+    assert list(azure.state["apps"]) == ["client-1"]
+    [trust] = azure.state["apps"]["client-1"]["trust"]
+    assert trust == {
+        "name": "vtesync-11111111",
+        "issuer": "https://login.microsoftonline.com/00000000-0000-0000-0000-00000000000f/v2.0",
+        "subject": IDENTITY,
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    assert azure.state["patched"][-1]["web"]["redirectUris"][0] == "https://app.example.com/.auth/login/aad/callback"
+
+
+def test_of_two_applications_of_one_name_none_is_taken(azure: Azure) -> None:
+    azure.remember(apps={"one": {"trust": []}, "two": {"trust": []}})
+    run = azure.run("entra/register.sh", MODE="delegated")
+    assert run.returncode == 1
+    assert "CLIENT_ID" in run.stderr
+    assert azure.state["patched"] == []
+
+
+def test_the_admin_role_is_given_once(azure: Azure) -> None:
+    azure.remember(principals={"client-1": "principal-1"})
+    for _ in range(2):
+        run = azure.run("entra/admins.sh", CLIENT_ID="client-1", PRINCIPAL_ID=IDENTITY)
+        assert run.returncode == 0, run.stderr
+    [given] = azure.state["given"]
+    role = json.loads((ROOT / "infra/entra/permissions.json").read_text("utf-8"))["admin_role"]["id"]
+    assert given == {"id": "given-1", "principalId": IDENTITY, "resourceId": "principal-1", "appRoleId": role}
