@@ -197,6 +197,7 @@ resource settings 'Microsoft.Web/sites/config@2025-05-01' = {
     INDEX_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/index-key/)'
     DIGEST_KEYS: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/digest-keys/)'
     ENCRYPTION_KEYS: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/encryption-keys/)'
+    NUDGE_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/nudge-key/)'
     VTENEXT_URL: vtenextUrl
     VTENEXT_USERNAME: vtenextUsername
     VTENEXT_ACCESS_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/vtenext-access-key/)'

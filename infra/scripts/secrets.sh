@@ -67,10 +67,10 @@ asked() {
 }
 
 reachable
-for name in index-key digest-keys encryption-keys; do
+for name in index-key digest-keys encryption-keys nudge-key; do
     if wanted "$name"; then
         prefix=""
-        [ "$name" = index-key ] || prefix="$(date -u +%Y%m%d):"
+        case "$name" in digest-keys | encryption-keys) prefix="$(date -u +%Y%m%d):" ;; esac
         new_key "$prefix" >"$scratch/value"
         place "$name" "$scratch/value"
     fi

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from control import notifications
 from control.api import ENDPOINTS, blueprint
 from control.app import App
 from control.environment import read_environment
@@ -22,6 +23,7 @@ from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
 from sync.sides.memory import MemoryCalendar, MemoryTodo
 from sync.store.states import States
+from sync.store.strangers import StrangerCount
 from sync.store.tokens import TokenStore
 from sync.users import homes_of
 from sync.watching import Watcher
@@ -78,10 +80,11 @@ class Api:
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
         worker = worker_of(world)
-        self.app = app = App(environment, world.connector, worker, worker, connecting)
+        self.app = app = App(environment, world.connector, worker, worker, connecting, StrangerCount(world.rows))
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         functions.register_functions(site.blueprint(environment, lambda: app, world.new_id))
+        functions.register_functions(notifications.blueprint(environment, lambda: app, world.new_id))
         found = functions.get_functions()
         self.routes = [(f.get_trigger().route, f.get_trigger().methods, f.get_function_name()) for f in found]  # type: ignore[union-attr]
         self.functions: dict[str, Function] = {f.get_function_name(): f.get_user_function() for f in found}

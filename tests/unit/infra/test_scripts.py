@@ -82,7 +82,7 @@ def test_the_secrets_open_the_app_and_are_shown_nowhere(azure: Azure) -> None:
     run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="an access key")
     assert run.returncode == 0, run.stderr
     secrets = azure.state["secrets"]
-    assert secrets.keys() == {"index-key", "digest-keys", "encryption-keys", "vtenext-access-key"}
+    assert secrets.keys() == {"index-key", "digest-keys", "encryption-keys", "nudge-key", "vtenext-access-key"}
     assert secrets["vtenext-access-key"] == "an access key"
     keys = Keyring.from_settings(secrets["index-key"], secrets["digest-keys"], secrets["encryption-keys"])
     assert keys.decrypt(keys.encrypt("text", "place"), "place") == "text"
@@ -108,7 +108,7 @@ def test_the_references_of_the_app_are_the_secrets_that_are_placed(azure: Azure)
 
 
 def test_what_is_in_the_vault_stays(azure: Azure) -> None:
-    there = {"index-key": "a", "digest-keys": "b", "encryption-keys": "c", "vtenext-access-key": "d"}
+    there = {"index-key": "a", "digest-keys": "b", "encryption-keys": "c", "nudge-key": "n", "vtenext-access-key": "d"}
     azure.remember(secrets=there)
     run = azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="another")
     assert run.returncode == 0, run.stderr
