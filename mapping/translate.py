@@ -89,6 +89,10 @@ class CardTranslator:
         self.kind = kind
         self.version = NORMALISER_VERSION
         self._bound = {each.id: each for each in bound}
+        self._read = [
+            (id_, COMPANY_NAME, FieldType.TEXT) if each.is_company_link else (id_, each.crm.name, each.crm.type)
+            for id_, each in self._bound.items()
+        ]
         self.pairs: Sequence[FieldPair] = tuple(each.pair for each in self._bound.values())
         self._lists: dict[str, dict[int, str]] = {}
         self._names = kind == "contact" and LAST_NAME.id in self._bound
@@ -105,9 +109,7 @@ class CardTranslator:
     def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
         """Field pair id -> normalised value that the CRM item holds. What was not read, or is unreadable, is left out."""
         values: dict[str, str] = {}
-        for id_, each in self._bound.items():
-            name = COMPANY_NAME if each.is_company_link else each.crm.name
-            kind = FieldType.TEXT if each.is_company_link else each.crm.type
+        for id_, name, kind in self._read:
             value = normalise(kind, decoded(_text(fields[name]))) if name in fields else None
             if value is not None:
                 values[id_] = value.strip() if self._is_name(id_) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -89,9 +88,9 @@ class Office:
         body = {"mail": "anna@x.example", "display_name": "Anna"}
         self.user = _first(self._ask("POST", f"{self.graph}/_emulator/users", body))
 
-    def add_records(self, number: int) -> None:
-        """Contacts of the user in the CRM."""
-        rows = [{**record(n), "assigned_user_id": self.owner} for n in range(number)]
+    def add_records(self, number: int, first: int = 0) -> None:
+        """Contacts of the user in the CRM, counted from `first`."""
+        rows = [{**record(n), "assigned_user_id": self.owner} for n in range(first, first + number)]
         for start in range(0, number, 2000):
             body = {"module": "Contacts", "records": rows[start : start + 2000]}
             self._ask("POST", f"{self.vtenext}/_emulator/records", body)
@@ -191,10 +190,6 @@ def crm_client(base: str, rows: Rows) -> VtenextClient:
     """The product's own client, four sessions."""
     gate = StoreLoginGate(rows, now)
     return VtenextClient(base, SERVICE_USER, ACCESS_KEY, gate=gate, fingerprint="bench", now=now)
-
-
-async def together(*jobs: object) -> None:
-    await asyncio.gather(*jobs)  # type: ignore[call-overload]
 
 
 def _first(answer: object) -> str:

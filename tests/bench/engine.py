@@ -52,10 +52,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of it. `cpu` and `seconds`: of the run alone, without the start of the process; `peak`: MiB resident, of the process."""
+    """What came of it. `cpu` and `seconds`: of the run alone, without the start of the process; `process_cpu`: with it; `peak`: MiB resident."""
 
     seconds: float
     cpu: float
+    process_cpu: float
     peak: float
     slices: int
     counts: dict[str, int]
@@ -127,9 +128,8 @@ async def run(job: Job) -> Told:
             raise RuntimeError(f"the run does not end: {row.cause if row else 'no row'}")
         if outcome is None:  # somebody asked for patience
             await asyncio.sleep(0.5)
-    told = Told(
-        time.monotonic() - started, time.process_time() - cpu, _peak(), slices, dict(sorted(counts.items()))
-    )
+    took, spent = time.monotonic() - started, time.process_time()
+    told = Told(took, spent - cpu, spent, _peak(), slices, dict(sorted(counts.items())))
     for closing in (client.aclose(), connection.close(), rows.aclose()):
         await closing
     return told
