@@ -42,7 +42,9 @@ def to_mailbox(azurite: Azurite, contacts: int, sample: int) -> list[Figure]:
     head = f"first fill of {contacts} contacts, CRM -> Exchange:"
     return [
         shown(group, f"{head} seconds", round(told.seconds, 1), "s"),
-        at_most(group, "  Graph requests per contact", round(requests / contacts, 4), 0.08, how="a batch counts as one"),
+        at_most(
+            group, "  Graph requests per contact", round(requests / contacts, 4), 0.08, how="a batch counts as one"
+        ),
         at_least(
             group,
             "  times faster than one contact after another",

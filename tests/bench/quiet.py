@@ -31,7 +31,9 @@ def beside_vdirsyncer(place: Office, azurite: Azurite, table: str, items: int) -
     process = statistics.median(told.process_cpu for told in ours)
     group, head = "P3", f"comparison in full, {items} items, nothing changed:"
     return [
-        shown(group, f"{head} CPU", round(run, 2), "s", how=f"values of both sides read and digested; median of {TIMES}"),
+        shown(
+            group, f"{head} CPU", round(run, 2), "s", how=f"values of both sides read and digested; median of {TIMES}"
+        ),
         shown(
             group,
             f"vdirsyncer, {items} items in two folders, nothing changed: CPU",
@@ -59,7 +61,9 @@ def memory(place: Office, azurite: Azurite, table: str, items: int, before: int)
         raise RuntimeError(f"{place.cards()} cards of {items}, then {quiet.counts}")
     group, how = "P5", "largest resident size of the process, libraries included"
     return [
-        at_most(group, f"a run over {items} items that makes {items - before} cards", round(fill.peak), MEMORY, "MiB", how),
+        at_most(
+            group, f"a run over {items} items that makes {items - before} cards", round(fill.peak), MEMORY, "MiB", how
+        ),
         at_most(group, f"a comparison in full of {items} items", round(quiet.peak), MEMORY, "MiB", how),
     ]
 
