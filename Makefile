@@ -29,9 +29,8 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: setup
-	$(PY) -m tests.bench.first_fill
-	$(PY) -m tests.bench.panel
+bench: setup .local/bench/.ready
+	$(PY) -m tests.bench.run $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
@@ -45,6 +44,10 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-host.txt scri
 
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	bash scripts/setup_azurite.sh $(VENV)
+	touch $@
+
+.local/bench/.ready: requirements-bench.txt scripts/setup_bench.sh $(VENV)/.ready
+	bash scripts/setup_bench.sh $(VENV) .local/bench
 	touch $@
 
 clean:

@@ -103,9 +103,9 @@ class Office:
 
     def slow_down(self) -> None:
         """The latencies of the two services, and the CRM's limit on writes."""
-        body = {"round_trip_ms": ROUND_TRIP * 1000, "service_ms": SERVICE * 1000}
-        self._ask("PUT", f"{self.graph}/_emulator/latency", body)
-        self._ask("PUT", f"{self.vtenext}/_emulator/latency", body)
+        away = {"round_trip_ms": ROUND_TRIP * 1000}
+        self._ask("PUT", f"{self.graph}/_emulator/latency", {**away, "service_ms": SERVICE * 1000})
+        self._ask("PUT", f"{self.vtenext}/_emulator/latency", away)
         cap = {"per_session": 1 / CRM_WRITE, "server": CRM_SERVER}
         self._ask("PUT", f"{self.vtenext}/_emulator/write-cap", cap)
 

@@ -47,7 +47,7 @@ SLOW = frozenset({"users, search"})
 RUN_OF = 20  # rows of the journal that one run wrote
 GROUP = "20x7"
 ALONE = frozenset({"panel_values", "panel_calendar", "panel_user_exports"})
-"""Pages that are not asked for: one row of the journal, what reads nothing, and what is read from the CRM. Pages of a person's own are about one user."""
+"""Pages that are not asked for: one row of the journal, what reads nothing, what is read from the CRM. A person's own pages are about one user."""
 
 
 @dataclass(frozen=True, slots=True)
