@@ -10,7 +10,6 @@ import uuid
 
 import httpx
 
-from emulators.azurite import Azurite
 from sync.sides.graph.cards import card_of
 from sync.sides.graph.throttle import QUOTA
 from sync.store.tables import TableRows
@@ -19,20 +18,20 @@ from tests.bench.engine import Job, Told
 from tests.bench.figures import Figure, at_least, at_most, shown
 
 
-def engine(office: Office, azurite: Azurite, *, full: bool = False, prepares: bool = False, table: str) -> Told:
+def engine(office: Office, storage: str, *, full: bool = False, prepares: bool = False, table: str) -> Told:
     """Run the office's mailbox in a process of its own."""
-    job = Job(azurite.connection_string, table, office.graph, office.vtenext, office.user, office.owner, full, prepares)
+    job = Job(storage, table, office.graph, office.vtenext, office.user, office.owner, full, prepares)
     used = child([sys.executable, "-m", "tests.bench.engine", job.text()])
     return Told(**json.loads(used.out.splitlines()[-1]))
 
 
-def to_mailbox(azurite: Azurite, contacts: int, sample: int) -> list[Figure]:
+def to_mailbox(storage: str, contacts: int, sample: int) -> list[Figure]:
     """CRM -> Exchange."""
     with office() as place:
         place.add_records(contacts)
         place.slow_down()
         before = place.requests()
-        told = engine(place, azurite, table="fillmailbox")
+        told = engine(place, storage, table="fillmailbox")
         requests, refused, cards = place.requests() - before, place.refused(), place.cards()
         if cards != contacts:
             raise RuntimeError(f"{cards} cards of {contacts}")
@@ -71,14 +70,14 @@ def to_mailbox(azurite: Azurite, contacts: int, sample: int) -> list[Figure]:
     ]
 
 
-def to_crm(azurite: Azurite, contacts: int, sample: int) -> list[Figure]:
+def to_crm(storage: str, contacts: int, sample: int) -> list[Figure]:
     """Exchange -> CRM."""
     with office() as place:
         place.add_cards(contacts)
         place.slow_down()
-        raw = asyncio.run(_crm_ceiling(place, azurite, sample))
+        raw = asyncio.run(_crm_ceiling(place, storage, sample))
         before = place.records()
-        told = engine(place, azurite, table="fillcrm")
+        told = engine(place, storage, table="fillcrm")
         made = place.records() - before
         if made != contacts:
             raise RuntimeError(f"{made} records of {contacts}")
@@ -109,9 +108,9 @@ async def _loop(place: Office, sample: int) -> float:
     return time.monotonic() - started
 
 
-async def _crm_ceiling(place: Office, azurite: Azurite, sample: int) -> float:
+async def _crm_ceiling(place: Office, storage: str, sample: int) -> float:
     """Creates a second that four sessions can make when they do nothing else."""
-    rows = TableRows.connect(azurite.connection_string, table=f"raw{uuid.uuid4().hex[:8]}")
+    rows = TableRows.connect(storage, table=f"raw{uuid.uuid4().hex[:8]}")
     client = crm_client(place.vtenext, rows)
     left = iter(range(sample))
 

@@ -21,7 +21,6 @@ import azure.functions as func
 
 from control.endpoint import Guard
 from control.panel import site
-from emulators.azurite import Azurite
 from sync import overview
 from sync.model import Family, Kind, Reason, Side
 from sync.progress import Progress, write
@@ -272,8 +271,8 @@ async def both(connection_string: str, size: Size, times: int) -> list[Figure]:
             await each.aclose()
 
 
-def figures(azurite: Azurite, size: Size, times: int) -> list[Figure]:
+def figures(storage: str, size: Size, times: int) -> list[Figure]:
     """Medians in a large office. Raises RuntimeError when a page is not among the calls."""
     if left := unasked(size):
         raise RuntimeError(f"not measured: {', '.join(sorted(left))}")
-    return asyncio.run(both(azurite.connection_string, size, times))
+    return asyncio.run(both(storage, size, times))

@@ -10,7 +10,6 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from emulators.azurite import Azurite
 from tests.bench.common import ROOT, Office, child, record
 from tests.bench.figures import Figure, at_most, shown
 from tests.bench.first_fill import engine
@@ -20,9 +19,9 @@ TIMES = 3
 MEMORY = 300
 
 
-def beside_vdirsyncer(place: Office, azurite: Azurite, table: str, items: int) -> list[Figure]:
+def beside_vdirsyncer(place: Office, storage: str, table: str, items: int) -> list[Figure]:
     """P3: the office holds `items` linked contacts."""
-    ours = [engine(place, azurite, full=True, table=table) for _ in range(TIMES)]
+    ours = [engine(place, storage, full=True, table=table) for _ in range(TIMES)]
     written = sum(sum(told.counts.values()) for told in ours)
     if written:
         raise RuntimeError(f"{written} things were done where nothing changed")
@@ -52,11 +51,11 @@ def beside_vdirsyncer(place: Office, azurite: Azurite, table: str, items: int) -
     ]
 
 
-def memory(place: Office, azurite: Azurite, table: str, items: int, before: int) -> list[Figure]:
+def memory(place: Office, storage: str, table: str, items: int, before: int) -> list[Figure]:
     """P5: the office's CRM is brought to `items` contacts, of which `before` are linked; then everything is compared once more."""
     place.add_records(items - before, first=before)
-    fill = engine(place, azurite, full=True, prepares=True, table=table)
-    quiet = engine(place, azurite, full=True, table=table)
+    fill = engine(place, storage, full=True, prepares=True, table=table)
+    quiet = engine(place, storage, full=True, table=table)
     if place.cards() != items or quiet.counts:
         raise RuntimeError(f"{place.cards()} cards of {items}, then {quiet.counts}")
     group, how = "P5", "largest resident size of the process, libraries included"

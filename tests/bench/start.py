@@ -7,7 +7,6 @@ import os
 import statistics
 import sys
 
-from emulators.azurite import Azurite
 from tests.bench.common import Used, child
 from tests.bench.figures import Figure, at_most
 
@@ -28,9 +27,9 @@ assert answer.status_code == 200, answer.get_body()
 """
 
 
-def figures(azurite: Azurite) -> list[Figure]:
+def figures(storage: str) -> list[Figure]:
     """Each in a new process, some times; the first one, which may have to compile, is not counted."""
-    env = _environment(azurite)
+    env = _environment(storage)
     loaded = _python(LISTED, env).out.strip()
     if loaded != "[]":
         raise RuntimeError(f"importing function_app loads {loaded}")
@@ -64,11 +63,11 @@ def _python(code: str, env: dict[str, str]) -> Used:
     return child([sys.executable, "-c", code], env)
 
 
-def _environment(azurite: Azurite) -> dict[str, str]:
+def _environment(storage: str) -> dict[str, str]:
     """The settings of an app on this storage, with a CRM and a tenant that nobody asks for anything yet."""
     key = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
     ours = {
-        "AzureWebJobsStorage": azurite.connection_string,
+        "AzureWebJobsStorage": storage,
         "INDEX_KEY": key,
         "DIGEST_KEYS": f"a:{key}",
         "ENCRYPTION_KEYS": f"a:{key}",
