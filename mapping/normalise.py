@@ -158,6 +158,8 @@ def sendable(value: str, limit: int | None) -> str:
 
 def image(kind: FieldType, value: str, limit: int | None) -> str:
     """The value as the poorer side can hold it, to be compared only. image(image(x)) == image(x)."""
+    if not value and kind is not FieldType.BOOLEAN:
+        return ""
     readable = normalise(kind, value)
     text = kept(value if readable is None else readable, limit)
     match kind:

@@ -181,7 +181,7 @@ class CardTranslator:
                 continue
             if new and not value:
                 writing.held[id_] = ""
-            elif id_ in now and self.image(id_, value) == self.image(id_, now[id_]):
+            elif id_ in now and (value == now[id_] or self.image(id_, value) == self.image(id_, now[id_])):
                 writing.held[id_] = now[id_]
             elif each.crm.mandatory and not kept(value, each.limit):
                 writing.refuse(id_, MANDATORY_KEPT)

@@ -59,7 +59,8 @@ class Sealed:
     def seal(self, pair: str, crm: str, mailbox: str) -> Held:
         """The base entry for what both sides hold now."""
         make = self.digests.digest
-        return Held(make(self.link, pair, self.version, crm), make(self.link, pair, self.version, mailbox))
+        ours = make(self.link, pair, self.version, crm)
+        return Held(ours, ours if mailbox == crm else make(self.link, pair, self.version, mailbox))
 
     def anchor(self) -> Callable[[str, str], bool]:
         """For mapping's list alignment: is this what the mailbox held in that field pair?"""
