@@ -37,7 +37,7 @@ class Sizes:
     times: int
 
 
-QUICK = Sizes(1_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7)
+QUICK = Sizes(2_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7)
 FULL = Sizes(5_000, 2_000, 300, 100, 10_000, 20_000, panel.LARGE, 15)
 
 
