@@ -103,6 +103,11 @@ class CardTranslator:
                 self._lists.setdefault(root, {})[slot] = each.id
             elif not self._is_name(each.id):
                 self._plain.append(each)
+        self._listed = [
+            (each.id, each.mailbox.name, FieldType.CHOICE if each.crm.type is FieldType.CHOICE else each.mailbox.type)
+            for each in self._plain
+            if each.mailbox.listed
+        ]
 
     # reading
 
@@ -118,12 +123,10 @@ class CardTranslator:
     def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
         """Field pair id -> normalised value that the card holds. What was not read, is never listed, or is unreadable, is left out."""
         values: dict[str, str] = {}
-        for each in self._plain:
-            name = each.mailbox.name
-            if name in fields and each.mailbox.listed:
-                value = self._normalised(each, _text(fields[name]))
-                if value is not None:
-                    values[each.id] = value
+        for id_, name, kind in self._listed:
+            value = normalise(kind, _text(fields[name])) if name in fields else None
+            if value is not None:
+                values[id_] = value
         for root, slots in self._lists.items():
             if root in fields:
                 values.update(lists.read(self._elements(root, fields), slots, anchor))
@@ -153,10 +156,6 @@ class CardTranslator:
     def _is_name(self, pair: str) -> bool:
         """Do the rules of names speak of this pair?"""
         return self._names and pair in (FIRST_NAME.id, LAST_NAME.id)
-
-    def _normalised(self, each: BoundPair, value: str) -> str | None:
-        kind = FieldType.CHOICE if each.crm.type is FieldType.CHOICE else each.mailbox.type
-        return normalise(kind, value)
 
     def _elements(self, root: str, fields: Mapping[str, Value]) -> list[str]:
         """The elements of a list, each in one spelling, without empty ones."""
