@@ -36,9 +36,8 @@ lint: setup
 policy: setup
 	$(VENV)/bin/uv tool run --python $(PY) checkov@3.3.30 --config-file infra/checkov.yaml
 
-bench: setup
-	$(PY) -m tests.bench.first_fill
-	$(PY) -m tests.bench.panel
+bench: setup .local/bench/.ready
+	$(PY) -m tests.bench.run $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
@@ -52,6 +51,10 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-host.txt scri
 
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	bash scripts/setup_azurite.sh $(VENV)
+	touch $@
+
+.local/bench/.ready: requirements-bench.txt scripts/setup_bench.sh $(VENV)/.ready
+	bash scripts/setup_bench.sh $(VENV) .local/bench
 	touch $@
 
 clean:

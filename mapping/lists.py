@@ -29,6 +29,8 @@ def align(elements: Sequence[str], slots: Slots, anchor: Anchor | None) -> dict[
         if index is not None:
             found[place] = index
             left.remove(index)
+    if not left:  # nothing but what was agreed on
+        return found
     last = max(slots, default=0)
     left = [i for i in left if i + 1 in slots or i + 1 > last]
     empty = sorted((place for place in slots if place not in found), key=lambda place: anchor(slots[place], ""))

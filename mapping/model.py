@@ -8,7 +8,7 @@ list is one tuple under its plain name (`emailAddresses`), everything else is te
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -50,10 +50,10 @@ class FieldPair:
     mailbox: str
     direction: Direction = Direction.BOTH
     mode: Mode = Mode.ALWAYS
+    id: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def id(self) -> str:
-        return f"{self.crm}~{self.mailbox}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.crm}~{self.mailbox}")  # asked for some hundred times per item
 
 
 @dataclass(frozen=True, slots=True)

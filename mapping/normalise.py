@@ -31,12 +31,15 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 def normalise(kind: FieldType, value: str) -> str | None:
     """The value in one spelling, '' = empty. None: not readable as this type, so nothing may be concluded from it."""
+    if not value and kind is not FieldType.BOOLEAN:  # most fields of most items
+        return ""
     return _NORMALISERS[kind](value)
 
 
 def _text(value: str) -> str:
     """\\n line ends, nothing blank at the end, nothing that UTF-8 cannot carry (half an emoji, as Outlook's own cut leaves it)."""
-    return _SURROGATE.sub("\ufffd", value).replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    whole = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    return whole.replace("\r\n", "\n").replace("\r", "\n").rstrip()
 
 
 def _word(value: str) -> str:
@@ -155,6 +158,8 @@ def sendable(value: str, limit: int | None) -> str:
 
 def image(kind: FieldType, value: str, limit: int | None) -> str:
     """The value as the poorer side can hold it, to be compared only. image(image(x)) == image(x)."""
+    if not value and kind is not FieldType.BOOLEAN:
+        return ""
     readable = normalise(kind, value)
     text = kept(value if readable is None else readable, limit)
     match kind:

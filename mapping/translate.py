@@ -89,6 +89,10 @@ class CardTranslator:
         self.kind = kind
         self.version = NORMALISER_VERSION
         self._bound = {each.id: each for each in bound}
+        self._read = [
+            (id_, COMPANY_NAME, FieldType.TEXT) if each.is_company_link else (id_, each.crm.name, each.crm.type)
+            for id_, each in self._bound.items()
+        ]
         self.pairs: Sequence[FieldPair] = tuple(each.pair for each in self._bound.values())
         self._lists: dict[str, dict[int, str]] = {}
         self._names = kind == "contact" and LAST_NAME.id in self._bound
@@ -99,15 +103,18 @@ class CardTranslator:
                 self._lists.setdefault(root, {})[slot] = each.id
             elif not self._is_name(each.id):
                 self._plain.append(each)
+        self._listed = [
+            (each.id, each.mailbox.name, FieldType.CHOICE if each.crm.type is FieldType.CHOICE else each.mailbox.type)
+            for each in self._plain
+            if each.mailbox.listed
+        ]
 
     # reading
 
     def crm_values(self, fields: Mapping[str, Value]) -> dict[str, str]:
         """Field pair id -> normalised value that the CRM item holds. What was not read, or is unreadable, is left out."""
         values: dict[str, str] = {}
-        for id_, each in self._bound.items():
-            name = COMPANY_NAME if each.is_company_link else each.crm.name
-            kind = FieldType.TEXT if each.is_company_link else each.crm.type
+        for id_, name, kind in self._read:
             value = normalise(kind, decoded(_text(fields[name]))) if name in fields else None
             if value is not None:
                 values[id_] = value.strip() if self._is_name(id_) else value
@@ -116,12 +123,10 @@ class CardTranslator:
     def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:
         """Field pair id -> normalised value that the card holds. What was not read, is never listed, or is unreadable, is left out."""
         values: dict[str, str] = {}
-        for each in self._plain:
-            name = each.mailbox.name
-            if name in fields and each.mailbox.listed:
-                value = self._normalised(each, _text(fields[name]))
-                if value is not None:
-                    values[each.id] = value
+        for id_, name, kind in self._listed:
+            value = normalise(kind, _text(fields[name])) if name in fields else None
+            if value is not None:
+                values[id_] = value
         for root, slots in self._lists.items():
             if root in fields:
                 values.update(lists.read(self._elements(root, fields), slots, anchor))
@@ -152,10 +157,6 @@ class CardTranslator:
         """Do the rules of names speak of this pair?"""
         return self._names and pair in (FIRST_NAME.id, LAST_NAME.id)
 
-    def _normalised(self, each: BoundPair, value: str) -> str | None:
-        kind = FieldType.CHOICE if each.crm.type is FieldType.CHOICE else each.mailbox.type
-        return normalise(kind, value)
-
     def _elements(self, root: str, fields: Mapping[str, Value]) -> list[str]:
         """The elements of a list, each in one spelling, without empty ones."""
         value = fields.get(root, ())
@@ -179,7 +180,7 @@ class CardTranslator:
                 continue
             if new and not value:
                 writing.held[id_] = ""
-            elif id_ in now and self.image(id_, value) == self.image(id_, now[id_]):
+            elif id_ in now and (value == now[id_] or self.image(id_, value) == self.image(id_, now[id_])):
                 writing.held[id_] = now[id_]
             elif each.crm.mandatory and not kept(value, each.limit):
                 writing.refuse(id_, MANDATORY_KEPT)

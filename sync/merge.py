@@ -8,7 +8,7 @@ different is a conflict.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mapping.model import Direction, FieldPair, Mode, Translator
@@ -33,19 +33,34 @@ class Sealed:
     version: str
     base: Base
     digests: Digests
+    _told: dict[tuple[str, str, str], bool | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def unchanged(self, side: Side, pair: str, value: str) -> bool | None:
         """Is `value` what `side` held when both last agreed? None = never agreed, or not comparable any more."""
         held = self.base.get(pair)
         if held is None:
             return None
-        digest = held.crm if side is Side.CRM else held.mailbox
-        return self.digests.matches(digest, self.link, pair, self.version, value)
+        return self._matches(held.crm if side is Side.CRM else held.mailbox, pair, value)
+
+    def settled(self, pair: str, crm: str | None, mailbox: str | None) -> bool:
+        """Do both sides show what they held when they last agreed? So it is with nearly all pairs of nearly all items."""
+        held = self.base.get(pair)
+        if held is None or crm is None or mailbox is None or not self._matches(held.crm, pair, crm):
+            return False
+        return (held.mailbox == held.crm and mailbox == crm) or bool(self._matches(held.mailbox, pair, mailbox))
+
+    def _matches(self, digest: str, pair: str, value: str) -> bool | None:
+        """As `Digests.matches`, each computed once: both sides mostly hold the same, and digests are most of a quiet run's work."""
+        asked = (pair, digest, value)
+        if asked not in self._told:
+            self._told[asked] = self.digests.matches(digest, self.link, pair, self.version, value)
+        return self._told[asked]
 
     def seal(self, pair: str, crm: str, mailbox: str) -> Held:
         """The base entry for what both sides hold now."""
         make = self.digests.digest
-        return Held(make(self.link, pair, self.version, crm), make(self.link, pair, self.version, mailbox))
+        ours = make(self.link, pair, self.version, crm)
+        return Held(ours, ours if mailbox == crm else make(self.link, pair, self.version, mailbox))
 
     def anchor(self) -> Callable[[str, str], bool]:
         """For mapping's list alignment: is this what the mailbox held in that field pair?"""
@@ -93,6 +108,8 @@ def merge(crm: Item, mailbox: Item, sealed: Sealed, translator: Translator, poli
     sides: set[Side] = set()
     inbound = translator.inbound(mailbox.fields)
     for pair in translator.pairs:
+        if sealed.settled(pair.id, crm_values.get(pair.id), mailbox_values.get(pair.id)):
+            continue
         if pair.id not in crm_values:
             if _mends(pair, mailbox_values, sealed, policy, role):
                 writes[Side.CRM][pair.id] = mailbox_values[pair.id]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from sync.reasons import Flag as Flag
 from sync.reasons import Reason as Reason
@@ -120,9 +121,8 @@ Present = Item | Gone | Left | Unread
 """The answer to 'what is this item now?'."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One field pair of a base: the digest of what each side held."""
+class Held(NamedTuple):
+    """One field pair of a base: the digest of what each side held. A tuple, because a run makes half a million of them."""
 
     crm: str
     mailbox: str

@@ -26,14 +26,15 @@ def answered(sent: Mapping[str, str], held: Mapping[str, str], answer: Item, tra
         now = translator.mailbox_values(answer.fields, lambda pair, value: held.get(pair) == value)
     result: dict[str, str] = {}
     for pair in sent:
-        expected = held.get(pair, translator.image(pair, sent[pair]))
+        expected = held[pair] if pair in held else translator.image(pair, sent[pair])
         if is_person(pair) and ("invitees" in answer.fields or "attendees" in answer.fields):
             result[pair] = now.get(
                 pair, ""
             )  # a server that took somebody else, or nobody, is not asked again and again
             continue
         seen = now.get(pair, expected)
-        result[pair] = seen if translator.image(pair, seen) == translator.image(pair, expected) else expected
+        same = seen == expected or translator.image(pair, seen) == translator.image(pair, expected)
+        result[pair] = seen if same else expected
     return result
 
 

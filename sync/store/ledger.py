@@ -21,6 +21,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from sys import intern
 
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
@@ -276,7 +277,6 @@ class MailboxLedger:
             yield self._link(row.key[2:], row.data)
 
     def _link(self, crm_id: str, data: Data) -> Link:
-        base = {pair: Held(*both.split(" ")) for pair, both in json.loads(_text(data, "base")).items()}
         return Link(
             self.mailbox,
             Kind(_text(data, "kind")),
@@ -284,7 +284,7 @@ class MailboxLedger:
             _text(data, "item"),
             Side(_text(data, "origin")),
             Role(_text(data, "role")),
-            base,
+            _base(_text(data, "base")),
             _text(data, "crm_version"),
             _text(data, "item_version"),
             json.loads(_text(data, "streaks") or "{}"),
@@ -376,6 +376,15 @@ class MailboxLedger:
             )
             async for row in rows
         ]
+
+
+def _base(text: str) -> dict[str, Held]:
+    """A run may hold tens of thousands of links: the name of a field pair, and two digests that are equal, are one text in memory."""
+    base: dict[str, Held] = {}
+    for pair, both in json.loads(text).items():
+        crm, _, mailbox = both.partition(" ")
+        base[intern(pair)] = Held(crm, crm if mailbox == crm else mailbox)
+    return base
 
 
 def _sent(text: str) -> dict[str, Sent]:

@@ -11,6 +11,7 @@ from sync.model import (
     Delete,
     Flag,
     Gone,
+    Held,
     Item,
     Leave,
     Left,
@@ -103,7 +104,7 @@ def test_a_clear_travels() -> None:
 
 def test_a_base_made_with_a_lost_key_is_unknown_equal_adopts_empty_fills() -> None:
     link = linked()
-    link = replace(link, base={pair: replace(held, crm="0:x", mailbox="0:x") for pair, held in link.base.items()})
+    link = replace(link, base=dict.fromkeys(link.base, Held("0:x", "0:x")))
     action = plan(Pair(crm(phone=""), card(phone="7"), link))
     assert isinstance(action, Update)
     assert (action.to_crm, action.agreed) == ({PHONE: "7"}, {NAME})

@@ -45,6 +45,7 @@ TEXTS = (
 LISTS = ("businessPhones", "homePhones", "imAddresses", "children")
 ADDRESSES = ("businessAddress", "homeAddress", "otherAddress")
 PARTS = ("street", "city", "state", "postalCode", "countryOrRegion")
+_FLAT = {name: tuple((part, f"{name}.{part}") for part in PARTS) for name in ADDRESSES}
 EMAILS = "emailAddresses"
 NAMES = "emailAddresses.name"
 
@@ -90,7 +91,8 @@ def fields_of(card: Json) -> dict[str, Value]:
     for name in ADDRESSES:
         if name in card:
             address = card[name] or {}
-            fields.update({f"{name}.{part}": address.get(part) or "" for part in PARTS})
+            for part, flat in _FLAT[name]:
+                fields[flat] = address.get(part) or ""
     if EMAILS in card:
         kept = [each for each in card[EMAILS] or () if each and each.get("address")]
         fields[EMAILS] = tuple(each["address"] for each in kept)
