@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from control.endpoint import Call, Endpoint, Mend, Shown
 from control.texts import mending, sentence
+from control.version import VERSION
 from sync.status import Status
 from sync.status import status as read_status
 
@@ -24,12 +25,13 @@ class ServerShown(Shown):
 
 
 class StatusShown(Shown):
-    """`why`: what is behind the state, or behind the attempt that is due.
+    """`version`: of the product that answers. `why`: what is behind the state, or behind the attempt that is due.
 
     `mailboxes`: how many are in which state; `running` now; `filling`: their first synchronisation has not ended. `trouble` (state error) and
     `reconnect`: the first 25 ids, and how many there are. All counted at `counted_at`.
     """
 
+    version: str
     state: str
     sentence: str
     cause: str
@@ -78,6 +80,7 @@ def shown(found: Status, lang: str) -> StatusShown:
         **{
             **asdict(found),
             **counted,
+            "version": VERSION,
             "mailboxes": states,
             "mailboxes_total": total,
             "sentence": sentence("state", found.state, lang),
