@@ -53,6 +53,8 @@ class Cause(StrEnum):
     CLEAN_UP_PENDING = "clean_up_pending"
     RUNS_NEVER_END = "runs_never_end"
     STORAGE_UNREACHABLE = "storage_unreachable"
+    SCHEMA_NEWER = "schema_newer"
+    SCHEMA_UPGRADING = "schema_upgrading"
 
 
 SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value, Cause.SHARED_NOT_CONNECTED.value})

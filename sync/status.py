@@ -15,6 +15,7 @@ from sync.errors import SIGN_IN
 from sync.overview import Overview, is_filling, is_running, overview, state_of
 from sync.store.asking import HoldRow
 from sync.store.registry import MailboxRow
+from sync.store.schema import misfit
 from sync.store.servers import Server
 from sync.tick import last_sweep
 
@@ -84,11 +85,12 @@ async def status(connector: Connector, schedule: str) -> Status:
         overview(connector.registry, connector.now()),
     )
     state = await connector.state(board)
+    unfit = await misfit(connector.registry.rows) if state == "paused" else None
     expires = settings.client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
         state=state,
-        cause=board.cause,
+        cause=unfit.value if unfit else board.cause,
         since=board.since,
         by=board.by,
         attempts=board.attempts,

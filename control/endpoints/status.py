@@ -72,8 +72,11 @@ async def status(call: Call) -> StatusShown:
 
 def shown(found: Status, lang: str) -> StatusShown:
     mend = mending("state", found.state)
+    said = sentence("state", found.state, lang)
     if found.state == "error" and found.cause:
         mend = mending("cause", found.cause)
+    if found.state == "paused" and found.cause:  # not for want of settings
+        mend, said = mending("cause", found.cause), why(found.cause, lang)
     left, counted = found.secret_days_left, asdict(found.mailboxes)
     states, total = counted.pop("states"), counted.pop("total")
     return StatusShown(
@@ -83,7 +86,7 @@ def shown(found: Status, lang: str) -> StatusShown:
             "version": VERSION,
             "mailboxes": states,
             "mailboxes_total": total,
-            "sentence": sentence("state", found.state, lang),
+            "sentence": said,
             "why": why(found.cause, lang),
             "mend": mend_of(mend, lang),
             "secret_warning": _secret_warning(left, lang),
