@@ -72,17 +72,18 @@ schedule = "%SYNC_SCHEDULE%" if os.environ.get("SYNC_SCHEDULE") else environment
 
 @app.function_name("sweep")
 @app.timer_trigger(arg_name="timer", schedule=schedule, run_on_startup=False, use_monitor=True)
-async def sweep(timer: func.TimerRequest) -> None:
+async def sweep(timer: func.TimerRequest, context: func.Context) -> None:
     """Every five minutes: look at the CRM once for everybody, queue the mailboxes that are due."""
-    await reported(connected().swept("timer"), "sweep")
+    await reported(connected().swept("timer", context.trace_context.trace_parent or ""), "sweep")
 
 
 @app.function_name("run")
 @app.queue_trigger(arg_name="message", queue_name=QUEUE, connection=environment.connection)
-async def run(message: func.QueueMessage) -> None:
+async def run(message: func.QueueMessage, context: func.Context) -> None:
     """One message: a slice of one mailbox, or a sweep that an admin asked for."""
 
     async def work() -> None:
-        await connected().ran(read_message(message.get_body().decode()))
+        parent = context.trace_context.trace_parent or ""
+        await connected().ran(read_message(message.get_body().decode()), parent)
 
     await reported(work(), "run")

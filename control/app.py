@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from control.connections import Connections
 from control.environment import Environment
+from control.measuring import Heard, measure, tell_run
 from control.queue import RunMessage, RunQueue
+from control.telemetry import SPAN_RUN, SPAN_SWEEP, SWEEPS, Silence, Telemetry, start
 from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
@@ -23,7 +25,7 @@ from sync.store.registry import Registry
 from sync.store.secrets import KeyVaultSecrets
 from sync.store.states import States
 from sync.store.tables import TableRows
-from sync.tick import run_one, tick, tick_asked
+from sync.tick import Ticked, run_one, tick, tick_asked
 from sync.users import Users
 from sync.worker import Worker
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 log = logging.getLogger("connector")
+
+
+async def _none() -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +48,30 @@ class App:
     worker: Worker
     previewing: Worker  # the same, to which the connector is active
     connecting: Connecting
+    telemetry: Telemetry = field(default_factory=Silence)
+    poison: Callable[[], Awaitable[int]] = _none
 
-    async def swept(self, why: str) -> None:
-        """The timer's work; what a crash left of a change of the settings comes first."""
-        await carry_out(self.connector)
-        ticked = await tick(self.connector, why)
+    async def swept(self, why: str, parent: str = "") -> None:
+        """The timer's work; what a crash left of a change of the settings comes first. `parent`: the host's trace."""
+        with self.telemetry.span(SPAN_SWEEP, parent, why=why):
+            await carry_out(self.connector)
+            ticked = await tick(self.connector, why)
+            self._told(ticked)
         log.info("sweep (%s): %s, %d mailboxes marked, %d queued", why, ticked.state, ticked.marked, ticked.queued)
+        await measure(self.telemetry, self.connector, self.environment.schedule, self.poison)
 
-    async def ran(self, message: RunMessage) -> None:
+    async def ran(self, message: RunMessage, parent: str = "") -> None:
         """A queue message's work. Verbose: the decisions, as counts by reason."""
         if not message.mailbox:
-            ticked = await tick_asked(self.connector, message.why)
+            with self.telemetry.span(SPAN_SWEEP, parent, why=message.why):
+                ticked = await tick_asked(self.connector, message.why)
+                self._told(ticked)
             log.info("sweep (%s): %s, %d queued", message.why, ticked.state, ticked.queued)
             return
-        outcome = await run_one(self.connector, self.worker, message.mailbox)
+        with self.telemetry.span(SPAN_RUN, parent, mailbox=message.mailbox, why=message.why):
+            heard = Heard()
+            outcome = await run_one(self.connector, replace(self.worker, heard=heard.hear), message.mailbox)
+            tell_run(self.telemetry, heard, outcome)
         if outcome is None:
             log.info("run %s (%s): nothing done", message.mailbox, message.why)
             return
@@ -63,6 +79,10 @@ class App:
         if (await self.connector.settings.read()).verbose_log:
             for reason, number in sorted(outcome.counts.items()):
                 log.info("run %s: %s %d", message.mailbox, reason, number)
+
+    def _told(self, ticked: Ticked) -> None:
+        self.telemetry.note(state=ticked.state, marked=ticked.marked, queued=ticked.queued)
+        self.telemetry.count(SWEEPS, state=ticked.state)
 
 
 def build(environment: Environment, now: Callable[[], datetime], new_id: Callable[[], str]) -> App:
@@ -97,6 +117,8 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         worker,
         replace(worker, setup=outside.setup_if_active),
         Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
+        start(environment.insights, environment.insights_identity),
+        queue.poison,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
 QUEUE = "runs"
+POISON = f"{QUEUE}-poison"  # where the host puts what failed `maxDequeueCount` times
 VERSION = 1
 PATIENCE: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 1, "connection_timeout": 10}
 
@@ -41,8 +42,8 @@ def read_message(text: str) -> RunMessage:
 class RunQueue:
     """Sends to the queue, which is made when it is missing. `aclose` at the end."""
 
-    def __init__(self, client: QueueClient) -> None:
-        self._client = client
+    def __init__(self, client: QueueClient, given_up: QueueClient) -> None:
+        self._client, self._given_up = client, given_up
 
     @classmethod
     def connect(cls, storage: str, account: str = "", credential: AsyncTokenCredential | None = None) -> RunQueue:
@@ -52,8 +53,9 @@ class RunQueue:
 
         options = {**PATIENCE, "message_encode_policy": TextBase64EncodePolicy()}  # what the queue trigger expects
         if storage:
-            return cls(QueueClient.from_connection_string(storage, QUEUE, **options))
-        return cls(QueueClient(f"https://{account}.queue.core.windows.net", QUEUE, credential=credential, **options))
+            return cls(*(QueueClient.from_connection_string(storage, name, **options) for name in (QUEUE, POISON)))
+        url = f"https://{account}.queue.core.windows.net"
+        return cls(*(QueueClient(url, name, credential=credential, **options) for name in (QUEUE, POISON)))
 
     async def send(self, mailbox: str, why: str, delay: int = 0) -> None:
         """As `sync.connector.Queue.send`."""
@@ -70,5 +72,17 @@ class RunQueue:
         except AzureError as error:
             raise StoreUnreachable(f"queue: {type(error).__name__}") from None
 
+    async def poison(self) -> int:
+        """How many messages lie in the queue of those that failed for good, about. Raises StoreUnreachable."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            return (await self._given_up.get_queue_properties()).approximate_message_count or 0
+        except ResourceNotFoundError:
+            return 0
+        except AzureError as error:
+            raise StoreUnreachable(f"queue: {type(error).__name__}") from None
+
     async def aclose(self) -> None:
         await self._client.close()
+        await self._given_up.close()

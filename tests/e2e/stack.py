@@ -47,7 +47,18 @@ AZURITE_ACCOUNT = "devstoreaccount1"
 # The key that Microsoft publishes for every Azurite: no secret.
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 # Settings of the app (DESIGN 8) that must not leak in from the shell of whoever starts a stack.
-OURS = ("VTENEXT_", "GRAPH_", "ENTRA_", "STORAGE", "AzureWebJobs", "SYNC_", "WEBSITE_", "FUNCTIONS_", "PUBLIC_URL")
+OURS = (
+    "VTENEXT_",
+    "GRAPH_",
+    "ENTRA_",
+    "STORAGE",
+    "AzureWebJobs",
+    "SYNC_",
+    "WEBSITE_",
+    "FUNCTIONS_",
+    "PUBLIC_URL",
+    "APPLICATIONINSIGHTS_",
+)
 OURS_TOO = (
     "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_ASSERTION_MANAGED_IDENTITY",
     "KEY_VAULT_URL", "INDEX_KEY", "DIGEST_KEYS", "ENCRYPTION_KEYS", "ADMIN_TOKEN",
