@@ -26,6 +26,7 @@ from sync.store.audit import Audit
 from sync.store.board import Board, BoardStore
 from sync.store.mailboxes import MailboxRow
 from sync.store.registry import Registry
+from sync.store.schema import misfit
 from sync.sweep import SweepTools
 from sync.users import Users
 
@@ -117,6 +118,8 @@ class Connector:
         board = board or await self.board.read()
         if board.state != "running":
             return board.state
+        if await misfit(self.registry.rows):
+            return "paused"
         return "paused" if not (await self.settings.read()).active or await self.missing() else "running"
 
     async def refresh_directory(self) -> None:

@@ -84,6 +84,9 @@ class Worker:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     limits: Limits = field(default_factory=Limits)
+    heard: Callable[[Written, str], None] = lambda written, failure: (
+        None
+    )  # told at the end of each slice: what it wrote, why it failed
 
     async def run(self, mailbox: str) -> Outcome | None:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
@@ -137,6 +140,7 @@ class Worker:
 
     async def _tally(self, mailbox: str, written: Written, failure: str) -> None:
         """Count what a run did, if it did anything. The counts are for a chart: that they cannot be kept ends no run."""
+        self.heard(written, failure)
         if not written and not failure:
             return
         try:
