@@ -42,7 +42,7 @@ MADE_UP = {"ledger-2026-11-28.jsonl.gz", "keys.txt", "index-key.blob"}
 """Files that a command of the text makes."""
 COMMANDS = {"az", "azd", "func", "make", "bash", "python", ".venv/bin/python", "umask", "printf", "rm"}
 AZ = re.compile(
-    r"az (login|keyvault secret (show|set|backup|list|recover)|storage (table delete|message clear)|functionapp (show|restart"
+    r"az (login|keyvault secret (show|set|backup|list|recover)|storage table delete|functionapp (show|restart"
     r"|deployment source config-zip))\b"
 )
 
