@@ -21,6 +21,7 @@ from emulators.azurite import running
 from tests.bench import first_fill, panel, quiet, start, tick
 from tests.bench.common import office
 from tests.bench.figures import Figure, as_json, table
+from tests.e2e.stack import stop_on_signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     given = parser.parse_args(arguments)
     sizes = FULL if given.full else QUICK
+    stop_on_signals()
     began, load = time.monotonic(), os.getloadavg()[0]
     found: list[Figure] = []
     for name in given.only.split(","):
         print(f"{name} ...", file=sys.stderr, flush=True)
         with running() as azurite:
-            found += PARTS[name](azurite.connection_string, sizes)
+            part = PARTS[name](azurite.connection_string, sizes)
+        print(table(part), file=sys.stderr, flush=True)
+        found += part
     machine = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),
