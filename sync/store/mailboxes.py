@@ -195,14 +195,17 @@ class Mailboxes:
         """Its message came, and no run began."""
         await self._revise(mailbox, lambda row: replace(row, queued_until=""))
 
-    async def hint(self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False) -> bool:
-        """Something happened in these families. Must a message be sent? Not when one is on its way, or a run that will see it when it ends."""
+    async def hint(
+        self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False, runs: bool = True
+    ) -> bool:
+        """Something happened in these families. Must a message be sent? Not when one is on its way, or a run that will see it when it ends, or
+        nothing `runs`."""
         asked = False
 
         def noted(row: MailboxRow) -> MailboxRow | None:
             nonlocal asked
             at = now.isoformat()
-            asked = row.works and row.state != "error" and row.queued_until <= at and row.expires <= at
+            asked = runs and row.works and row.state != "error" and row.queued_until <= at and row.expires <= at
             if not row.works:
                 return None
             until = (now + MESSAGE_LOST).isoformat() if asked else row.queued_until
