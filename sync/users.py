@@ -183,16 +183,16 @@ class Users:
 
     def __init__(self, rows: Rows, keys: Sealing) -> None:
         self._rows, self._keys = rows, keys
-        self._read: tuple[str, list[User]] | None = None
+        self._read: tuple[str, tuple[User, ...]] | None = None
 
-    async def all(self) -> list[User]:
-        """By id. Read and decrypted anew only when one changed since this process read them: a run of one mailbox needs all of them."""
+    async def all(self) -> Sequence[User]:
+        """By id; the very same while none of them changed. Read and decrypted anew only then: a run of one mailbox needs all of them."""
         row = await self._rows.get(USERS, CHANGED)  # before the rows: what changes while they are read is read again
         if row is None or self._read is None or self._read[0] != row.etag:
-            users = [self._user(each) async for each in self._rows.query(USERS, last=PAIRED)]
+            users = tuple([self._user(each) async for each in self._rows.query(USERS, last=PAIRED)])
             self._read = (row.etag, users) if row else None
             return users
-        return list(self._read[1])
+        return self._read[1]
 
     async def page(self, after: str, limit: int) -> list[User]:
         """By id, those behind `after`; no more are read, and decrypted, than asked for."""
