@@ -84,8 +84,8 @@ class Todo:
 
 
 def todo(there: Watches, wanted: Sequence[Place], made_for: str, now: datetime, *, asked: bool) -> Todo:
-    """`asked`: Microsoft 365 wants all of them renewed. What failed lately is left alone for a while; then all are renewed, too, because what was asked
-    for may be among what failed."""
+    """`asked`: Microsoft 365 wants all of them renewed. What failed lately is left alone for a while. Then all are renewed, too: what was asked for
+    may be among what failed."""
     if there.made_for != made_for:
         return Todo(drop=there.kept, create=tuple(wanted))
     mine = {watch.place: watch for watch in there.kept}

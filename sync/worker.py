@@ -231,6 +231,7 @@ class Worker:
         """Keep the subscriptions alive, before anything is read: what happens from now on is told."""
         row, watcher = lease.row, await self.sides.watcher(lease.row.id)
         if watcher is None:
+            lease.noted.update(watches="", rewatch=False)  # whatever is there, nothing of it comes to us
             return
         cursor = ""
         if watcher.lists and Family.TASKS in families:
@@ -238,7 +239,8 @@ class Worker:
             cursor = (await ledger.checkpoint()).cursor
         places = places_of(families, watcher, cursor)
         watching = Watching(row.id, self.keys, self.now, self.new_id)
-        kept = await watching.keep(watcher, watches.read(row.watches), places, asked=row.rewatch)
+        asked = lease.found.rewatch or row.starts > 1  # the last run, which never ended, may have been asked
+        kept = await watching.keep(watcher, watches.read(row.watches), places, asked=asked)
         lease.noted.update(watches=watches.write(kept), rewatch=False)
 
     def _looks(self, lease: Lease, due: Sequence[Family], so_far: progress.Families, setup: Setup) -> str:
