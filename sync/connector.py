@@ -23,6 +23,7 @@ from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.store.audit import Audit
+from sync.store.base import StoreUnreachable
 from sync.store.board import Board, BoardStore
 from sync.store.mailboxes import MailboxRow
 from sync.store.registry import Registry
@@ -176,7 +177,15 @@ class Connector:
 
     async def _enqueue(self, mailbox: str, why: str) -> None:
         await self.registry.queued(mailbox, self.now())
-        await self.queue.send(mailbox, why)
+        await self._send(mailbox, why)
+
+    async def _send(self, mailbox: str, why: str) -> None:
+        """A message for a mailbox that is noted as queued. What was not sent is not on its way."""
+        try:
+            await self.queue.send(mailbox, why)
+        except StoreUnreachable:
+            await self.registry.spent(mailbox)
+            raise
 
     async def hint(self, told: Mapping[str, Collection[Family]], rewatch: Collection[str] = ()) -> int:
         """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued. While nothing may run they are noted:
@@ -188,7 +197,7 @@ class Connector:
             now = self.now()
             asked = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
             if asked:
-                await self.queue.send(mailbox, "hint")
+                await self._send(mailbox, "hint")
             return asked
 
         names = list(told)
