@@ -188,10 +188,14 @@ class Connector:
             raise
 
     async def hint(self, told: Mapping[str, Collection[Family]], rewatch: Collection[str] = ()) -> int:
-        """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued."""
+        """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued. While nothing may run they are noted:
+        whoever goes on queues what is due."""
+        board = await self.board.read()
+        runs = board.state == "running" and not board.attempts
 
         async def one(mailbox: str) -> bool:
-            asked = await self.registry.hint(mailbox, told[mailbox], self.now(), rewatch=mailbox in rewatch)
+            now = self.now()
+            asked = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
             if asked:
                 await self._send(mailbox, "hint")
             return asked
