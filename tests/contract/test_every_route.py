@@ -63,7 +63,9 @@ def test_no_route_lets_a_stranger_in(azure: bool) -> None:
     pages = {page.name for page in PAGES}
     assert all(set(found[name][2]) <= {302, 403} for name in pages), "to where one signs in"
     assert [set(found[name][2]) for name in TOLD] == [{400}, {404}]
-    open_ones = {name for name in found.keys() - pages - OPEN.keys() - TOLD.keys() if not set(found[name][2]) <= {401, 403}}
+    open_ones = {
+        name for name in found.keys() - pages - OPEN.keys() - TOLD.keys() if not set(found[name][2]) <= {401, 403}
+    }
     assert open_ones == (set() if azure else RETURNING)
     for name in open_ones:
         assert set(found[name][2]) == {400}, "without a state of ours it leads nowhere"
