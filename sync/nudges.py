@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sync.connector import Connector
-from sync.store.base import Conflict, Drop, Insert, Op, Replace, Rows
+from sync.store.base import Conflict, Drop, Insert, Op, Replace, Rows, StoreUnreachable
 
 PARTITION, KEY = "control", "nudged"
 LOST = timedelta(minutes=2)
@@ -24,7 +24,11 @@ async def nudge(connector: Connector) -> bool:
         await rows.transact(PARTITION, [op])
     except Conflict:  # another hint came at the same moment
         return False
-    await connector.queue.send("", "nudge")
+    try:
+        await connector.queue.send("", "nudge")
+    except StoreUnreachable:  # none is on its way
+        await begun(rows)
+        raise
     return True
 
 

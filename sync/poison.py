@@ -6,10 +6,11 @@ is due.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.store.base import MAX_OPS, Drop, Put, Rows
+from sync.store.base import MAX_OPS, Conflict, Drop, Put, Row, Rows
 from sync.store.registry import Registry
 
 PARTITION = "poison"
@@ -41,14 +42,30 @@ async def note(rows: Rows, mailbox: str, now: datetime) -> None:
 
 
 async def given_up(registry: Registry) -> list[Poisoned]:
-    """Those that still matter, at most SHOWN: a mailbox that ended a run since is well."""
+    """Those that still matter, at most SHOWN."""
     found: list[Poisoned] = []
-    async for row in registry.rows.query(PARTITION, last=_FAILED, limit=SHOWN):
-        mailbox = "" if row.key == SWEEP else row.key
-        present = await registry.mailbox(mailbox) if mailbox else None
-        if present is None or present.last_run < str(row.data["at"]):
-            found.append(Poisoned(mailbox, *(str(row.data[name]) for name in ("at", "error", "id"))))
+    async for row in registry.rows.query(PARTITION, last=_FAILED):
+        if len(found) < SHOWN and not await _well(registry, row):
+            found.append(Poisoned(_mailbox(row), *(str(row.data[name]) for name in ("at", "error", "id"))))
     return found
+
+
+async def tidy(registry: Registry) -> None:
+    """Forget those that matter no more."""
+    rows = registry.rows
+    for row in [row async for row in rows.query(PARTITION, last=_FAILED) if await _well(registry, row)]:
+        with suppress(Conflict):  # another one was given up meanwhile
+            await rows.transact(PARTITION, [Drop(row.key, row.etag), Drop(f"{_FAILED}{row.key}")])
+
+
+def _mailbox(row: Row) -> str:
+    return "" if row.key == SWEEP else row.key
+
+
+async def _well(registry: Registry, row: Row) -> bool:
+    """Did the mailbox end a run since?"""
+    present = await registry.mailbox(mailbox) if (mailbox := _mailbox(row)) else None
+    return present is not None and present.last_run >= str(row.data["at"])
 
 
 async def forget(rows: Rows) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sync import overview
+from sync import overview, poison
 from sync.connector import Connector
 from sync.following import set_right
 from sync.leaving import forget_removed
@@ -37,6 +37,7 @@ async def keep_up(connector: Connector) -> None:
     await forget_removed(connector)
     await set_right(connector)
     await forget_old(registry, now)
+    await poison.tidy(registry)
     rows = await registry.mailboxes()
     await registry.set_agenda(rows)
     counted = await overview.note(registry, rows, now)

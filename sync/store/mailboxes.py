@@ -200,14 +200,14 @@ class Mailboxes:
         self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False, runs: bool = True
     ) -> bool:
         """Something happened in these families. Must a message be sent? Not when one is on its way, nor in a run, which sees it when it ends, nor in
-        a pause, whose end a tick sees, nor while nothing `runs`."""
+        a pause, whose end a tick sees, nor when nothing `runs`."""
         asked = False
 
         def noted(row: MailboxRow) -> MailboxRow | None:
             nonlocal asked
             at = now.isoformat()
-            free = max(row.queued_until, row.expires, row.due_at) <= at
-            asked = runs and row.works and row.state != "error" and free
+            may = runs and row.works and row.state != "error"
+            asked = may and max(row.queued_until, row.expires, row.due_at) <= at
             if not row.works:
                 return None
             until = (now + MESSAGE_LOST).isoformat() if asked else row.queued_until

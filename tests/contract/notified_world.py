@@ -107,18 +107,19 @@ class Near(Connections):
 
 
 class Messages:
-    """The queue: messages and when they may be seen. `sent`: why, of all that ever were. `down`: it cannot be reached."""
+    """The queue: messages and when they may be seen. `sent`: why runs were asked for, `swept`: why sweeps were. `down`: it cannot be reached."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.waiting: list[tuple[datetime, str, str]] = []
         self.sent: list[str] = []
+        self.swept: list[str] = []
         self.down = False
 
     async def send(self, mailbox: str, why: str, delay: int = 0) -> None:
         if self.down:
             raise StoreUnreachable("queue: down")
-        self.sent.append(why)
+        (self.sent if mailbox else self.swept).append(why)
         self.waiting.append((self._clock.now() + timedelta(seconds=delay), mailbox, why))
 
     def take(self) -> tuple[str, str] | None:
@@ -254,6 +255,7 @@ class Place:
             await commands.change_user(self.connector, user, {"enabled": True})
         await self.pass_minutes(10)
         self.queue.sent.clear()
+        self.queue.swept.clear()
         self.receiving.answers.clear()
 
     # what there is
@@ -316,9 +318,14 @@ class Place:
         return crm + parts
 
     def messages(self) -> list[str]:
-        """Why runs and sweeps were asked for since the last time."""
+        """Why runs were asked for since the last time."""
         sent, self.queue.sent[:] = list(self.queue.sent), []
         return sent
+
+    def sweeps(self) -> list[str]:
+        """Why sweeps were asked for since the last time."""
+        swept, self.queue.swept[:] = list(self.queue.swept), []
+        return swept
 
     async def tell(self, *states: str, **more: Any) -> int:
         """A delivery of notifications with these clientStates, as Microsoft sends it; how it was answered."""
