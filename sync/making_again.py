@@ -139,10 +139,11 @@ async def not_now(order: Order, result: Done | Refused | Unclear, tools: Tools) 
     """A refusal of the item counts; what is unclear is looked at in the next run. Raises NotRestorable after three."""
     failure = None if isinstance(result, Done) else result.failure
     counts = isinstance(result, Refused) and failure is not None and failure.status not in PATIENCE
-    fails = order.fails + (1 if counts else 0)
+    fails = order.fails + (counts and order.turn != tools.turn)
     if fails >= TRIES:
         raise NotRestorable("refused")
-    await tools.ledger.commit([put_order(replace(order, fails=fails))])
+    turn = tools.turn if counts else order.turn
+    await tools.ledger.commit([put_order(replace(order, fails=fails, turn=turn))])
 
 
 async def item_now(side: Side, id_: str, kind: Kind, tools: Tools) -> Item | None:

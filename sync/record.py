@@ -203,7 +203,7 @@ def _settle_update(job: Job, action: Update, tools: Tools) -> tuple[list[Op], Li
     open_ends = before.sent if isinstance(after.failed, Unclear) else {}
     link = replace(link, role=action.role, flags=(before.flags | flags) - dropped, ends=ends, sent=open_ends)
     if after.written:
-        link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.run))
+        link = replace(link, streaks=streaks(before.streaks, dict.fromkeys(after.written), tools.turn))
     ops: dict[str, Op] = {}
     if after.failed is None:
         if action.ended:
@@ -316,7 +316,7 @@ def again(side: Side, id_: str, kind: Kind, result: Result, tools: Tools) -> Op:
     if failure.status in PATIENCE or failure.status >= 500:
         return waiting(side, id_, kind, Reason.THROTTLED, tools)
     before = tools.pending.get((side, id_))
-    fails = (before.fails if before else 0) + 1
+    fails = (before.fails if before else 0) + (before is None or before.turn != tools.turn)
     because = Reason.QUARANTINED if fails >= QUARANTINE else Reason.REFUSED
     return waiting(side, id_, kind, because, tools, fails, f"{failure.status} {failure.code}".strip())
 
@@ -327,7 +327,9 @@ def waiting(
     before = tools.pending.get((side, id_))
     since = before.since if before else tools.at()
     kept = before.fails if before else 0
-    row = Pending(side, id_, because, since, kept if fails is None else fails, cause=cause, kind=kind.value)
+    kept_turn = before.turn if before else 0
+    counted = (kept, kept_turn) if fails is None else (fails, tools.turn)
+    row = Pending(side, id_, because, since, counted[0], cause=cause, kind=kind.value, turn=counted[1])
     tools.pending[(side, id_)] = row
     tools.counts[because.value] += 1
     return put_pending(row)

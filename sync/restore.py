@@ -95,13 +95,15 @@ async def put_back(
     try:
         for family, pending in stuck.items():
             ledger = await MailboxLedger.open(connector.registry.rows, row.id, lease.row.fence, family)
-            ops: list[Op] = [put_pending(replace(each, because=Reason.REFUSED, fails=0, cause="")) for each in pending]
+            ops: list[Op] = [
+                put_pending(replace(each, because=Reason.REFUSED, fails=0, cause="", turn=0)) for each in pending
+            ]
             await ledger.commit(ops)
             point = await ledger.checkpoint()
-            # One run further: the streaks of fields that were written run after run are no longer consecutive.
-            after = replace(point, run=point.run + 1)
+            # Turns further: the streaks of fields that were written turn after turn are no longer consecutive.
+            after = replace(point, run=point.run + 1, turn=point.turn + 2)
             if lost_folder and family is Family.PEOPLE:
-                after = Checkpoint(run=after.run, deletes=after.deletes)
+                after = Checkpoint(run=after.run, turn=after.turn, deletes=after.deletes)
             await ledger.save_checkpoint(after)
     finally:
         await connector.registry.release(lease, dirty=True)

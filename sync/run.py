@@ -55,7 +55,7 @@ from sync.progress import Progress
 from sync.record import unlink_ops, waiting
 from sync.recurring import create_series
 from sync.restoring import restore_ordered
-from sync.settle import oscillates
+from sync.settle import oscillates, turn_of
 from sync.store.base import Op
 from sync.store.ledger import Checkpoint, Pending, drop_pending, put_link, put_pending
 from sync.store.registry import Mark
@@ -110,6 +110,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     deadline = tools.now() + limits.slice
     point = await tools.ledger.checkpoint()
     tools.run = point.run + 1
+    tools.turn, turn_at = turn_of(point.turn, point.turn_at, tools.now())
+    point = replace(point, turn=tools.turn, turn_at=turn_at)
     tools.pending = {(row.side, row.id): row for row in await tools.ledger.pending()}
     tools.context = replace(tools.context, now=tools.now())
     if tools.family is not Family.PEOPLE:
@@ -346,8 +348,12 @@ async def _sort_out(
 
 
 def _oscillates(action: Update, tools: Tools) -> bool:
+    """One that was found stays so until an admin has it tried again, whichever side brings it up."""
     link = action.pair.link
-    return link is not None and oscillates(link.streaks, {**action.to_crm, **action.to_mailbox}, tools.run)
+    known = tools.pending.get((Side.CRM, link.crm_id)) if link else None
+    if known and known.because is Reason.OSCILLATES:
+        return True
+    return link is not None and oscillates(link.streaks, {**action.to_crm, **action.to_mailbox}, tools.turn)
 
 
 def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:

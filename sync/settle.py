@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from mapping.model import Translator
 from mapping.people import WHO, is_person
@@ -16,6 +17,9 @@ from sync.merge import Digests, Sealed
 from sync.model import Item, Link, Sent, Side
 
 OSCILLATION = 4
+MOST_WRITES = 12
+TURN = timedelta(minutes=4)
+"""A little less than two ticks are apart."""
 
 
 def answered(sent: Mapping[str, str], held: Mapping[str, str], answer: Item, translator: Translator) -> dict[str, str]:
@@ -86,18 +90,35 @@ def left_out(values: Mapping[str, str], refused: frozenset[str], target: Mapping
     return any(pair in refused or target.get(pair, "") != values[pair] for pair in invited) if invited else None
 
 
-def streaks(before: Mapping[str, str], written: Mapping[str, object], run: int) -> dict[str, str]:
-    """Counts, per field pair, of consecutive runs that wrote it: 'count@run'."""
+def turn_of(turn: int, began_at: str, now: datetime) -> tuple[int, str]:
+    """The turn that counts as a run where it is counted how often something happens in a row, and when it began: runs that follow each other within
+    minutes, because somebody told of changes or of our own writes, are one."""
+    if began_at and now - datetime.fromisoformat(began_at) < TURN:
+        return turn, began_at
+    return turn + 1, now.isoformat()
+
+
+def streaks(before: Mapping[str, str], written: Mapping[str, object], turn: int) -> dict[str, str]:
+    """Per field pair in how many consecutive turns it was written, and how often: 'count@turn*writes'."""
     result: dict[str, str] = {}
     for pair in written:
-        count, _, last = before.get(pair, "0@0").partition("@")
-        result[pair] = f"{int(count) + 1 if int(last) == run - 1 else 1}@{run}"
+        count, last, writes = _streak(before.get(pair, ""))
+        if last not in (turn, turn - 1):
+            count, writes = 0, 0
+        result[pair] = f"{count + (last != turn or not count)}@{turn}*{writes + 1}"
     return result
 
 
-def oscillates(before: Mapping[str, str], writing: Mapping[str, object], run: int) -> bool:
-    """Would this be the fourth consecutive run that writes one of these pairs?"""
-    return any(int(s.partition("@")[0]) >= OSCILLATION for s in streaks(before, writing, run).values())
+def _streak(text: str) -> tuple[int, int, int]:
+    count, _, rest = text.partition("@")
+    last, _, writes = rest.partition("*")
+    return int(count or 0), int(last or 0), int(writes or 0)
+
+
+def oscillates(before: Mapping[str, str], writing: Mapping[str, object], turn: int) -> bool:
+    """Would this be the fourth consecutive turn that writes one of these pairs, or more writes than a person makes in that time?"""
+    found = [_streak(streak) for streak in streaks(before, writing, turn).values()]
+    return any(count >= OSCILLATION or writes > MOST_WRITES for count, _, writes in found)
 
 
 def record_digest(item: Item, translator: Translator, digests: Digests) -> str:

@@ -46,6 +46,7 @@ class Tools:
     new_id: Callable[[], str]
     guard: Callable[[], Awaitable[None]]
     run: int = 0
+    turn: int = 0
     connected_at: str = ""  # when the mailbox's user was connected last, ISO UTC
     generation: int = 0  # of the board, under which settings and mapping were read
     past_too: bool = False  # a comparison in full looks also at private events that are over for long

@@ -73,6 +73,7 @@ class Pending:
     cause: str = ""
     kind: str = ""
     handles: str = ""
+    turn: int = 0  # in which it failed last, see `sync.settle.turn_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ class Checkpoint:
     compared: str = ""  # crm id up to which a comparison in full that needs several slices has come
     connected: str = ""  # calendar: when the baseline was taken, ISO UTC
     imported: bool = False  # calendar: the first synchronisation, which only imports, has ended
+    turn: int = 0
+    turn_at: str = ""  # when it began, ISO UTC, see `sync.settle.turn_of`
     under: int = 0  # generation of the board for which `compared` counts: settings or mapping that moved begin anew
 
 
@@ -172,6 +175,7 @@ def put_pending(row: Pending) -> Op:
         "cause": row.cause,
         "kind": row.kind,
         "handles": row.handles,
+        "turn": row.turn,
     }
     return Put(_key("p", row.side, row.id), data)
 
@@ -364,6 +368,7 @@ class MailboxLedger:
                 _text(row.data, "cause"),
                 _text(row.data, "kind"),
                 _text(row.data, "handles"),
+                int(row.data.get("turn", 0)),
             )
             async for row in rows
         ]

@@ -32,6 +32,7 @@ class Order:
     fails: int = 0
     outcome: str = ""
     made: str = ""
+    turn: int = 0  # in which it failed last
 
     @property
     def at(self) -> str:
@@ -71,6 +72,7 @@ def _data(order: Order) -> dict[str, str | int | bool]:
         "fails": order.fails,
         "outcome": order.outcome,
         "made": order.made,
+        "turn": order.turn,
     }
 
 
@@ -86,4 +88,5 @@ def _order(row: Row) -> Order:
         int(data["fails"]),
         str(data["outcome"]),
         str(data.get("made", "")),
+        int(data.get("turn", 0)),
     )
