@@ -74,7 +74,10 @@ class App:
 
     async def gave_up(self, text: str) -> None:
         """A message that failed too often."""
-        await poison.note(self.connector.registry.rows, mailbox_of_message(text), self.connector.now())
+        mailbox = mailbox_of_message(text)
+        await poison.note(self.connector.registry.rows, mailbox, self.connector.now())
+        if mailbox:
+            await self.connector.registry.spent(mailbox)
 
     async def failed(self, text: str, error: str, id_: str) -> None:
         """A message's work failed in a way that nobody expected."""
@@ -91,7 +94,9 @@ class App:
             return
         with self.telemetry.span(SPAN_RUN, parent, mailbox=message.mailbox, why=message.why):
             heard = Heard()
-            outcome = await run_one(self.connector, replace(self.worker, heard=heard.hear), message.mailbox)
+            outcome = await run_one(
+                self.connector, replace(self.worker, heard=heard.hear), message.mailbox, message.why
+            )
             tell_run(self.telemetry, heard, outcome)
         if outcome is None:
             log.info("run %s (%s): nothing done", message.mailbox, message.why)

@@ -107,7 +107,7 @@ def blueprint(
     async def nudge(req: func.HttpRequest) -> func.HttpResponse:
         if not environment.nudge_key:
             return _plain(404)
-        raw, moment = req.get_body(), req.headers.get("x-vtesync-timestamp", "")
+        raw, moment = req.get_body()[: MAX_NUDGE + 1], req.headers.get("x-vtesync-timestamp", "")
         shown = req.headers.get("x-vtesync-signature", "").removeprefix("sha256=")
         known = hmac.compare_digest(shown.encode(), signature(environment.nudge_key, moment, raw).encode())
         if len(raw) > MAX_NUDGE or not known or not moment.isdecimal() or abs(clock() - int(moment[:12])) > APART:

@@ -7,6 +7,7 @@ looked at by every tick. Whoever changes a mailbox's row moves its place in the 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
@@ -18,6 +19,8 @@ NOW = ""
 """At the next tick."""
 QUIET = timedelta(hours=24)
 """Tasks that nobody can subscribe to, and that rested for so long, are looked at as seldom as what is subscribed to (SPEC 6.2)."""
+APART = timedelta(seconds=10)
+"""Between the beginnings of two runs of one mailbox that what was told brings about (BEHAVIOUR 3.3: debounce)."""
 NIGHT = time(22), timedelta(hours=7)
 """When comparisons in full begin, in the company's zone, and over how long they are spread."""
 
@@ -45,6 +48,8 @@ class Planned(Protocol):
     def due_at(self) -> str: ...
     @property
     def queued_until(self) -> str: ...
+    @property
+    def began_at(self) -> str: ...
 
 
 def next_at(row: Planned) -> str | None:
@@ -54,16 +59,30 @@ def next_at(row: Planned) -> str | None:
         return None
     if row.holder:
         return max(row.expires, row.queued_until)
-    wanted = NOW if row.dirty or row.full or row.hints else min(looks_of(row.looks).values(), default=NOW)
+    wanted = NOW if is_told(row) else min(looks_of(row.looks).values(), default=NOW)
     return max(wanted, row.due_at, row.queued_until)
 
 
-def due(row: Planned, families: Iterable[Family], now: datetime, *, again: bool) -> list[Family]:
-    """The families that a run looks at which found the row like this. `again`: the last run never ended, so nobody knows what it left."""
+def due(row: Planned, families: Iterable[Family], now: datetime, *, again: bool, polls: bool = True) -> list[Family]:
+    """The families that a run looks at which found the row like this. `again`: the last run never ended, so nobody knows what it left. `polls`: also
+    those that every tick looks at; not when the run is there because of what was told of another family."""
     if row.dirty or row.full or again:
         return list(families)
-    hinted, looks = hints_of(row.hints), looks_of(row.looks)
-    return [family for family in families if family in hinted or looks.get(family, NOW) <= now.isoformat()]
+    hinted, looks, at = hints_of(row.hints), looks_of(row.looks), now.isoformat()
+    return [f for f in families if f in hinted or (looks.get(f, NOW) <= at and (polls or looks.get(f, NOW) != NOW))]
+
+
+def is_told(row: Planned) -> bool:
+    """Is there something to do beside looking whether there is?"""
+    return bool(row.dirty or row.full or row.hints)
+
+
+def apart(row: Planned, now: datetime) -> int:
+    """Seconds until a run may begin because of what was told: a mailbox in which something happens all the time is looked at now and then. What a
+    run left undone goes on at once."""
+    if row.dirty or not row.began_at:
+        return 0
+    return max(0, math.ceil((datetime.fromisoformat(row.began_at) + APART - now).total_seconds()))
 
 
 def hints_of(text: str) -> set[Family]:
@@ -102,6 +121,14 @@ def last_night(mailbox: str, now: datetime, zone: ZoneInfo) -> datetime:
     days = (now.astimezone(zone).date() - timedelta(days=back) for back in range(3))
     moments = (datetime.combine(day, begins, zone).astimezone(UTC) + over * spread(mailbox) for day in days)
     return next(at for at in moments if at <= now)
+
+
+def next_night(mailbox: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """The next one."""
+    begins, over = NIGHT
+    last = last_night(mailbox, now, zone)
+    day = (last - over * spread(mailbox)).astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(day, begins, zone).astimezone(UTC) + over * spread(mailbox)
 
 
 def spread(mailbox: str) -> float:

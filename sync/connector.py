@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mapping.fields import Field
-from sync import vanishing
+from sync import agenda, vanishing
 from sync.clearing_tools import ALL, LEAVE
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.groups import Groups
@@ -32,6 +32,9 @@ from sync.sweep import SweepTools
 from sync.users import Users
 
 AT_ONCE = 16
+HINT, NUDGE, CONTINUED = "hint", "nudge", "continued"
+TOLD = frozenset({HINT, NUDGE, CONTINUED})
+"""Why a run was queued for what was told: it looks at nothing else, and leaves to the timer what every tick looks at."""
 LOOK_AGAIN = timedelta(minutes=1)
 
 
@@ -168,21 +171,21 @@ class Connector:
         if await self.state() == "running":
             await self.enqueue([mailbox], how)
 
-    async def enqueue(self, mailboxes: Iterable[str], why: str) -> int:
-        """A message for each, in this order; how many."""
+    async def enqueue(self, mailboxes: Iterable[str], why: str, delay: int = 0) -> int:
+        """A message for each, in this order; how many. `delay` in seconds."""
         names = list(dict.fromkeys(mailboxes))
         for start in range(0, len(names), AT_ONCE):
-            await asyncio.gather(*(self._enqueue(name, why) for name in names[start : start + AT_ONCE]))
+            await asyncio.gather(*(self._enqueue(name, why, delay) for name in names[start : start + AT_ONCE]))
         return len(names)
 
-    async def _enqueue(self, mailbox: str, why: str) -> None:
+    async def _enqueue(self, mailbox: str, why: str, delay: int) -> None:
         await self.registry.queued(mailbox, self.now())
-        await self._send(mailbox, why)
+        await self._send(mailbox, why, delay)
 
-    async def _send(self, mailbox: str, why: str) -> None:
+    async def _send(self, mailbox: str, why: str, delay: int = 0) -> None:
         """A message for a mailbox that is noted as queued. What was not sent is not on its way."""
         try:
-            await self.queue.send(mailbox, why)
+            await self.queue.send(mailbox, why, delay)
         except StoreUnreachable:
             await self.registry.spent(mailbox)
             raise
@@ -191,14 +194,15 @@ class Connector:
         """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued. While nothing may run they are noted:
         whoever goes on queues what is due."""
         board = await self.board.read()
-        runs = board.state == "running" and not board.attempts
+        waits = board.attempts or board.due_at > self.now().isoformat()
+        runs = not waits and await self.state(board) == "running"
 
         async def one(mailbox: str) -> bool:
             now = self.now()
-            asked = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
-            if asked:
-                await self._send(mailbox, "hint")
-            return asked
+            row = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
+            if row is not None:
+                await self._send(mailbox, HINT, agenda.apart(row, now))
+            return row is not None
 
         names = list(told)
         asked = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sync.connector import Connector
+from sync.connector import NUDGE, Connector
 from sync.store.base import Conflict, Drop, Insert, Op, Replace, Rows, StoreUnreachable
 
 PARTITION, KEY = "control", "nudged"
@@ -25,7 +25,7 @@ async def nudge(connector: Connector) -> bool:
     except Conflict:  # another hint came at the same moment
         return False
     try:
-        await connector.queue.send("", "nudge")
+        await connector.queue.send("", NUDGE)
     except StoreUnreachable:  # none is on its way
         await begun(rows)
         raise

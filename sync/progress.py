@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from sync.errors import Cause
 from sync.model import Family
 
 
@@ -18,7 +19,8 @@ class Progress:
     """A family as its last slice left it. `compared_at`: when the last comparison in full ended, ISO UTC, '' = never.
 
     `items`, `items_done`: what the comparison in full that is under way looks at, and how much of it is done; 0 and 0 when none is.
-    `pending`: items that are not settled, by reason. `moved_at`: when a look last found something to do.
+    `pending`: items that are not settled, by reason. `moved_at`: when a look last found something to do. `cause`: what kept it from running,
+    or failed beside it.
     """
 
     compared_at: str = ""
@@ -26,6 +28,12 @@ class Progress:
     items_done: int = 0
     pending: Mapping[str, int] = field(default_factory=dict)
     moved_at: str = ""
+    cause: str = ""
+
+    @property
+    def absent(self) -> bool:
+        """May it not be read?"""
+        return self.cause == Cause.TASKS_NOT_PERMITTED
 
 
 Families = Mapping[Family, Progress]
@@ -43,7 +51,7 @@ def write(families: Families) -> str:
 
 def compared_at(families: Families) -> str:
     """Since when everything was compared in full at least once; '' = something never was."""
-    return min((each.compared_at for each in families.values()), default="")
+    return min((each.compared_at for each in families.values() if not each.absent), default="")
 
 
 def pending(families: Families) -> dict[str, int]:

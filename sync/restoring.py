@@ -37,6 +37,7 @@ async def restore_ordered(work: Work, crm_time_limit: timedelta, tools: Tools) -
     limit = (tools.now() - timedelta(days=30)).isoformat(timespec="seconds")
     await tools.ledger.commit([drop_order(order) for order in known if order.at < limit])
     open_ = [order for order in known if not order.outcome and order.at >= limit]
+    tools.waits |= bool(open_)
     waiting_ = [order for order in open_ if order.made]
     fresh = [order for order in open_ if not order.made]
     go_on = len(fresh) > AT_ONCE

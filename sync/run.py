@@ -103,6 +103,7 @@ class Outcome:
     cause: str = ""
     progress: Progress = field(default_factory=Progress)
     moved: bool = False
+    waits: bool = False  # what was ordered or begun is not done: the next tick looks again
 
 
 async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
@@ -158,7 +159,9 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     under_way = so_far(len(everything), skipped + planned) if unfinished and work.full else (0, 0)
     pending = Counter(row.because.value for row in tools.pending.values())
     progress = Progress(full_at, *under_way, dict(sorted(pending.items())))
-    return Outcome(dict(tools.counts), unfinished or ordered, tools.cause, progress, bool(keys) and not work.full)
+    return Outcome(
+        dict(tools.counts), unfinished or ordered, tools.cause, progress, bool(keys) and not work.full, tools.waits
+    )
 
 
 def so_far(items: int, done: int) -> tuple[int, int]:
@@ -202,6 +205,7 @@ async def _gather(tools: Tools, point: Checkpoint, limits: Limits, full: bool) -
     if work.full:
         await read_everything(tools.crm, _owners(tools), work, tools.now())
     open_ids = await resolve(await tools.ledger.intents(), work, limits.crm_time_limit, tools)
+    tools.waits |= bool(open_ids)
     tools.context = replace(tools.context, intents=open_ids)
     for row in list(tools.pending.values()):
         await _take_up(row, work, tools)

@@ -10,7 +10,7 @@ from mapping.calendar import EventTranslator
 from mapping.model import Translator
 from mapping.moving import Remap
 from mapping.people import NOBODY, AddressBook
-from sync.model import Item, Kind
+from sync.model import Family, Item, Kind
 from sync.policy import (
     MAIL_LIMITS,
     MAILBOX_LIMITS,
@@ -56,6 +56,11 @@ class Setup:
     preferences: Mapping[str, Preferences] = field(default_factory=dict)
     parted: frozenset[str] = frozenset()
     look_every: timedelta = timedelta(hours=1)  # what tells us of changes by itself is looked at nevertheless
+
+    @property
+    def families(self) -> list[Family]:
+        """Those that are synchronised."""
+        return [family for family in Family if any(kind in self.translators for kind in family.kinds)]
 
     def policy(self, mailbox: str, user: str) -> Policy:
         """The policy of one mailbox."""

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync import nudges
+from sync.agenda import apart
 from sync.alone import alone
-from sync.connector import Connector
+from sync.connector import CONTINUED, NUDGE, TOLD, Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.run import Outcome
 from sync.store.base import Put
@@ -62,15 +63,23 @@ async def tick(connector: Connector, why: str) -> Ticked:
             swept = await _sweep(connector)
             answered = {each.server for each in board.trouble} - set(MICROSOFT)  # the sweep needs the store and the CRM
             await connector.board.reached(("crm", *answered), connector.now())
-            due = await _everybody(connector) if why == ADMIN else await connector.registry.due(connector.now())
+            due = await _due(connector, why)
             if due and not _troubled(board, MICROSOFT):
                 await _look_at_mailboxes(connector)
         except (RetryLater, StopConnector, StopMailbox) as error:
             await connector.note(error, board.generation)
             return Ticked("failed")
-    await keep_up(connector)
     await connector.board.change(last_sweep=connector.now().isoformat(), sweep_began=began)
-    return Ticked("swept", await connector.enqueue(due, why), len(swept.marked))
+    queued = await connector.enqueue(due, why)
+    await keep_up(connector)
+    return Ticked("swept", queued, len(swept.marked))
+
+
+async def _due(connector: Connector, why: str) -> list[str]:
+    if why == ADMIN:
+        return await _everybody(connector)
+    registry, now = connector.registry, connector.now()
+    return await (registry.due_now(now) if why == NUDGE else registry.due(now))
 
 
 async def _everybody(connector: Connector) -> list[str]:
@@ -88,24 +97,26 @@ async def tick_asked(connector: Connector, why: str) -> Ticked:
     return ticked
 
 
-async def run_one(connector: Connector, worker: Worker, mailbox: str) -> Outcome | None:
+async def run_one(connector: Connector, worker: Worker, mailbox: str, why: str = "") -> Outcome | None:
     """One slice of one mailbox; a continuation is queued when there is more to do."""
     board = await connector.board.read()
-    if not await _may_run(connector, board):
+    row = await connector.registry.mailbox(mailbox)
+    if not await _may_run(connector, board) or (row and row.due_at > connector.now().isoformat()):
         await connector.registry.spent(mailbox)
         return None
     try:
-        outcome = await worker.run(mailbox)
+        outcome = await worker.run(mailbox, polls=why not in TOLD)
     except (RetryLater, StopConnector, StopMailbox) as error:  # before its lease: settings or mapping could not be read
+        await connector.registry.spent(mailbox)
         await connector.note(error, board.generation)
         return None
     if outcome is None:
         await connector.registry.spent(mailbox)
         await connector.try_again_in_time()
     row = await connector.registry.mailbox(mailbox)
-    now = connector.now().isoformat()
-    if row and goes_on(row, now) and await _may_run(connector, await connector.board.read()):
-        await connector.enqueue([mailbox], "continued")
+    now = connector.now()
+    if row and goes_on(row, now.isoformat()) and await _may_run(connector, await connector.board.read()):
+        await connector.enqueue([mailbox], CONTINUED, apart(row, now))
     return outcome
 
 

@@ -47,6 +47,7 @@ class Tools:
     guard: Callable[[], Awaitable[None]]
     run: int = 0
     turn: int = 0
+    waits: bool = False  # see `sync.run.Outcome`
     connected_at: str = ""  # when the mailbox's user was connected last, ISO UTC
     generation: int = 0  # of the board, under which settings and mapping were read
     past_too: bool = False  # a comparison in full looks also at private events that are over for long

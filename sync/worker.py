@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -88,8 +88,8 @@ class Worker:
         None
     )  # told at the end of each slice: what it wrote, why it failed
 
-    async def run(self, mailbox: str) -> Outcome | None:
-        """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
+    async def run(self, mailbox: str, *, polls: bool = True) -> Outcome | None:
+        """One slice of one mailbox. None: somebody else runs it, or nothing may run now. `polls`: also of what every tick looks at."""
         board = await self.board.read()  # before the setup: what moves after this is seen by the guard
         setup = await self.setup()
         if not setup.active or board.state != "running" or board.attempts:  # the tick looks first whether it answers
@@ -111,7 +111,12 @@ class Worker:
                 return None
             if lease.row.clearing and not await self._cleared(lease, setup, board.generation):
                 return None
-            outcome = await self._slice(lease, setup, board.generation, written)
+            families = setup.families
+            due = agenda.due(lease.found, families, self.now(), again=lease.row.starts > 1, polls=polls)
+            if not due:
+                await self.registry.release(lease, began_at=lease.found.began_at)
+                return Outcome(counts_of(lease.row.counts), cause=lease.row.cause)
+            outcome = await self._slice(lease, setup, board.generation, written, due)
         except Fenced:
             await self.registry.release(lease, dirty=True)
         except StopMailbox as stop:
@@ -190,12 +195,11 @@ class Worker:
         await self.registry.release(lease, **done, **after, **fresh)
         return False
 
-    async def _slice(self, lease: Lease, setup: Setup, generation: int, written: Written) -> Outcome:
+    async def _slice(
+        self, lease: Lease, setup: Setup, generation: int, written: Written, due: Sequence[Family]
+    ) -> Outcome:
         """Each family of kinds that is due in turn, with its share of the time. `written` grows, also when this ends early."""
-        families = [family for family in Family if any(kind in setup.translators for kind in family.kinds)]
-        due = agenda.due(lease.found, families, self.now(), again=lease.row.starts > 1)
-        if not due:
-            return Outcome(counts_of(lease.row.counts), cause=lease.row.cause)
+        families = setup.families
         guard = self._guard(lease, generation)
         await guard()
         crm = await self.sides.crm()
@@ -204,7 +208,7 @@ class Worker:
         limits = replace(self.limits, slice=self.limits.slice / len(due))
         so_far = {f: found for f, found in progress.read(lease.row.progress).items() if f in families}
         counts: Counter[str] = Counter()
-        unfinished, cause = False, ""
+        unfinished, waits = False, set[Family]()
         for family in due:
             try:
                 told = self._progressed(lease.row.id, so_far, family)
@@ -212,22 +216,21 @@ class Worker:
             except StopConnector as stop:
                 if family is not Family.TASKS or stop.cause is not Cause.CONSENT_MISSING:
                     raise
-                cause = (
-                    Cause.TASKS_NOT_PERMITTED.value
-                )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
-                so_far.pop(family, None)
+                # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
+                so_far[family] = Progress(cause=Cause.TASKS_NOT_PERMITTED.value)
                 continue
             before = so_far.get(family, Progress())
             if outcome.moved and self._untold(family, lease, before):
                 lease.noted["rewatch"] = True
             moved_at = self._at() if outcome.moved or not before.moved_at else before.moved_at
-            so_far[family] = replace(outcome.progress, moved_at=moved_at)
+            so_far[family] = replace(outcome.progress, moved_at=moved_at, cause=outcome.cause)
             lease.noted["progress"] = progress.write(so_far)
             counts.update(outcome.counts)
             unfinished |= outcome.unfinished
-            cause = cause or outcome.cause
-        lease.noted["looks"] = self._looks(lease, due, so_far, setup)
-        return Outcome(dict(counts), unfinished, cause)
+            waits |= {family} if outcome.waits else set()
+        lease.noted["progress"] = progress.write(so_far)
+        lease.noted["looks"] = self._looks(lease, due, so_far, waits, setup)
+        return Outcome(dict(counts), unfinished, next((each.cause for each in so_far.values() if each.cause), ""))
 
     async def _watch(self, lease: Lease, families: Sequence[Family]) -> None:
         """Keep the subscriptions alive, before anything is read: what happens from now on is told."""
@@ -252,15 +255,18 @@ class Worker:
         retried = RETRIED & before.pending.keys()
         return not asked and not retried and family in watches.read(kept).families(self.now())
 
-    def _looks(self, lease: Lease, due: Sequence[Family], so_far: progress.Families, setup: Setup) -> str:
+    def _looks(
+        self, lease: Lease, due: Sequence[Family], so_far: progress.Families, waits: Collection[Family], setup: Setup
+    ) -> str:
         """When each family is looked at next without a hint: what can tell of its changes, and waits for nothing, seldom."""
         now, row = self.now(), lease.row
         watched = watches.read(str(lease.noted.get("watches", row.watches))).families(now)
         resting = agenda.live(due, watched, {family: each.moved_at for family, each in so_far.items()}, now)
-        waiting = {family for family, each in so_far.items() if RETRIED & each.pending.keys()}
-        not_there = set(due) - so_far.keys()
+        waiting = {family for family, each in so_far.items() if RETRIED & each.pending.keys()} | set(waits)
+        not_there = {family for family in due if so_far[family].absent}
         seldom = (resting - waiting) | not_there
-        later = agenda.look_again(row.id, now, setup.look_every)
+        night = agenda.next_night(row.id, now, setup.calendar.zone).isoformat(timespec="seconds")
+        later = min(agenda.look_again(row.id, now, setup.look_every), night)
         found = {family: later if family in seldom else agenda.NOW for family in due}
         return agenda.looks({**agenda.looks_of(row.looks), **found})
 

@@ -5,21 +5,24 @@ Partition `mailboxes`: a row per mailbox, and the agenda: rows `~<when>|<mailbox
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sync.agenda import hinted, next_at
+from sync.agenda import hinted, is_told, next_at
 from sync.model import Family
 from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following
 
 PARTITION = "mailboxes"
 AGENDA = "~"  # above every id
+TOLD, POLLED = "0", "1"  # before every time: what every tick queues
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
 MESSAGE_LOST = timedelta(minutes=15)
 """A mailbox that was queued is queued again when no run began for so long."""
 OVERVIEW = ("control", "overview")
+AT_ONCE = 16
 _TRIES = 20
 _STANDS = ("watches", "rewatch")
 _COUNTED = ("enabled", "state", "cause", "clearing")
@@ -93,7 +96,7 @@ def _data(item: MailboxRow) -> Data:
 def place(row: MailboxRow) -> str:
     """The key of the mailbox's place in the agenda, '' = it has none."""
     at = next_at(row)
-    return "" if at is None else f"{AGENDA}{at or 0}|{row.id}"
+    return "" if at is None else f"{AGENDA}{at or (TOLD if is_told(row) else POLLED)}|{row.id}"
 
 
 def _moved(before: MailboxRow | None, after: MailboxRow) -> list[Op]:
@@ -149,8 +152,7 @@ class Mailboxes:
                 await self._write(row, before, after)
             except Conflict:
                 continue
-            if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
-                await self.forget_overview()
+            await self._recount(before, after)
             return after
         raise Conflict(0, mailbox)
 
@@ -175,6 +177,10 @@ class Mailboxes:
             break
         return True
 
+    async def _recount(self, before: MailboxRow, after: MailboxRow) -> None:
+        if any(getattr(before, name) != getattr(after, name) for name in _COUNTED):
+            await self.forget_overview()
+
     async def forget_overview(self) -> None:
         """Somebody ordered what changes the counts: the next look counts anew (`sync.overview`)."""
         partition, key = OVERVIEW
@@ -184,8 +190,15 @@ class Mailboxes:
 
     async def due(self, now: datetime, limit: int = 0) -> list[str]:
         """Ids of the mailboxes that are to be queued, the longest due first, at most `limit` (0 = all)."""
-        rows = self.rows.query(PARTITION, AGENDA, f"{AGENDA}{now.isoformat()}~", limit)
-        return [row.key.rpartition("|")[2] async for row in rows]
+        return await self._due(AGENDA, f"{AGENDA}{now.isoformat()}~", limit)
+
+    async def due_now(self, now: datetime) -> list[str]:
+        """The same without those that a tick only looks whether something happened there: between two ticks."""
+        told = await self._due(AGENDA, f"{AGENDA}{POLLED}")
+        return [*told, *await self._due(f"{AGENDA}{POLLED}~", f"{AGENDA}{now.isoformat()}~")]
+
+    async def _due(self, first: str, last: str, limit: int = 0) -> list[str]:
+        return [row.key.rpartition("|")[2] async for row in self.rows.query(PARTITION, first, last, limit)]
 
     async def queued(self, mailbox: str, now: datetime) -> None:
         """A message for it is on its way: no tick queues it again before that is taken for lost."""
@@ -198,9 +211,9 @@ class Mailboxes:
 
     async def hint(
         self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False, runs: bool = True
-    ) -> bool:
-        """Something happened in these families. Must a message be sent? Not when one is on its way, nor in a run, which sees it when it ends, nor in
-        a pause, whose end a tick sees, nor when nothing `runs`."""
+    ) -> MailboxRow | None:
+        """Something happened in these families. The row, when a message must be sent. Not when one is on its way, nor in a run, which sees it when it
+        ends, nor in a pause, whose end a tick sees, nor when nothing `runs`."""
         asked = False
 
         def noted(row: MailboxRow) -> MailboxRow | None:
@@ -214,7 +227,7 @@ class Mailboxes:
             return replace(row, hints=hinted(row.hints, families), rewatch=row.rewatch or rewatch, queued_until=until)
 
         found = await self._revise(mailbox, noted)
-        return asked and found is not None
+        return found if asked else None
 
     async def note(self, mailbox: str, families: Collection[Family]) -> None:
         """Something happened in these families: the next tick queues the mailbox."""
@@ -225,8 +238,13 @@ class Mailboxes:
         there = {row.key async for row in self.rows.query(PARTITION, AGENDA)}
         mine = {at: row.id for row in rows if (at := place(row))}
         wrong = {key.rpartition("|")[2] for key in there - mine.keys()} | {mine[at] for at in mine.keys() - there}
-        for mailbox in sorted(wrong):
-            await self._set_place(mailbox, [key for key in there if key.endswith(f"|{mailbox}")])
+        keys: dict[str, list[str]] = {mailbox: [] for mailbox in wrong}
+        for key in there:
+            keys.get(key.rpartition("|")[2], []).append(key)
+        names = sorted(wrong)
+        for start in range(0, len(names), AT_ONCE):
+            part = names[start : start + AT_ONCE]
+            await asyncio.gather(*(self._set_place(mailbox, keys[mailbox]) for mailbox in part))
         return len(wrong)
 
     async def _set_place(self, mailbox: str, keys: Collection[str]) -> None:
@@ -272,12 +290,11 @@ class Mailboxes:
 
     async def renew(self, lease: Lease, now: datetime) -> datetime | None:
         """Extend the lease; None when it is not ours any more."""
-        row = await self.mailbox(lease.row.id)
-        if row is None or row.fence != lease.row.fence or row.holder != lease.row.holder:
-            return None
-        until = now + LEASE
-        await self.change_mailbox(lease.row.id, expires=until.isoformat())
-        return until
+        until, mine = now + LEASE, (lease.row.fence, lease.row.holder)
+        held = await self.change_mailbox_if(
+            lease.row.id, lambda row: (row.fence, row.holder) == mine, expires=until.isoformat()
+        )
+        return until if held else None
 
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
         """Give the lease back with the run's outcome; what was marked meanwhile is kept. None when it was not ours any more.
@@ -301,5 +318,6 @@ class Mailboxes:
                 await self._write(row, now, after)
             except Conflict:
                 continue
+            await self._recount(now, after)
             return after
         return None

@@ -48,7 +48,7 @@ class Runner:
     def __init__(self, does: Callable[[], Any]) -> None:
         self.does, self.runs = does, 0
 
-    async def run(self, mailbox: str) -> Outcome | None:
+    async def run(self, mailbox: str, *, polls: bool = True) -> Outcome | None:
         self.runs += 1
         result = self.does()
         return await result if hasattr(result, "__await__") else result

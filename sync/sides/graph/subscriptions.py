@@ -68,15 +68,19 @@ class GraphSubscriptions:
         return answer if isinstance(answer, Failure) else _watch(place, answer.body)
 
     async def _others(self, place: Place) -> list[str]:
-        """Ids of what our app has subscribed to there."""
+        """Ids of what was subscribed to there for this address. Another installation's subscription by the same application is its own."""
         wanted, url, found = self._resource(place).strip("/").casefold(), "/subscriptions", list[str]()
         while url:
             page = await self._connection.read(url, where="subscription.list")
             if not isinstance(page, Answer):
                 break
-            found += [each["id"] for each in page.body["value"] if each["resource"].strip("/").casefold() == wanted]
+            found += [each["id"] for each in page.body["value"] if self._is_ours(each, wanted)]
             url = page.body.get("@odata.nextLink", "")
         return found
+
+    def _is_ours(self, each: Json, wanted: str) -> bool:
+        there = str(each["resource"]).strip("/").casefold() == wanted
+        return there and each.get("notificationUrl", self._url) == self._url
 
     def _resource(self, place: Place) -> str:
         if place.family is Family.TASKS:
