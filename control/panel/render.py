@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from control.auth import Person
 from control.panel import assets
 from control.panel.labels import label
-from control.panel.page import Refused, at, url
+from control.panel.page import HOME, OWN, Refused, at, url
 from control.texts import LANGUAGES, sentence, table, text
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Look:
 
     def of(self, refused: Refused) -> Look:
         return replace(self, refused=refused)
+
+    @property
+    def home(self) -> str:
+        """Where whoever looks begins."""
+        return HOME if self.person is None or self.person.admin else OWN
 
     def here(self, **changes: str) -> str:
         """This page again, with other parameters; '' takes one away. What was said is not said again."""

@@ -117,3 +117,26 @@ def test_an_admin_signs_in_as_on_azure(town: Town, person: Callable[..., Person]
     one = person("it")
     signed_in(town, one, ADMIN, "/api/panel")
     expect(one.page.locator("h1")).to_have_text("Pannello di controllo")
+
+
+def test_a_search_and_a_form_outlive_the_platforms_session(town: Town, person: Callable[..., Person]) -> None:
+    """Two origins: what leads a form to Microsoft's sign-in is blocked by the browser. The page says so, and goes on after a sign-in in another tab."""
+    one = person("it")
+    signed_in(town, one, ADMIN, "/api/panel/users")
+    one.context.clear_cookies(name="AppServiceAuthSession")
+    one.page.fill("input[name=search]", "anna")
+    expect(one.page.locator("#signed-out")).to_be_hidden()
+    one.page.click("form[role=search] button")
+    expect(one.page.locator("#signed-out")).to_be_visible()
+    expect(one.page.locator("input[name=search]")).to_have_value("anna")
+    assert one.serious() == []
+    with one.context.expect_page() as opened:
+        one.page.click("#signed-out a")
+    if (account := opened.value.locator(f"[data-test-id='{ADMIN.upn}']")).count():
+        account.click()
+    expect(opened.value.locator("h1")).to_have_text("Pannello di controllo")
+    opened.value.close()
+    one.page.click("form[role=search] button")
+    one.page.wait_for_url("**/api/panel/users?search=anna")
+    assert all("form-action" in each for each in one.complaints), one.complaints
+    one.complaints.clear()

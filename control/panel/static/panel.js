@@ -57,6 +57,14 @@ document.addEventListener("submit", (event) => {
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
 
+// A form whose answer leads to Microsoft's sign-in is followed by no browser (form-action): its page stays as it is, and says why.
+document.addEventListener("securitypolicyviolation", (event) => {
+  const said = document.getElementById("signed-out");
+  if (event.effectiveDirective !== "form-action" || !said) return;
+  said.hidden = false;
+  said.scrollIntoView({ block: "center" });
+});
+
 localTimes(document);
 again();
 
