@@ -19,6 +19,8 @@ class Shown:
         self.status, self.headers, self.path = answer.status_code, answer.headers, answer.url.raw_path.decode()
         self.source = answer.text
         self.soup = BeautifulSoup(answer.text, "html.parser")
+        for each in self.soup.select("template"):  # nobody sees what a script has not put on the page
+            each.decompose()
 
     @property
     def text(self) -> str:

@@ -38,10 +38,26 @@ function again() {
   setTimeout(() => refreshed().then(again, () => undefined), wait * 1000); // signed out, or gone: nobody is asked any more
 }
 
+// Preferences that were typed and not saved: in the fields, or in a form that came back refused.
+function unsaved() {
+  const form = document.querySelector("form#preferences");
+  if (!form) return false;
+  const differs = (field) => {
+    if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return [...field.options].some((each) => each.selected !== each.defaultSelected);
+    return "defaultValue" in field && field.value !== field.defaultValue;
+  };
+  return Boolean(document.querySelector("main [role=alert]")) || [...form.elements].some(differs);
+}
+
 // Connect and consent: Microsoft's page in a popup, which tells us on this channel when it is over.
 function popup(event) {
   const link = event.target.closest("a[data-popup]");
   if (!link) return;
+  if (link.dataset.unsaved && unsaved() && !window.confirm(link.dataset.unsaved)) {
+    event.preventDefault();
+    return;
+  }
   const opened = window.open(link.href, "vtesync-connect", "popup,width=520,height=720");
   if (opened) event.preventDefault();
 }
@@ -49,7 +65,8 @@ function popup(event) {
 document.addEventListener("click", popup);
 new BroadcastChannel("vtesync-connect").addEventListener("message", () => {
   if (!document.querySelector("a[data-popup]")) return; // nothing here shows it, and somebody may be writing
-  location.replace(document.body.dataset.here);
+  if (unsaved()) refreshed();
+  else location.replace(document.body.dataset.here);
 });
 
 document.addEventListener("submit", (event) => {
@@ -61,8 +78,9 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("securitypolicyviolation", (event) => {
   const said = document.getElementById("signed-out");
   if (event.effectiveDirective !== "form-action" || !said) return;
-  said.hidden = false;
-  said.scrollIntoView({ block: "center" });
+  document.getElementById("main").prepend(said.content.cloneNode(true));
+  window.scrollTo(0, 0);
+  said.remove();
 });
 
 localTimes(document);
