@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from control.endpoints.audit import AuditShown
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import UserShown, UsersShown
@@ -26,17 +28,18 @@ async def group(visit: Visit) -> View:
     organizer = visit.text("organizer") if visit.form else shown.organizer
     ids = [id_ for id_ in dict.fromkeys([*shown.members, *members, organizer]) if id_]
     named = await people(visit, ids)
+    known = [named.get(id_) or _gone(id_) for id_ in ids]
     wanted = visit.text("search")
     found = (await visit.ask("users", UsersShown, params={"search": wanted, "limit": FOUND})).users if wanted else ()
-    seen_now = not visit.form or (visit.problem is not None and visit.problem.code == "changed_meanwhile")
     data = {
         "group": shown,
-        "known": [named.get(id_) or _gone(id_) for id_ in ids],
+        "known": known,
         "more": [user for user in found if user.id not in ids],
         "members": members,
         "organizer": organizer,
         "search": wanted,
-        "was": _as_text(shown) if seen_now else visit.text("was"),
+        "theirs": (_names(known, shown.members), _names(known, [shown.organizer])) if visit.overtaken else None,
+        "was": _as_text(shown) if visit.overtaken or not visit.form else visit.text("was"),
     }
     return View("group.html", data)
 
@@ -55,6 +58,10 @@ async def save(visit: Visit) -> View | Goto:
 
 async def audit(visit: Visit) -> View:
     return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.paged(50))})
+
+
+def _names(known: Sequence[UserShown], ids: Sequence[str]) -> str:
+    return ", ".join(user.name or user.id for user in known if user.id in ids)
 
 
 def _as_text(group_: GroupShown) -> str:

@@ -68,9 +68,9 @@ async def _shown(
     found = reply.body
     if not isinstance(found, MappingShown):
         raise TypeError(type(found).__name__)
+    now = [Row(p.crm, p.mailbox, p.direction, p.mode) for p in found.pairs]
     if rows is None:
-        rows = _rows(visit) if visit.form else [Row(p.crm, p.mailbox, p.direction, p.mode) for p in found.pairs]
-        rows = [*rows, *[Row()] * MORE]
+        rows = [*(_rows(visit) if visit.form else now), *[Row()] * MORE]
     confirm = (
         str(getattr(visit.problem.body, "count", "")) if visit.problem and visit.problem.code == "confirm_purge" else ""
     )
@@ -83,6 +83,7 @@ async def _shown(
             "mapping": found,
             "kinds": ("contact", "company"),
             "rows": rows,
+            "theirs": _theirs(now, _rows(visit)) if visit.overtaken else None,
             "labels": {row.id: text("common.row", visit.lang, number=number) for number, row in enumerate(rows, 1)},
             "stamp_field": visit.text("stamp_field") if visit.form else found.stamp_field,
             "stamps": [
@@ -100,6 +101,11 @@ async def _shown(
             "progress": await visit.ask("resync", ResyncShown),
         },
     )
+
+
+def _theirs(now: Sequence[Row], entered: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Pairs that are saved and not in the form, and the reverse."""
+    return [row for row in now if row not in entered], [row for row in entered if row not in now]
 
 
 async def _wrong(visit: Visit) -> CheckedShown | None:

@@ -139,6 +139,11 @@ class Visit:
     def ticked(self, name: str) -> bool:
         return name in self.form
 
+    @property
+    def overtaken(self) -> bool:
+        """Was the form refused because somebody else saved meanwhile?"""
+        return self.problem is not None and self.problem.code == "changed_meanwhile"
+
     def refused(self, by: Refused) -> Visit:
         """The same visit, to show the page again."""
         return replace(self, problem=by)

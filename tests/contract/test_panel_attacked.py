@@ -91,6 +91,9 @@ async def test_a_group_is_saved_over_what_was_shown(api: Api, browser: Browser) 
     refused = await browser.send(page, "form#group", member=[ANNA])
     assert refused.status == 412
     assert (await api.ask("group", id="22x3"))[1]["members"] == [BRUNO]
+    theirs = refused.one("#theirs").get_text()
+    assert "Members now: Bruno Verdi." in theirs
+    assert "Anna" not in theirs
     assert (await browser.send(refused, "form#group", member=[ANNA])).status == 200, "seen now, and meant"
 
 

@@ -85,6 +85,10 @@ async def test_somebody_else_saved_meanwhile(api: Api, browser: Browser) -> None
     await browser.send(other, FORM, ("save", "1"), mailbox=moved(other, "mobile", "homePhones#2"))
     late = await browser.send(page, FORM, ("save", "1"), mailbox=moved(page, "phone", "businessPhones#2"))
     assert late.status == 412
+    theirs = [each.get_text() for each in late.soup.select("#theirs li")]
+    assert "mobile homePhones#2 both ways, always" in theirs
+    assert "phone businessPhones#2 both ways, always" in theirs
+    assert (await browser.follow(late, "#theirs a")).status == 200
     assert (await saved(api))["mobile"] == "homePhones#2"
 
 
