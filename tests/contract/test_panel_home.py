@@ -10,7 +10,7 @@ import pytest
 from control.texts import table
 from sync import progress
 from sync.errors import Cause, StopConnector
-from sync.model import Family, Kind, Reason, Side
+from sync.model import Family, Item, Kind, Reason, Side
 from sync.store import tally
 from sync.store.asking import HoldRow
 from tests.contract.api_world import Api
@@ -152,6 +152,34 @@ async def test_of_several_candidates_one_is_chosen(api: Api, browser: Browser) -
     assert (await browser.send(page, "form#answer", ("approve", "1"))).status == 400, "nothing was chosen"
     assert (await browser.send(page, "form#answer", ("approve", "1"), choice="4x8")).status == 200
     assert (await api.ask("hold", id=HOLD.id))[1]["choice"] == "4x8"
+
+
+async def test_names_are_there_after_a_refusal_too_and_whose_it_is(api: Api, browser: Browser) -> None:
+    several = replace(HOLD, because=Reason.SEVERAL_CANDIDATES, candidates=("4x7", "4x8"), count=1, items=("c1",))
+    await api.world.registry.put_hold(several)
+    api.world.servers.items = {
+        id_: Item(side=Side.CRM, kind=Kind.CONTACT, id=id_, fields={"firstname": "Ugo", "lastname": name}, version="1")
+        for id_, name in (("4x7", "Uno"), ("4x8", "Due"))
+    }
+    page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+    labels = [each.get_text(strip=True) for each in page.soup.select("form#answer label")]
+    assert labels[:2] == ["Ugo Uno", "Ugo Due"]
+    refused = await browser.send(page, "form#answer", ("approve", "1"))
+    assert refused.status == 400
+    assert [each.get_text(strip=True) for each in refused.soup.select("form#answer label")] == labels
+    assert "Anna Rossi" in page.one("dl.facts").get_text()
+    assert "Anna Rossi" in (await browser.open(f"{HOME}/holds")).one("tbody").get_text()
+
+
+@pytest.mark.parametrize("because", [Reason.MAIL_LIMIT, Reason.WITHHELD])
+async def test_where_a_hold_counts_mails_it_says_so(api: Api, because: Reason) -> None:
+    await api.world.registry.put_hold(replace(HOLD, kind=Kind.EVENT, because=because, count=35, items=("18x1",)))
+    async with Browser(api, "it") as browser:
+        page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+        facts = page.one("dl.facts").get_text(" ", strip=True)
+        assert "E-mail che partirebbero 35" in facts
+        assert "altri" not in page.one("#items").get_text()
+        assert "e-mail: 35" in (await browser.open(f"{HOME}/holds")).one("tbody").get_text()
 
 
 async def test_a_rejected_hold_changes_nothing(api: Api, browser: Browser) -> None:
