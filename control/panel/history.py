@@ -13,7 +13,7 @@ from control.endpoints.journal import (
     ValuesShown,
 )
 from control.endpoints.mailboxes import Mailbox
-from control.panel.home import MAILBOXES
+from control.panel.mailboxes import PATH as MAILBOXES
 from control.panel.page import Goto, Page, View, Visit, at
 from control.panel.people import people
 from sync.model import Family

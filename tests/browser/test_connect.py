@@ -131,7 +131,7 @@ def test_an_admin_signs_in_as_on_azure(town: Town, person: Callable[..., Person]
 
 
 def test_a_search_and_a_form_outlive_the_platforms_session(town: Town, person: Callable[..., Person]) -> None:
-    """Two origins: what leads a form to Microsoft's sign-in is blocked by the browser. The page says so, and goes on after a sign-in in another tab."""
+    """Two origins: what leads a form to Microsoft's sign-in is blocked by the browser. The page says so, and goes on after a sign-in elsewhere."""
     one = person("it")
     signed_in(town, one, ADMIN, "/api/panel/users")
     one.context.clear_cookies(name="AppServiceAuthSession")

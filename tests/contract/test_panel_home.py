@@ -111,6 +111,30 @@ async def test_a_mailbox_that_stands_still_has_a_sentence_and_a_button(api: Api,
     assert [row.th.get_text() for row in two.soup.select("tbody tr")] == ["Bruno Verdi"]  # type: ignore[union-attr]
 
 
+async def test_all_that_stand_still_are_counted_and_paged_through(api: Api) -> None:
+    ids = [f"0000{n:04d}-0000-4000-8000-000000000000" for n in range(60)]
+    for number, id_ in enumerate(ids):
+        await api.world.registry.change_mailbox(
+            id_,
+            user=f"19x{100 + number}",
+            enabled=True,
+            state="error",
+            cause="reconnect" if number % 2 else "mailbox_full",
+        )
+    async with Browser(api, "it") as browser:
+        assert "Caselle ferme: 25 di 60" in (await browser.open(HOME)).one("#mailboxes").get_text()
+        for state, expected in (("trouble", ids), ("reconnect", ids[1::2])):
+            page, shown = await browser.open(f"{HOME}/mailboxes?state={state}"), []
+            assert f"({len(expected)})" in page.one(".tabs [aria-current]").get_text()
+            while True:
+                shown += [str(a["href"]).rpartition("/")[2] for a in page.soup.select("#mailboxes tbody th a")]
+                if not (following := page.soup.select("a[rel=next]")):
+                    break
+                page = await browser.open(str(following[0]["href"]))
+            assert shown == expected
+        assert not (await browser.open(f"{HOME}/mailboxes?state=odd")).soup.select(".tabs [aria-current]")
+
+
 async def test_a_first_filling_is_watched(api: Api, browser: Browser) -> None:
     so_far = progress.write({Family.PEOPLE: progress.Progress(items=3000, items_done=1240)})
     await api.world.registry.change_mailbox(ANNAS, progress=so_far, holder="w", expires="2030-01-01T00:00:00+00:00")
@@ -206,7 +230,8 @@ async def test_answers_over_http_need_the_version(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/mailboxes", "/mailboxes?state=trouble", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all", "/holds", "/holds?state=all",
+        "", "/mailboxes", "/mailboxes?state=trouble", "/mailboxes?state=reconnect", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all",
+        "/holds", "/holds?state=all",
         "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
         "/settings", "/settings/edit", "/audit", f"/journal?mailbox={ANNAS}&family=people&run=1",
     ],
