@@ -16,7 +16,7 @@ from sync.overview import Overview, is_filling, is_running, overview, state_of
 from sync.poison import Poisoned, given_up
 from sync.store.asking import HoldRow
 from sync.store.mailboxes import MailboxRow
-from sync.store.servers import Server
+from sync.store.servers import ATTEMPTS, Server
 from sync.store.strangers import Strangers, strangers
 from sync.tick import last_sweep
 
@@ -101,7 +101,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         cause=board.cause,
         since=board.since,
         by=board.by,
-        attempts=board.attempts,
+        attempts=ATTEMPTS if state == "stopped" else board.attempts,  # the board forgets the count with the server
         servers=board.trouble,
         restored_by=board.restored_by,
         restored_at=board.restored_at,

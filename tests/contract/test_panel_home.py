@@ -63,6 +63,17 @@ async def test_a_restore_that_fails_says_which_connection_and_why(api: Api, brow
     assert (await api.world.board.read()).state == "killed"
 
 
+async def test_when_attempts_are_used_up_it_says_so_and_promises_no_more_of_them(api: Api) -> None:
+    for _ in range(5):
+        await api.world.board.failed("graph_unreachable", api.world.now())
+        api.world.pass_time(120)
+    async with Browser(api, "it") as browser:
+        page = await browser.open(HOME)
+    assert page.one("#state .badge.stopped ~ strong")
+    assert page.one("#attempts").get_text() == "Tentativi usati: 5 di 5"
+    assert "riproviamo" not in page.one("#state").get_text().lower()
+
+
 async def test_the_cron_row_and_the_predecessors_buttons_in_italian(api: Api) -> None:
     async with Browser(api, "it") as browser:
         page = await browser.open(HOME)
