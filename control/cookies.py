@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+LANG = "vtesync-lang"
+"""The language that was chosen on a page."""
+
+
 def cookies_of(header: str) -> dict[str, str]:
     """Leniently: a foreign cookie that breaks the rules must not hide ours."""
     parts = (part.strip().partition("=") for part in header.split(";"))

@@ -17,7 +17,8 @@ from sync.users import User, UserChange
 
 
 class UserShown(Shown):
-    """One user. `suggested`: the address that enabling pairs with when none is given. Preferences, '' = as the settings say: `sync_start`,
+    """One user. `suggested`: the address that enabling pairs with when none is given. `barred`: an
+    admin disabled the user, who connects again only when an admin enables. Preferences, '' = as the settings say: `sync_start`,
     `folder`, `private_events`. `state` of a user who was removed: leaving, removed, or error when something is left to clean up; `left_at`: when
     that was ordered."""
 
@@ -29,6 +30,7 @@ class UserShown(Shown):
     address: str
     suggested: str
     enabled: bool
+    barred: bool
     resource: bool
     colour: str
     sync_start: str
@@ -98,6 +100,7 @@ def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
         address=found.address,
         suggested="" if found.mailbox else found.email,
         enabled=found.enabled,
+        barred=found.barred,
         resource=found.resource,
         colour=found.colour,
         sync_start=found.sync_start,

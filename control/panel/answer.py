@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import azure.functions as func
 
-LANG = "vtesync-lang"
 PATH = "/api"
 YEAR = 365 * 24 * 3600
 HEADERS = {

@@ -14,12 +14,12 @@ import azure.functions as func
 
 from control.auth import Denied
 from control.callers import caller
-from control.cookies import cookie, cookies_of
+from control.cookies import LANG, cookie, cookies_of
 from control.endpoint import Guard
 from control.environment import Environment
 from control.failures import report
 from control.panel import assets, forms, signing_in
-from control.panel.answer import HEADERS, LANG, PATH, YEAR, answered
+from control.panel.answer import HEADERS, PATH, YEAR, answered
 from control.panel.page import HOME, OWN, BegunElsewhere, Goto, Page, Refused, View, Visit, url
 from control.panel.render import Look, rendered
 from control.panel.settings_form import SECRET
@@ -96,7 +96,7 @@ class _Shell:
                 browser = self._new_id()
                 kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
             token = forms.token(self._app().worker.keys, browser, person.oid)
-            look = replace(look, person=person, token=token)
+            look = replace(look, person=person, token=token, sign_out=signing_in.way_out(self._environment))
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
             id_, asked = str(req.route_params.get("id", "")), _asked(req.params)
@@ -115,16 +115,12 @@ class _Shell:
 
     def _look(self, req: func.HttpRequest, headers: Mapping[str, str], language_kept: str) -> Look:
         """The page as a stranger sees it. What was said is not said again of another form."""
-        chosen = req.params.get("lang", "")
         id_, get = quote(str(req.route_params.get("id", "")), safe=""), self._page.method == "GET"
         return Look(
-            lang=language(chosen if chosen in LANGUAGES else language_kept, headers.get("accept-language", "")),
+            lang=language(req.params.get("lang", ""), headers.get("accept-language", ""), language_kept),
             path=self._page.home.replace("{id}", id_) or urlsplit(req.url).path,
             params=dict(req.params) if get else _asked(req.params),
-            person=None,
-            token="",
             topic=self._page.topic,
-            can_sign_out=signing_in.offered(self._environment),
             live=get and "x-live" in headers,
         )
 
@@ -168,6 +164,7 @@ class _Shell:
         403, for the platform may make a redirect of a 401.
         """
         if denied.status != 401:
+            look = replace(look, sign_out=signing_in.way_out(self._environment))  # as somebody else, who may
             return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
         if self._page.method == "GET":
             where = signing_in.address(self._environment, url(look.path, **_asked(look.params)))

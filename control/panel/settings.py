@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control.endpoints.connecting import ConsentShown
 from control.endpoints.settings import SettingsShown, Tried
+from control.endpoints.status import StatusShown
 from control.panel import settings_form
 from control.panel.forms import AGAIN
 from control.panel.page import Goto, Page, View, Visit
@@ -15,7 +16,14 @@ async def shown(visit: Visit) -> View:
     settings = await visit.ask("settings", SettingsShown)
     values = settings_form.values_of(settings.model_dump(mode="json"))
     consent = await visit.ask("consent", ConsentShown)
-    data = {"settings": settings, "sections": settings_form.SECTIONS, "values": values, "consent": consent}
+    status = await visit.ask("status", StatusShown)
+    data = {
+        "settings": settings,
+        "sections": settings_form.SECTIONS,
+        "values": values,
+        "consent": consent,
+        "status": status,
+    }
     return View("settings.html", data)
 
 

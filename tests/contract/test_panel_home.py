@@ -189,6 +189,23 @@ async def test_of_several_candidates_one_is_chosen(api: Api, browser: Browser) -
     assert (await api.ask("hold", id=HOLD.id))[1]["choice"] == "4x8"
 
 
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        ("2026-11-23T09:00Z/2026-11-23T10:00Z", "23/11/2026 09:00 UTC - 23/11/2026 10:00 UTC"),
+        ("2026-11-23/2026-11-24", "23/11/2026 - 24/11/2026"),
+        ("2026-11-23/2026-11-23", "23/11/2026"),
+    ],
+)
+async def test_when_a_held_event_is(api: Api, when: str, shown: str) -> None:
+    await api.world.registry.put_hold(replace(HOLD, kind=Kind.EVENT, items=("18x1",), count=1))
+    event = Item(side=Side.CRM, kind=Kind.EVENT, id="18x1", fields={"subject": "Fiera", "when": when}, version="1")
+    api.world.servers.items = {"18x1": event}
+    async with Browser(api, "it") as browser:
+        items = (await browser.open(f"{HOME}/holds/{HOLD.id}")).one("#items li").get_text(" ", strip=True)
+    assert items.startswith(f"Fiera {shown} vtenext")
+
+
 async def test_names_are_there_after_a_refusal_too_and_whose_it_is(api: Api, browser: Browser) -> None:
     several = replace(HOLD, because=Reason.SEVERAL_CANDIDATES, candidates=("4x7", "4x8"), count=1, items=("c1",))
     await api.world.registry.put_hold(several)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 
@@ -138,3 +140,19 @@ async def test_of_a_new_secret_and_the_tick_that_removes_the_saved_one_the_new_o
     assert (await api.world.connector.settings.sign_in()).client_secret == "another-secret-value"
     await browser.send(await browser.open(EDIT), FORM, ("save", "1"), forget_secret="on")
     assert (await api.world.connector.settings.sign_in()).client_secret != "another-secret-value"
+
+
+@pytest.mark.parametrize(
+    ("expires", "said", "silent"),
+    [("2026-03-12", "Days left: 10.", ()), ("2026-02-20", "has expired", ("Days left", "-"))],
+)
+async def test_how_long_the_secret_still_works(
+    api: Api, browser: Browser, expires: str, said: str, silent: tuple[str, ...]
+) -> None:
+    await api.ask("settings_put", {"client_secret": "one-secret-value", "client_secret_expires": expires})
+    for page in (await browser.open("/api/panel"), await browser.open(PATH)):
+        (line,) = [
+            each.get_text(" ", strip=True) for each in page.soup.select(".notice, .hint") if "secret" in each.text
+        ]
+        assert said in line
+        assert not any(word in line for word in silent)

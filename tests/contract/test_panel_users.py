@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from control.texts import sentence, text
 from sync.connector import AT_ONCE
 from sync.store.base import Row
 from sync.store.memory import MemoryRows
@@ -204,7 +205,30 @@ async def test_whoever_is_no_user_of_the_crm_is_told_so() -> None:
     headers = {"X-MS-CLIENT-PRINCIPAL": signed_in("0000000c-0000-4000-8000-000000000000")["X-MS-CLIENT-PRINCIPAL"]}
     async with Browser(api, token="") as browser:
         browser._client.headers.update(headers)
-        assert (await browser.open("/api/my")).status == 404
+        page = await browser.open("/api/my")
+    assert (page.status, page.said) == (404, sentence("error", "no_own_user", "en"))
+    assert page.one("header a[href^='/.auth/logout']"), "and may try another account"
+
+
+async def test_whom_an_admin_disconnects_cannot_connect_alone_and_all_are_told_so() -> None:
+    api = Api(World(), **AZURE)
+    admin = signed_in("an-admin", admin=True)
+    await api.raw("users", admin)
+    await api.raw("settings_put", admin, b'{"sign_in_mode": "delegated"}')
+    await api.raw("user_put", admin, b'{"enabled": true}', route={"id": BRUNO})
+    async with Browser(api, token="") as browser:
+        browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": admin["X-MS-CLIENT-PRINCIPAL"]})
+        page = await browser.open(f"{USERS}/{BRUNO}")
+        assert page.soup.select("a[data-popup]")
+        asked = await browser.follow(page, "a[href$=disconnect]")
+        assert text("users.disconnect_bars", "en") in asked.text
+        gone = await browser.send(asked, "form#disconnect")
+        assert text("users.barred", "en") in gone.text
+        assert not gone.soup.select("a[data-popup]")
+        browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": signed_in(BRUNOS)["X-MS-CLIENT-PRINCIPAL"]})
+        own = await browser.open("/api/my")
+        assert sentence("error", "user_barred", "en") in own.text
+        assert not own.soup.select("a[data-popup]")
 
 
 async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None:

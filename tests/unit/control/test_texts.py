@@ -92,10 +92,18 @@ def test_the_labels_of_the_predecessor() -> None:
         ("de", "fr,de", "en"),
         ("", "", "en"),
         ("EN", "it", "en"),
+        ("", "de;q=0.9,it;q=0.1,en;q=0.8", "en"),
+        ("", "en;q=0, it;q=0.2", "it"),
+        ("", "it;q=x, en ; q=0.5", "it"),
     ],
 )
 def test_language(asked: str, accepted: str, answer: str) -> None:
     assert language(asked, accepted) == answer
+
+
+def test_a_language_that_was_chosen_before_is_kept() -> None:
+    found = [language(asked, accepted, "it") for asked, accepted in (("", "en"), ("en", "it"), ("xx", "en"))]
+    assert found == ["it", "en", "it"]
 
 
 def test_an_unknown_word_is_shown_as_it_is() -> None:
