@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 LANG = "vtesync-lang"
 """The language that was chosen on a page."""
 

@@ -32,10 +32,20 @@ function seconds() {
   return wanted.length ? Math.min(...wanted) : 0;
 }
 
+// What does not answer is asked less and less often, and after the third time the page says that it is old.
+let failures = 0;
+
 function again() {
   const wait = seconds();
   if (!wait) return;
-  setTimeout(() => refreshed().then(again, () => undefined), wait * 1000); // signed out, or gone: nobody is asked any more
+  const ask = () => refreshed().then(() => (failures = 0), () => (failures += 1)).then(told).then(again);
+  setTimeout(ask, Math.min(wait * 2 ** failures, 300) * 1000);
+}
+
+function told() {
+  const said = document.querySelector("main > .stale");
+  if (failures < 3) said?.remove();
+  else if (!said) document.getElementById("main").prepend(document.getElementById("stale").content.cloneNode(true));
 }
 
 // Preferences that were typed and not saved: in the fields, or in a form that came back refused.
@@ -86,20 +96,20 @@ document.addEventListener("securitypolicyviolation", (event) => {
 localTimes(document);
 again();
 
-// The mapping editor offers only Exchange fields that fit the type of the vtenext field; the server refuses the others anyway.
-function offerFitting(row) {
-  const crm = row.querySelector("select[name=crm]");
-  const mailbox = row.querySelector("select[name=mailbox]");
-  const fits = (crm.selectedOptions[0] && crm.selectedOptions[0].dataset.fits) || "";
-  for (const option of mailbox.options) {
-    option.hidden = Boolean(fits && option.value) && !fits.split(" ").includes(option.dataset.type);
+// The mapping editor offers only fields that fit the one that is chosen beside them; the server refuses the others anyway.
+const types = (option) => (option?.dataset.types || "").split(" ");
+
+function offer(select, partner) {
+  for (const option of select.options) {
+    option.hidden = Boolean(option.value && partner?.value) && !types(option).some((each) => types(partner).includes(each));
     option.disabled = option.hidden && !option.selected;
   }
 }
 
 for (const row of document.querySelectorAll("form#mapping tbody tr")) {
-  const crm = row.querySelector("select[name=crm]");
+  const [crm, mailbox] = row.querySelectorAll("select[name=crm], select[name=mailbox]");
   if (!crm) continue;
-  crm.addEventListener("change", () => offerFitting(row));
-  offerFitting(row);
+  const fit = () => [offer(mailbox, crm.selectedOptions[0]), offer(crm, mailbox.selectedOptions[0])];
+  row.addEventListener("change", fit);
+  fit();
 }
