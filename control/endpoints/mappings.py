@@ -136,10 +136,11 @@ class PreviewShown(Shown):
 
 
 class PurgeShown(Shown):
-    """Copies that we created, all and by mailbox."""
+    """Copies that we created, all and by mailbox; `linked`: all cards, ours or not."""
 
     total: int
     mailboxes: Mapping[str, int]
+    linked: int
 
 
 class FixedShown(Shown):
@@ -202,7 +203,7 @@ async def preview_mapping(call: Call) -> Reply:
 
 async def purge_count(call: Call) -> PurgeShown:
     found = await mapping_commands.purge_count(call.app.connector)
-    return PurgeShown(total=found.total, mailboxes=found.mailboxes)
+    return PurgeShown(total=found.total, mailboxes=found.mailboxes, linked=found.linked)
 
 
 async def put_mapping(call: Call) -> Reply:
@@ -306,6 +307,6 @@ ENDPOINTS = (
         "mapping_preview", "POST", "mappings/{id}/preview", preview_mapping, "A real item there and back; kept nowhere", PreviewShown,
         body=MappingTried,
     ),
-    Endpoint("mapping_purge", "GET", "mapping-purge", purge_count, "How many copies `purge` would delete and make again", PurgeShown),
+    Endpoint("mapping_purge", "GET", "mapping-purge", purge_count, "How many cards each strategy writes", PurgeShown),
     Endpoint("resync", "GET", "resync", progress, "How far a re-synchronisation has come", ResyncShown),
 )  # fmt: skip

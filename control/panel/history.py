@@ -16,6 +16,7 @@ from control.endpoints.mailboxes import Mailbox
 from control.panel.mailboxes import PATH as MAILBOXES
 from control.panel.page import Goto, Page, View, Visit, at
 from control.panel.people import people
+from control.texts import text
 from sync.model import Family
 
 FAMILIES = tuple(family.value for family in Family)
@@ -24,8 +25,10 @@ FAMILIES = tuple(family.value for family in Family)
 async def mailbox(visit: Visit) -> View:
     """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
     box = await visit.ask("mailbox", Mailbox, visit.id)
+    watched = [text(f"history.families.{family}", visit.lang) for family in box.watched]
+    moving = {"box": box, "watched": watched, "names": await people(visit, [box.user])}
     if visit.live:
-        return View("mailbox.html", {"box": box, "names": await people(visit, [box.user])})
+        return View("mailbox.html", moving)
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
     unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)
@@ -36,8 +39,7 @@ async def mailbox(visit: Visit) -> View:
     return View(
         "mailbox.html",
         {
-            "box": box,
-            "names": await people(visit, [box.user]),
+            **moving,
             "unsettled": unsettled,
             "because": because,
             "orders": [each for orders in ordered for each in orders],

@@ -12,7 +12,7 @@ from control.endpoints.settings import SettingsShown
 from control.endpoints.status import StatusShown
 from control.panel.chart import chart
 from control.panel.page import HOME, Goto, Page, View, Visit
-from control.panel.people import people
+from control.panel.people import owners, people
 
 
 async def home(visit: Visit) -> View:
@@ -23,10 +23,12 @@ async def home(visit: Visit) -> View:
         visit.ask("activity", ActivityShown),
         visit.ask("mailboxes", MailboxesShown, params={"state": "trouble", "limit": "25"}),
     )
+    whose = await owners(visit, (status.by, *(each.mailbox for each in status.poison)))
     return View(
         "home.html",
         {
             "status": status,
+            "whose": whose,
             "settings": settings,
             "progress": progress,
             "chart": chart(activity.hours),

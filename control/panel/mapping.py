@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from control.endpoints.mappings import CheckedShown, FieldShown, MappingShown, PreviewShown, ResyncShown
+from control.endpoints.mappings import CheckedShown, FieldShown, MappingShown, PreviewShown, PurgeShown, ResyncShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
 from control.problems import problem
 from control.texts import text
@@ -45,9 +45,11 @@ async def mapping(visit: Visit) -> View:
 
 
 async def save(visit: Visit) -> View | Goto:
-    """Check, try on a real item, or save over the version that the form was opened with."""
+    """Check, count, try on a real item, or save over the version that the form was opened with."""
     rows = _rows(visit)
     body = {"pairs": _pairs(rows), "stamp_field": visit.text("stamp_field")}
+    if visit.ticked("count"):
+        return await _shown(visit)
     if visit.ticked("more"):
         return await _shown(visit, rows=[*rows, *[Row()] * (2 * MORE)])
     half = next((number for number, row in enumerate(rows) if row.half), None)
@@ -96,9 +98,18 @@ async def _shown(
         "warnings": said.warnings if said is not None else (),
         "preview": preview,
         "version": visit.text("version_read") or reply.etag,
+        "counted": await _counted(visit),
         "progress": await visit.ask("resync", ResyncShown),
     }
     return View("mapping.html", {**data, **_fields(found), **_entered(visit, found)})
+
+
+async def _counted(visit: Visit) -> dict[str, int] | None:
+    """How many cards each strategy writes: when it is asked for, or to be confirmed; it takes a while."""
+    if not visit.ticked("count") and (visit.problem is None or visit.problem.code != "confirm_purge"):
+        return None
+    found = await visit.ask("mapping_purge", PurgeShown)
+    return {"in_place": found.linked, "purge": found.total}
 
 
 def _theirs(now: Sequence[Row], entered: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -127,12 +138,10 @@ def _fields(found: MappingShown) -> dict[str, object]:
 
 def _entered(visit: Visit, found: MappingShown) -> dict[str, object]:
     """What else stands in the form."""
-    asked = visit.problem if visit.problem is not None and visit.problem.code == "confirm_purge" else None
     return {
         "stamp_field": visit.text("stamp_field") if visit.form else found.stamp_field,
         "record": visit.text("record"),
         "strategy": visit.text("strategy") or "in_place",
-        "confirm": str(getattr(asked.body, "count", "")) if asked is not None else "",
     }
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from control.texts import table
-from sync import progress
+from sync import poison, progress, watches
 from sync.errors import Cause, StopConnector
 from sync.model import Family, Item, Kind, Reason, Side
 from sync.store import tally
 from sync.store.asking import HoldRow
+from sync.watches import Place, Watch
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -122,6 +123,55 @@ async def test_a_mailbox_that_stands_still_has_a_sentence_and_a_button(api: Api,
     assert [row.th.get_text() for row in two.soup.select("tbody tr")] == ["Bruno Verdi"]  # type: ignore[union-attr]
 
 
+async def test_messages_that_were_given_up_are_shown_until_the_state_is_restored(api: Api, browser: Browser) -> None:
+    assert not (await browser.open(HOME)).soup.select("#poison")
+    for mailbox in (ANNAS, ""):
+        await poison.failed(api.world.rows, mailbox, "Broken", "case-7")
+        await poison.note(api.world.rows, mailbox, api.world.now())
+    page = await browser.open(HOME)
+    rows = [row.get_text(" ", strip=True) for row in page.soup.select("#poison tbody tr")]
+    assert rows == [
+        "Anna Rossi 2026-03-02 08:00 UTC case-7 Broken",
+        "the look at vtenext 2026-03-02 08:00 UTC case-7 Broken",
+    ]
+    restored = await browser.send(page, "form#restore-state")
+    assert not restored.soup.select("#poison")
+
+
+async def test_forged_notifications_are_counted_only_when_there_were_some(api: Api, browser: Browser) -> None:
+    assert "none of ours" not in (await browser.open(HOME)).text
+    await api.app.strangers.add(3, api.world.now())
+    assert "none of ours, not heeded: 3; the last one 2026-03-02 08:00 UTC" in (await browser.open(HOME)).text
+
+
+@pytest.mark.parametrize(
+    ("watched", "shown"),
+    [
+        (
+            watches.Watches(tuple(Watch(Place(family), family, "2030") for family in (Family.PEOPLE, Family.CALENDAR))),
+            ("within seconds: events, contacts and companies.",),
+        ),
+        (watches.Watches(cause="notifications_refused"), (table()["cause"]["notifications_refused"]["en"],)),
+        (watches.Watches(), ()),
+    ],
+)
+async def test_how_soon_changes_in_a_mailbox_are_noticed(
+    api: Api, browser: Browser, watched: watches.Watches, shown: tuple[str, ...]
+) -> None:
+    await api.world.registry.change_mailbox(ANNAS, watches=watches.write(watched))
+    page = await browser.open(f"{HOME}/mailboxes/{ANNAS}")
+    lines = [each.get_text() for each in page.soup.select("#box > p.small")]
+    assert len(lines) == len(shown)
+    assert all(line.endswith(end) for line, end in zip(lines, shown, strict=True))
+
+
+async def test_who_pressed_kill_and_when(api: Api) -> None:
+    await api.world.board.enter("killed", api.world.now(), by=ANNAS)
+    async with Browser(api, "it") as browser:
+        state = (await browser.open(HOME)).one("#state").get_text(" ", strip=True)
+    assert "Da Anna Rossi, dal 02/03/2026 08:00 UTC" in state
+
+
 async def test_all_that_stand_still_are_counted_and_paged_through(api: Api) -> None:
     ids = [f"0000{n:04d}-0000-4000-8000-000000000000" for n in range(60)]
     for number, id_ in enumerate(ids):
@@ -151,6 +201,7 @@ async def test_a_first_filling_is_watched(api: Api, browser: Browser) -> None:
     await api.world.registry.change_mailbox(ANNAS, progress=so_far, holder="w", expires="2030-01-01T00:00:00+00:00")
     page = await browser.open(f"{HOME}/mailboxes")
     assert "First synchronisation: 1,240 of 3,000" in page.text
+    assert "First synchronisation under way in mailboxes: 2" in (await browser.open(HOME)).text
     assert page.one("progress")["value"] == "1240"
 
 

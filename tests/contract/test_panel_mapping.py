@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sync.mappings import Mappings
-from sync.model import Kind
+from sync.model import Family, Kind
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser, Shown
 from tests.unit.control.world import ANNA, World
+from tests.unit.test_leaving import CARDS, link
 
 PATH = "/api/panel/mapping/contact"
 FORM = "form#mapping"
@@ -146,3 +147,20 @@ async def test_saving_what_is_in_force_says_that_there_was_nothing_to_change(bro
 async def test_enter_in_the_field_of_the_record_previews(browser: Browser) -> None:
     page = await browser.open(PATH)
     assert page.soup.select(f"{FORM} button")[0]["name"] == "preview"
+
+
+async def test_both_strategies_are_shown_with_their_counts_and_purge_is_confirmed(api: Api, browser: Browser) -> None:
+    await link(api.world, Family.PEOPLE, *CARDS)
+    page = await browser.open(PATH)
+    assert "Cards to be" not in page.text
+    mailbox = moved(page, "mobile", "homePhones#2")
+    counted = await browser.send(page, FORM, ("count", "1"), mailbox=mailbox)
+    assert "Cards to be rewritten: 3." in counted.text
+    assert "Cards to be deleted and made again: 2." in counted.text
+    asked = await browser.send(page, FORM, ("save", "1"), mailbox=mailbox, strategy="purge")
+    assert asked.status == 409
+    assert "Cards to be rewritten: 3." in asked.text
+    assert (await saved(api))["mobile"] != "homePhones#2"
+    done = await browser.send(asked, FORM, ("save", "1"), confirm=str(asked.one("[name=confirm]")["value"]))
+    assert done.said.startswith("The mapping was saved")
+    assert (await saved(api))["mobile"] == "homePhones#2"
