@@ -1,10 +1,9 @@
-"""Groups of the CRM: members and organizer, which vtenext does not tell (SPEC 2.6). And who gave which command."""
+"""Groups of the CRM: members and organizer, which vtenext does not tell (SPEC 2.6)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from control.endpoints.audit import AuditShown
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import UserShown, UsersShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
@@ -56,10 +55,6 @@ async def save(visit: Visit) -> View | Goto:
     return Goto(at(PATH, visit.id), said="groups.saved")
 
 
-async def audit(visit: Visit) -> View:
-    return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.paged(50))})
-
-
 def _names(known: Sequence[UserShown], ids: Sequence[str]) -> str:
     return ", ".join(user.name or user.id for user in known if user.id in ids)
 
@@ -78,5 +73,4 @@ PAGES = (
     Page("panel_groups", "GET", "panel/groups", groups, "groups"),
     Page("panel_group", "GET", "panel/groups/{id}", group, "groups"),
     Page("panel_group_save", "POST", "panel/groups/{id}", save, "groups", back=group),
-    Page("panel_audit", "GET", "panel/audit", audit, "audit"),
 )

@@ -19,7 +19,7 @@ from control.endpoint import Guard
 from control.environment import Environment
 from control.failures import report
 from control.panel import assets, forms, signing_in
-from control.panel.answer import HEADERS, PATH, YEAR, answered
+from control.panel.answer import HEADERS, PATH, SAID, SAID_FOR, YEAR, answered
 from control.panel.page import HOME, OWN, BegunElsewhere, Goto, Page, Refused, View, Visit, url
 from control.panel.render import Look, rendered
 from control.panel.settings_form import SECRET
@@ -84,7 +84,9 @@ class _Shell:
     async def answer(self, req: func.HttpRequest) -> func.HttpResponse:
         headers = {key.lower(): value for key, value in req.headers.items()}
         cookies = cookies_of(headers.get("cookie", ""))
-        look, kept = self._look(req, headers, cookies.get(LANG, "")), self._language_kept(req)
+        look, kept = self._look(req, headers, cookies), self._language_kept(req)
+        if look.told:  # once
+            kept.append(cookie(SAID, "", PATH, secure=self._secure, seconds=0))
         try:
             form = self._form(req, headers)
             ours = forms.began_here(headers, self._environment.public_url)
@@ -113,15 +115,17 @@ class _Shell:
         except Exception as error:
             return self._problem(problem_of(error, self._page.name, look.lang, self._new_id), look, kept)
 
-    def _look(self, req: func.HttpRequest, headers: Mapping[str, str], language_kept: str) -> Look:
-        """The page as a stranger sees it. What was said is not said again of another form."""
+    def _look(self, req: func.HttpRequest, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Look:
+        """The page as a stranger sees it. What was done is said of the next page, not of a form that is sent."""
         id_, get = quote(str(req.route_params.get("id", "")), safe=""), self._page.method == "GET"
+        live = get and "x-live" in headers
         return Look(
-            lang=language(req.params.get("lang", ""), headers.get("accept-language", ""), language_kept),
+            lang=language(req.params.get("lang", ""), headers.get("accept-language", ""), cookies.get(LANG, "")),
             path=self._page.home.replace("{id}", id_) or urlsplit(req.url).path,
-            params=dict(req.params) if get else _asked(req.params),
+            params=_asked(req.params),
             topic=self._page.topic,
-            live=get and "x-live" in headers,
+            told=cookies.get(SAID, "") if get and not live else "",
+            live=live,
         )
 
     def _language_kept(self, req: func.HttpRequest) -> list[str]:
@@ -146,7 +150,9 @@ class _Shell:
 
     def _found(self, found: View | Goto, look: Look, kept: list[str]) -> func.HttpResponse:
         if isinstance(found, Goto):
-            return answered(303, "", kept, {"Location": found.location})
+            if found.told:
+                kept = [*kept, cookie(SAID, found.told, PATH, secure=self._secure, seconds=SAID_FOR)]
+            return answered(303, "", kept, {"Location": found.path})
         return self._shown(found, look, kept)
 
     def _form(self, req: func.HttpRequest, headers: Mapping[str, str]) -> dict[str, list[str]]:
@@ -167,7 +173,7 @@ class _Shell:
             look = replace(look, sign_out=signing_in.way_out(self._environment))  # as somebody else, who may
             return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
         if self._page.method == "GET":
-            where = signing_in.address(self._environment, url(look.path, **_asked(look.params)))
+            where = signing_in.address(self._environment, url(look.path, **look.params))
             return answered(302, "", kept, {"Location": where})
         data = {"sign_in": signing_in.address(self._environment, HOME), "fields": forms.kept(form, SECRET)}
         return self._shown(View("signed_out.html", data, 403), look, kept)
@@ -186,4 +192,4 @@ class _Shell:
 
 def _asked(params: Mapping[str, str]) -> dict[str, str]:
     """The query without what is the shell's own."""
-    return {name: value for name, value in params.items() if name not in ("lang", "said", "number")}
+    return {name: value for name, value in params.items() if name != "lang"}

@@ -31,7 +31,7 @@ FOLDER = Path(__file__).with_name("templates")
 class Look:
     """What every page knows beside its data: language, own path and query, the menu's entry, who looks (None = nobody yet), the form's token.
 
-    `sign_out`: where one does, '' = nobody is signed in, or nobody can; `live`: the page's script asks.
+    `sign_out`: where one does, '' = nobody is signed in, or nobody can; `told`: what was done just now (`Goto.told`); `live`: the page's script asks.
     """
 
     lang: str
@@ -41,6 +41,7 @@ class Look:
     person: Person | None = None
     token: str = ""
     sign_out: str = ""
+    told: str = ""
     refused: Refused | None = None
     live: bool = False
 
@@ -53,17 +54,17 @@ class Look:
         return HOME if self.person is None or self.person.admin else OWN
 
     def here(self, **changes: str) -> str:
-        """This page again, with other parameters; '' takes one away. What was said is not said again."""
-        kept = {name: value for name, value in self.params.items() if name not in ("lang", "said", "number")}
+        """This page again, with other parameters; '' takes one away."""
+        kept = {name: value for name, value in self.params.items() if name != "lang"}
         return url(self.path, **{**kept, **changes})
 
     def said(self) -> str:
         """The sentence about what was done just now, '' = nothing, or none that we know."""
-        topic, _, key = self.params.get("said", "").partition(".")
+        said, _, number = self.told.partition("~")
+        topic, _, key = said.partition(".")
         entry = table().get(f"panel.{topic}", {}).get(f"said_{key}")
         if entry is None:
             return ""
-        number = self.params.get("number", "")
         return entry[self.lang].format(number=number if number.isdecimal() and len(number) < 10 else "0")
 
 

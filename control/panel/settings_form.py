@@ -53,6 +53,18 @@ class Section:
     entries: tuple[Entry, ...]
     kinds: bool = False
 
+    @property
+    def rows(self) -> Mapping[str, tuple[Entry, ...]]:
+        """Of a table: kind -> its fields."""
+        return {
+            kind.value: tuple(each for each in self.entries if each.name.split(".")[1] == kind.value) for kind in Kind
+        }
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a table: labels of its columns."""
+        return tuple(dict.fromkeys(entry.label for entry in self.entries))
+
 
 def _choices(words: type[Enum]) -> tuple[str, ...]:
     return tuple(str(each.value) for each in words)

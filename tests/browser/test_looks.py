@@ -60,6 +60,29 @@ def test_pictures_of_the_main_pages(place: Place, admin: Callable[..., Person], 
         assert (folder / f"{name}-{lang}.png").stat().st_size > 10_000
 
 
+def test_what_came_of_a_form_is_read_first(place: Place, admin: Callable[..., Person]) -> None:
+    one = admin("en")
+    one.page.goto(_path(place, f"{PANEL}/settings/edit"))
+    one.page.fill("[name=horizon_days]", "3")
+    one.page.click("button[name=save]")
+    alert = one.page.locator("main > [role=alert]")
+    assert alert.evaluate("(each) => each === document.activeElement")
+    assert one.page.title().startswith("This cannot be done")
+    assert one.page.locator("[name=horizon_days]").get_attribute("aria-describedby") == alert.get_attribute("id")
+    assert one.serious() == []
+    one.complaints.clear()
+
+
+def test_on_a_phone_the_menu_is_folded_and_the_chart_can_be_read(place: Place, admin: Callable[..., Person]) -> None:
+    one = admin("it", viewport={"width": 375, "height": 700})
+    assert one.page.locator("header").bounding_box()["height"] < 140  # type: ignore[index]
+    assert not one.page.locator("nav a").first.is_visible()
+    assert one.page.locator(".chart text:visible").first.bounding_box()["height"] > 8  # type: ignore[index]
+    one.page.click(".menu > summary")
+    one.page.click("nav a[href='/api/panel/holds']")
+    one.page.wait_for_url("**/api/panel/holds")
+
+
 def test_on_a_phone_nothing_is_cut_off(place: Place, admin: Callable[..., Person]) -> None:
     one = admin("it", viewport={"width": 375, "height": 700})
     wide = []

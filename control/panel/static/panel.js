@@ -1,10 +1,12 @@
-// Everything works without this script but Connect's popup closing by itself; it makes times local, keeps what moves fresh, asks before what cannot be undone.
+// Everything works without this script, but what moves only when the page is loaded anew. It makes times local, keeps parts fresh, asks before what
+// cannot be undone or would be lost, opens Microsoft's pages in a popup, says when a session is over, and offers only fields that fit.
 "use strict";
 
 const language = document.documentElement.lang;
+const locale = navigator.language.startsWith(language) ? navigator.language : language; // days and months as this person writes them
 
 function localTimes(root) {
-  const format = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "short" });
   for (const each of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(each.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
@@ -95,6 +97,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 
 localTimes(document);
 again();
+document.querySelector("main > [role=alert], main > [role=status]")?.focus(); // what came of a form is read first
 
 // The mapping editor offers only fields that fit the one that is chosen beside them; the server refuses the others anyway.
 const types = (option) => (option?.dataset.types || "").split(" ");
