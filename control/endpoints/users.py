@@ -12,6 +12,7 @@ from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
 from sync.overview import state_of
+from sync.own_page import OwnPage, own_page
 from sync.store.mailboxes import MailboxRow
 from sync.users import User, UserChange
 
@@ -40,6 +41,22 @@ class UserShown(Shown):
     state: str
     cause: str
     why: str
+
+
+class Defaults(Shown):
+    """What the settings say where the user chose nothing. `folder` '' = the mailbox's default contact folder."""
+
+    sync_start: str
+    folder: str
+    private_events: str
+
+
+class ChoicesShown(Shown):
+    """`start_frozen`, `folder_frozen`: these preferences cannot be changed now."""
+
+    defaults: Defaults
+    start_frozen: bool
+    folder_frozen: bool
 
 
 class UsersShown(Shown):
@@ -78,6 +95,20 @@ async def user(call: Call) -> UserShown:
     if found is None:
         raise NotFound
     return await _shown(found, call)
+
+
+async def choices(call: Call) -> ChoicesShown:
+    found = await call.app.connector.users.get(call.id)
+    if found is None:
+        raise NotFound
+    return choices_of(await own_page(call.app.connector, found))
+
+
+def choices_of(page: OwnPage) -> ChoicesShown:
+    defaults = Defaults(
+        sync_start=page.sync_start.isoformat(), folder=page.folder, private_events=page.private_events.value
+    )
+    return ChoicesShown(defaults=defaults, start_frozen=page.start_frozen, folder_frozen=page.folder_frozen)
 
 
 async def put_user(call: Call) -> UserShown:
@@ -125,6 +156,14 @@ ENDPOINTS = (
         "users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=UsersAsked
     ),
     Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
+    Endpoint(
+        "user_choices",
+        "GET",
+        "users/{id}/choices",
+        choices,
+        "Which preferences can be changed, and their defaults",
+        ChoicesShown,
+    ),
     Endpoint(
         "user_put", "PUT", "users/{id}", put_user, "Pair, enable, disable; preferences", UserShown, body=UserChange
     ),

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
-from control.auth import Denied
+from control.auth import Denied, Person
 from control.callers import caller
 from control.cookies import LANG, cookie, cookies_of
 from control.endpoint import Guard
@@ -93,20 +93,13 @@ class _Shell:
             person = await caller(headers, self._environment, lambda: self._app().connector.settings)
             if isinstance(person, Denied):
                 return self._stranger(person, look, kept, form if ours else {})
-            browser = cookies.get(forms.COOKIE, "")
-            if not browser:
-                browser = self._new_id()
-                kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
-            token = forms.token(self._app().worker.keys, browser, person.oid)
-            look = replace(look, person=person, token=token, sign_out=signing_in.way_out(self._environment))
+            look = self._known(look, person, cookies, kept)
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
-            id_, asked = str(req.route_params.get("id", "")), _asked(req.params)
-            visit = Visit(self._app(), person, look.lang, self._new_id, ours, id_, asked, form, live=look.live)
-            if self._page.method == "POST" and not forms.from_our_page(headers, form, token):
-                if ours and form and self._page.back is not None:
-                    return await self._again(visit, Refused(problem("form_again", look.lang, 403), 403), look, kept)
-                return self._problem(problem("form_expired", look.lang, 403), look, kept)
+            id_ = str(req.route_params.get("id", ""))
+            visit = Visit(self._app(), person, look.lang, self._new_id, ours, id_, look.params, form, live=look.live)
+            if self._page.method == "POST" and not forms.from_our_page(headers, form, look.token):
+                return await self._late(visit, look, kept)
             return await self._visited(visit, look, kept)
         except BegunElsewhere:
             return self._shown(View("begun_elsewhere.html"), look, kept)
@@ -128,10 +121,25 @@ class _Shell:
             live=live,
         )
 
+    def _known(self, look: Look, person: Person, cookies: Mapping[str, str], kept: list[str]) -> Look:
+        """The page as this person sees it; its forms are made from a cookie of the browser, which gets one here."""
+        browser = cookies.get(forms.COOKIE, "")
+        if not browser:
+            browser = self._new_id()
+            kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
+        token = forms.token(self._app().worker.keys, browser, person.oid)
+        return replace(look, person=person, token=token, sign_out=signing_in.way_out(self._environment))
+
     def _language_kept(self, req: func.HttpRequest) -> list[str]:
         """The cookie of a language that was chosen."""
         chosen = req.params.get("lang", "")
         return [cookie(LANG, chosen, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
+
+    async def _late(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
+        """A form without a token of ours: one that was open too long comes back with what was entered, one of a foreign page does not."""
+        if visit.ours and visit.form and self._page.back is not None:
+            return await self._again(visit, Refused(problem("form_again", look.lang, 403), 403), look, kept)
+        return self._problem(problem("form_expired", look.lang, 403), look, kept)
 
     async def _visited(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
         try:

@@ -8,6 +8,7 @@ from control.endpoints.status import StatusShown
 from control.panel import settings_form
 from control.panel.forms import AGAIN
 from control.panel.page import Goto, Page, View, Visit
+from control.panel.people import owners, people
 
 PATH = "/api/panel/settings"
 
@@ -17,8 +18,11 @@ async def shown(visit: Visit) -> View:
     values = settings_form.values_of(settings.model_dump(mode="json"))
     consent = await visit.ask("consent", ConsentShown)
     status = await visit.ask("status", StatusShown)
+    whose = await owners(visit, [settings.admin_mailbox])
+    known = {**whose, **await people(visit, [settings.admin_user])}
     data = {
         "settings": settings,
+        "known": known,
         "sections": settings_form.SECTIONS,
         "values": values,
         "consent": consent,

@@ -10,7 +10,7 @@ from control.endpoints.exports import ExportsShown
 from control.endpoints.leaving import RemovalShown
 from control.endpoints.preview import PreviewShown
 from control.endpoints.settings import SettingsShown
-from control.endpoints.users import UserShown, UsersShown
+from control.endpoints.users import ChoicesShown, UserShown, UsersShown
 from control.panel.page import Goto, Page, View, Visit, at
 
 PATH = "/api/panel/users"
@@ -101,6 +101,7 @@ async def _shown(visit: Visit, preview_: PreviewShown | None = None) -> View:
         {
             "user": found,
             "settings": settings,
+            "choices": await visit.ask("user_choices", ChoicesShown, visit.id),
             "preview": preview_,
             "entered": entered(found, visit.form),
             "paired": visit.text("mailbox"),

@@ -110,6 +110,9 @@ def test_a_hold_is_approved(place: Place, admin: Callable[..., Person]) -> None:
     one.page.click("nav a[href='/api/panel/holds']")
     one.page.click(f"main a[href$='{asked['id']}']")
     expect(one.page.locator("#items")).to_contain_text("Ugo Doppio")
+    assert one.serious() == []
+    one.page.set_viewport_size({"width": 375, "height": 700})
+    assert not one.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     one.page.check(f"input[name=choice][value='{one_id}']")
     one.page.click("button[name=approve]")
     expect(one.page.locator(".notice.good")).to_contain_text("Approved for 24 hours")

@@ -311,11 +311,13 @@ async def test_answers_over_http_need_the_version(api: Api) -> None:
     [
         "", "/mailboxes", "/mailboxes?state=trouble", "/mailboxes?state=reconnect", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all",
         "/holds", "/holds?state=all",
-        "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
+        "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", f"/users/{ANNA}/disconnect",
+        f"/holds/{HOLD.id}", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
         "/settings", "/settings/edit", "/audit", f"/journal?mailbox={ANNAS}&family=people&run=1",
     ],
 )  # fmt: skip
 async def test_every_page_opens_in_both_languages(api: Api, lang: str, path: str) -> None:
+    await api.world.registry.put_hold(HOLD)
     async with Browser(api, lang) as browser:
         page = await browser.open(HOME + path)
     assert page.status == 200

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
+from tests.unit.control.world import ANNA, ANNAS
 
 PATH = "/api/panel/settings"
 EDIT = f"{PATH}/edit"
@@ -156,3 +157,9 @@ async def test_how_long_the_secret_still_works(
         ]
         assert said in line
         assert not any(word in line for word in silent)
+
+
+async def test_the_admins_mailbox_and_user_are_called_by_name(api: Api, browser: Browser) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    await api.ask("settings_put", {"contact_target": "admin", "admin_mailbox": ANNAS, "admin_user": ANNA})
+    assert (await browser.open(PATH)).text.count("Anna Rossi, anna@acme.example") == 2

@@ -8,12 +8,14 @@ import pytest
 
 from control.texts import sentence, text
 from sync.connector import AT_ONCE
+from sync.model import Family
 from sync.store.base import Row
 from sync.store.memory import MemoryRows
 from tests.contract.api_world import Api, worker_of
 from tests.contract.panel_world import Browser
 from tests.contract.test_own_page import AZURE, signed_in
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
+from tests.unit.test_leaving import CARDS, link
 
 USERS = "/api/panel/users"
 
@@ -93,6 +95,19 @@ async def test_preferences_with_the_start_frozen_once_connected(api: Api, browse
     data = {"form_token": connected.one("form#preferences [name=form_token]")["value"], "sync_start": "2020-01-01"}
     refused = await browser.post(f"{USERS}/{ANNA}", data)
     assert refused.status == 409, "whatever a page sends"
+
+
+async def test_what_is_frozen_and_what_the_settings_say_is_shown_to_admins_too(api: Api) -> None:
+    await api.ask("settings_put", {"sync_start": "2024-05-01", "private_events": "full", "folder_name": "Clienti"})
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    async with Browser(api, "it") as browser:
+        bruno = await browser.open(f"{USERS}/{BRUNO}")
+        assert "Vuoto: come nelle impostazioni, 01/05/2024." in bruno.one("form#preferences").get_text()
+        assert bruno.one("[name=folder]")["placeholder"] == "Clienti"
+        assert "come nelle impostazioni: tutto" in bruno.one("[name=private_events]").get_text()
+        assert not bruno.one("[name=folder]").has_attr("disabled")
+        await link(api.world, Family.PEOPLE, *CARDS)
+        assert (await browser.open(f"{USERS}/{ANNA}")).one("[name=folder]").has_attr("disabled")
 
 
 async def test_a_removal_shows_what_it_does_and_needs_that_number(api: Api, browser: Browser) -> None:
