@@ -8,7 +8,7 @@ ONCE ?=
 # Where an environment forbids it, every process of the tests would compile the whole app anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo serve test screenshots lint bench sim clean
+.PHONY: setup demo serve test screenshots lint bench sim package clean
 
 demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
@@ -43,6 +43,9 @@ sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)
 	EVERYTHING=1 $(PY) -m pytest -n 2 --dist worksteal tests/sim tests/whole  # what `make test` samples
 
+package: setup
+	$(PY) scripts/package.py
+
 setup: $(VENV)/.ready node_modules/.ready
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt requirements-host.txt scripts/setup_python.sh
@@ -58,4 +61,4 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .local
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .local dist

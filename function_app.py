@@ -20,7 +20,7 @@ from control.api import blueprint
 from control.environment import read_environment
 from control.failures import Failed, report
 from control.panel import site
-from control.queue import QUEUE, read_message
+from control.queue import POISON, QUEUE, read_message
 
 if TYPE_CHECKING:
     from control.app import App
@@ -75,26 +75,26 @@ schedule = "%SYNC_SCHEDULE%" if os.environ.get("SYNC_SCHEDULE") else environment
 
 @app.function_name("sweep")
 @app.timer_trigger(arg_name="timer", schedule=schedule, run_on_startup=False, use_monitor=True)
-async def sweep(timer: func.TimerRequest) -> None:
+async def sweep(timer: func.TimerRequest, context: func.Context) -> None:
     """Every five minutes: look at the CRM once for everybody, queue the mailboxes that are due."""
-    await reported(connected().swept("timer"), "sweep")
+    await reported(connected().swept("timer", context.trace_context.trace_parent or ""), "sweep")
 
 
 @app.function_name("run")
 @app.queue_trigger(arg_name="message", queue_name=QUEUE, connection=environment.connection)
-async def run(message: func.QueueMessage) -> None:
+async def run(message: func.QueueMessage, context: func.Context) -> None:
     """One message: a slice of one mailbox, or a sweep that an admin asked for."""
 
     text = message.get_body().decode(errors="replace")
 
     async def work() -> None:
-        await connected().ran(read_message(text))
+        await connected().ran(read_message(text), context.trace_context.trace_parent or "")
 
     await reported(work(), "run", text)
 
 
 @app.function_name("poisoned")
-@app.queue_trigger(arg_name="message", queue_name=f"{QUEUE}-poison", connection=environment.connection)
+@app.queue_trigger(arg_name="message", queue_name=POISON, connection=environment.connection)
 async def poisoned(message: func.QueueMessage) -> None:
     """A message whose work failed as often as host.json allows: it is shown to admins instead of being lost."""
     await reported(connected().gave_up(message.get_body().decode(errors="replace")), "poisoned")

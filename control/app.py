@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from control.connections import Connections
 from control.environment import Environment
+from control.measuring import Heard, measure, tell_run
 from control.queue import RunMessage, RunQueue, mailbox_of_message
+from control.telemetry import SPAN_RUN, SPAN_SWEEP, SWEEPS, Silence, Telemetry, start
 from sync import poison
 from sync.connecting import Connecting
 from sync.connector import Connector
@@ -29,7 +31,7 @@ from sync.store.secrets import KeyVaultSecrets
 from sync.store.states import States
 from sync.store.strangers import StrangerCount
 from sync.store.tables import TableRows
-from sync.tick import run_one, tick, tick_asked
+from sync.tick import Ticked, run_one, tick, tick_asked
 from sync.users import Users
 from sync.worker import Worker
 
@@ -49,12 +51,16 @@ class App:
     previewing: Worker  # the same, to which the connector is active
     connecting: Connecting
     strangers: StrangerCount
+    telemetry: Telemetry = field(default_factory=Silence)
 
-    async def swept(self, why: str) -> None:
-        """The timer's work; what a crash left of a change of the settings comes first."""
-        await carry_out(self.connector)
-        ticked = await tick(self.connector, why)
+    async def swept(self, why: str, parent: str = "") -> None:
+        """The timer's work; what a crash left of a change of the settings comes first. `parent`: the host's trace."""
+        with self.telemetry.span(SPAN_SWEEP, parent, why=why):
+            await carry_out(self.connector)
+            ticked = await tick(self.connector, why)
+            self._told(ticked)
         log.info("sweep (%s): %s, %d mailboxes marked, %d queued", why, ticked.state, ticked.marked, ticked.queued)
+        await measure(self.telemetry, self.connector, self.environment.schedule)
 
     async def told(self, hints: Mapping[str, Collection[Family]], rewatch: Collection[str], strangers: int) -> None:
         """What Microsoft 365 tells, by mailbox: marks and messages only. `strangers`: notifications that are none of ours."""
@@ -75,13 +81,18 @@ class App:
         with suppress(StoreUnreachable, Conflict):  # that may be what failed
             await poison.failed(self.connector.registry.rows, mailbox_of_message(text), error, id_)
 
-    async def ran(self, message: RunMessage) -> None:
+    async def ran(self, message: RunMessage, parent: str = "") -> None:
         """A queue message's work. Verbose: the decisions, as counts by reason."""
         if not message.mailbox:
-            ticked = await tick_asked(self.connector, message.why)
+            with self.telemetry.span(SPAN_SWEEP, parent, why=message.why):
+                ticked = await tick_asked(self.connector, message.why)
+                self._told(ticked)
             log.info("sweep (%s): %s, %d queued", message.why, ticked.state, ticked.queued)
             return
-        outcome = await run_one(self.connector, self.worker, message.mailbox)
+        with self.telemetry.span(SPAN_RUN, parent, mailbox=message.mailbox, why=message.why):
+            heard = Heard()
+            outcome = await run_one(self.connector, replace(self.worker, heard=heard.hear), message.mailbox)
+            tell_run(self.telemetry, heard, outcome)
         if outcome is None:
             log.info("run %s (%s): nothing done", message.mailbox, message.why)
             return
@@ -89,6 +100,10 @@ class App:
         if (await self.connector.settings.read()).verbose_log:
             for reason, number in sorted(outcome.counts.items()):
                 log.info("run %s: %s %d", message.mailbox, reason, number)
+
+    def _told(self, ticked: Ticked) -> None:
+        self.telemetry.note(state=ticked.state, marked=ticked.marked, queued=ticked.queued)
+        self.telemetry.count(SWEEPS, state=ticked.state)
 
 
 def build(environment: Environment, now: Callable[[], datetime], new_id: Callable[[], str]) -> App:
@@ -124,6 +139,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         replace(worker, setup=outside.setup_if_active),
         Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
         StrangerCount(rows),
+        start(environment.insights, environment.insights_identity),
     )
 
 

@@ -84,6 +84,8 @@ class Environment:
     run_limit: timedelta
     crm_sessions: int
     graph_in_flight: int
+    insights: str = field(repr=False)  # connection string of Application Insights, '' = nothing is measured
+    insights_identity: str
 
     def cloud(self, server: str) -> tuple[str, str]:
         """(Graph, authority) for the server name of the settings; addresses that the environment gives win."""
@@ -143,6 +145,8 @@ class _Reader:
             run_limit=timedelta(seconds=self._number("RUN_SECONDS", 240, 5, 480)),
             crm_sessions=self._number("VTENEXT_SESSIONS", 4, 1, 16),
             graph_in_flight=self._number("GRAPH_IN_FLIGHT", 16, 1, 256),
+            insights=self._insights(),
+            insights_identity=self._insights_identity(),
         )
         if self._mistakes:
             raise ConfigMistakes(self._mistakes)
@@ -212,6 +216,24 @@ class _Reader:
         if GUID.fullmatch(secret):
             self._wrong("CLIENT_SECRET", NO_SECRET_ID)
         return secret
+
+    def _insights(self) -> str:
+        name = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+        value = self._text(name)
+        if value and not re.search(r"(?:^|;)InstrumentationKey=" + GUID.pattern, value, re.I):
+            self._wrong(
+                name, "the connection string of an Application Insights, InstrumentationKey=...;IngestionEndpoint=..."
+            )
+        return value
+
+    def _insights_identity(self) -> str:
+        name = "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
+        value = self._text(name)
+        if value and not re.fullmatch(
+            f"(?:ClientId={GUID.pattern};)?Authorization=AAD(?:;ClientId={GUID.pattern})?", value
+        ):
+            self._wrong(name, "Authorization=AAD, with ClientId=... for a user-assigned identity")
+        return value
 
     def _schedule(self) -> str:
         schedule = self._text("SYNC_SCHEDULE") or DEFAULT_SCHEDULE

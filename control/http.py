@@ -17,15 +17,17 @@ from control.auth import Denied, Person
 from control.callers import caller
 from control.endpoint import Call, Endpoint, Guard, Reply
 from control.environment import Environment
-from control.problems import MEDIA_TYPE, Problem, problem, problem_of
+from control.problems import MEDIA_TYPE, Problem, because, problem, problem_of
 from control.texts import expectation, language
 from sync.commands import NotFound
 from sync.store.base import LimitExceeded, check_key
+from sync.store.schema import misfit
 
 if TYPE_CHECKING:
     from control.app import App
 
 MAX_BODY = 64 * 1024
+ALWAYS = "control_kill"
 _GUID = "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _JOURNAL = r"(?:\|[a-z]+\|j\|[0-9A-Za-z:+.|-]+)?"
 ID = re.compile(rf"\d+x\d+|{_GUID}{_JOURNAL}|[A-Za-z0-9_-]{{22}}|contact|company|event|task")
@@ -122,10 +124,16 @@ def _body(req: func.HttpRequest) -> Mapping[str, Any] | str:
 async def carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str]) -> Reply:
     """Call the handler, a refusal being its problem document; commands are noted before, and after with how they ended.
 
+    While the stored rows are not of this version nothing may be changed but the one thing that stops everything.
+
     Whoever calls has seen to the barrier.
     """
     if not (endpoint.changes or endpoint.noted):
         return await _handled(endpoint, call, new_id)
+    unfit = await misfit(call.app.connector.registry.rows) if endpoint.changes and endpoint.name != ALWAYS else None
+    if unfit:
+        refusal = problem("not_these_rows", call.lang, 409, **because(unfit, call.lang))
+        return Reply(refusal, refusal.status)
     audit, now = call.app.connector.audit, call.app.connector.now
     target = (
         call.id if ID.fullmatch(call.id) else "?" if call.id else ""

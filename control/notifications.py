@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAX_BODY = 1024 * 1024
 MAX_TOKEN = 4096
 MAX_NUDGE = 4096
+MAX_STATE = 128
 APART = 300
 """Seconds that the clocks of the CRM and ours may be apart."""
 RENEWING = frozenset({"reauthorizationRequired", "subscriptionRemoved"})
@@ -40,10 +41,10 @@ HEADERS = {
 
 
 class Notification(BaseModel):
-    """The parts of one that we read."""
+    """The parts of one that we read. Whatever they are: what is none of ours takes nothing from the others (BEHAVIOUR 3.3)."""
 
-    clientState: Annotated[str, Field(max_length=128)] = ""
-    lifecycleEvent: str = ""
+    clientState: object = ""
+    lifecycleEvent: object = ""
 
 
 class Batch(BaseModel):
@@ -65,13 +66,14 @@ def told(batch: Sequence[Notification], keys: watches.Index) -> Told:
     """Pure."""
     found = Told()
     for each in batch:
-        about = watches.told_by(each.clientState, keys)
+        state = each.clientState
+        about = watches.told_by(state, keys) if isinstance(state, str) and len(state) <= MAX_STATE else None
         if about is None:
             found.strangers += 1
             continue
         mailbox, family = about
         found.hints[mailbox].add(family)
-        if each.lifecycleEvent in RENEWING:
+        if isinstance(each.lifecycleEvent, str) and each.lifecycleEvent in RENEWING:
             found.rewatch.add(mailbox)
     return found
 

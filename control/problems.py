@@ -56,15 +56,16 @@ def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]
     report(error, id_, what)
     match error:
         case ReconnectNeeded():
-            return problem("unreachable", lang, 503, id=id_, **_because("reconnect", lang))
+            return problem("unreachable", lang, 503, id=id_, **because("reconnect", lang))
         case SkipItem():
-            return problem("unreachable", lang, 503, id=id_, **_because(Cause.GRAPH_REFUSED, lang))
+            return problem("unreachable", lang, 503, id=id_, **because(Cause.GRAPH_REFUSED, lang))
         case RetryLater() | StopConnector() | StopMailbox():
-            return problem("unreachable", lang, 503, id=id_, **_because(error.cause, lang))
+            return problem("unreachable", lang, 503, id=id_, **because(error.cause, lang))
         case StoreUnreachable():
-            return problem("unreachable", lang, 503, id=id_, **_because(Cause.STORAGE_UNREACHABLE, lang))
+            return problem("unreachable", lang, 503, id=id_, **because(Cause.STORAGE_UNREACHABLE, lang))
     return problem("internal", lang, 500, id=id_)
 
 
-def _because(cause: str, lang: str) -> dict[str, str]:
+def because(cause: str, lang: str) -> dict[str, str]:
+    """A cause and its sentence, for a problem document."""
     return {"cause": str(cause), "why": sentence("cause", str(cause), lang)}

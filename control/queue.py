@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
 QUEUE = "runs"
+POISON = f"{QUEUE}-poison"
+"""Where the host puts what failed `maxDequeueCount` times."""
 VERSION = 1
 MAILBOX = re.compile(r"[0-9a-fA-F-]{36}")
 PATIENCE: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 1, "connection_timeout": 10}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -48,11 +48,12 @@ class Planned(Protocol):
 
 
 def next_at(row: Planned) -> str | None:
-    """When a tick queues the mailbox, ISO UTC, NOW = the next one, None = none does. One that runs: when its lease ends without being given back."""
+    """When a tick queues the mailbox, ISO UTC, NOW = the next one, None = none does. One that runs: when its lease ends without being given back, and
+    not again while the message of that moment is on its way."""
     if not row.works or row.state == "error":
         return None
     if row.holder:
-        return row.expires
+        return max(row.expires, row.queued_until)
     wanted = NOW if row.dirty or row.full or row.hints else min(looks_of(row.looks).values(), default=NOW)
     return max(wanted, row.due_at, row.queued_until)
 
@@ -96,12 +97,11 @@ def look_again(mailbox: str, now: datetime, every: timedelta) -> str:
 
 
 def last_night(mailbox: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """The latest moment at which a comparison in full of this mailbox was due."""
+    """The latest moment at which a comparison in full of this mailbox was due. The clock of that night may be changed: hours are counted in UTC."""
     begins, over = NIGHT
-    local = now.astimezone(zone)
-    days = (local.date() - timedelta(days=back) for back in range(3))
-    moments = (datetime.combine(day, begins, zone) + over * spread(mailbox) for day in days)
-    return next(at for at in moments if at <= local)
+    days = (now.astimezone(zone).date() - timedelta(days=back) for back in range(3))
+    moments = (datetime.combine(day, begins, zone).astimezone(UTC) + over * spread(mailbox) for day in days)
+    return next(at for at in moments if at <= now)
 
 
 def spread(mailbox: str) -> float:

@@ -23,9 +23,11 @@ from sync.resync import begin_resync
 from sync.settings_store import SettingsStore, SignIn
 from sync.sides.base import Crm, CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.store.audit import Audit
+from sync.store.base import StoreUnreachable
 from sync.store.board import Board, BoardStore
 from sync.store.mailboxes import MailboxRow
 from sync.store.registry import Registry
+from sync.store.schema import misfit
 from sync.sweep import SweepTools
 from sync.users import Users
 
@@ -117,6 +119,8 @@ class Connector:
         board = board or await self.board.read()
         if board.state != "running":
             return board.state
+        if await misfit(self.registry.rows):
+            return "paused"
         return "paused" if not (await self.settings.read()).active or await self.missing() else "running"
 
     async def refresh_directory(self) -> None:
@@ -173,15 +177,27 @@ class Connector:
 
     async def _enqueue(self, mailbox: str, why: str) -> None:
         await self.registry.queued(mailbox, self.now())
-        await self.queue.send(mailbox, why)
+        await self._send(mailbox, why)
+
+    async def _send(self, mailbox: str, why: str) -> None:
+        """A message for a mailbox that is noted as queued. What was not sent is not on its way."""
+        try:
+            await self.queue.send(mailbox, why)
+        except StoreUnreachable:
+            await self.registry.spent(mailbox)
+            raise
 
     async def hint(self, told: Mapping[str, Collection[Family]], rewatch: Collection[str] = ()) -> int:
-        """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued."""
+        """Microsoft 365 tells of changes in these mailboxes. Many hints are one run: how many were queued. While nothing may run they are noted:
+        whoever goes on queues what is due."""
+        board = await self.board.read()
+        runs = board.state == "running" and not board.attempts
 
         async def one(mailbox: str) -> bool:
-            asked = await self.registry.hint(mailbox, told[mailbox], self.now(), rewatch=mailbox in rewatch)
+            now = self.now()
+            asked = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
             if asked:
-                await self.queue.send(mailbox, "hint")
+                await self._send(mailbox, "hint")
             return asked
 
         names = list(told)

@@ -57,6 +57,8 @@ class Cause(StrEnum):
     STORAGE_UNREACHABLE = "storage_unreachable"
     NOTIFICATIONS_UNREACHABLE = "notifications_unreachable"
     NOTIFICATIONS_REFUSED = "notifications_refused"
+    SCHEMA_NEWER = "schema_newer"
+    SCHEMA_UPGRADING = "schema_upgrading"
 
 
 SIGN_IN = frozenset({Cause.RECONNECT.value, Cause.NOT_CONNECTED.value, Cause.SHARED_NOT_CONNECTED.value})

@@ -16,6 +16,7 @@ from sync.overview import Overview, is_filling, is_running, overview, state_of
 from sync.poison import Poisoned, given_up
 from sync.store.asking import HoldRow
 from sync.store.mailboxes import MailboxRow
+from sync.store.schema import misfit
 from sync.store.servers import ATTEMPTS, Server
 from sync.store.strangers import Strangers, strangers
 from sync.tick import last_sweep
@@ -94,11 +95,12 @@ async def status(connector: Connector, schedule: str) -> Status:
     )
     poison, foreign = await asyncio.gather(given_up(connector.registry), strangers(connector.registry.rows))
     state = await connector.state(board)
+    unfit = await misfit(connector.registry.rows) if state == "paused" else None
     expires = settings.client_secret_expires
     planned = next_run(schedule, connector.now()) if state == "running" else ""
     return Status(
         state=state,
-        cause=board.cause,
+        cause=unfit.value if unfit else board.cause,
         since=board.since,
         by=board.by,
         attempts=ATTEMPTS if state == "stopped" else board.attempts,  # the board forgets the count with the server

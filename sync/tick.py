@@ -7,26 +7,24 @@ while the connector is killed, in error, stopped or paused, or before a retry is
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sync import nudges
+from sync.alone import alone
 from sync.connector import Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.run import Outcome
-from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace
+from sync.store.base import Put
 from sync.store.board import Board
 from sync.store.mailboxes import MailboxRow
 from sync.store.servers import MICROSOFT
 from sync.sweep import Swept, sweep
+from sync.upgrading import upgraded
 from sync.upkeep import keep_up
 from sync.worker import Worker
 
-PARTITION = "control"
-LEASE, LAST = "sweep-lease", "swept"
-LEASE_TIME = timedelta(minutes=2)
+PARTITION, LAST = "control", "swept"
 ADMIN = "admin"
 """Why a sweep was asked for: a person wants everything looked at now."""
 AGAIN = 5
@@ -35,7 +33,7 @@ AGAIN = 5
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """What a tick did. `state`: swept | busy | waiting | failed, or why nothing may be done (killed, error, stopped, paused)."""
+    """What a tick did. `state`: swept | busy | waiting | failed | upgrading, or why nothing may be done (killed, error, stopped, paused)."""
 
     state: str
     queued: int = 0
@@ -43,11 +41,14 @@ class Ticked:
 
 
 async def tick(connector: Connector, why: str) -> Ticked:
-    """Sweep the CRM and queue every mailbox that is due; ADMIN: every mailbox that may run. What it costs grows with them, not with all mailboxes."""
+    """Sweep the CRM and queue every mailbox that is due; ADMIN: every mailbox that may run. What it costs grows with them, not with all mailboxes.
+    Rows of an earlier version are upgraded first."""
+    if not await upgraded(connector):
+        return Ticked("upgrading")
     waits = await _waits(connector, await connector.board.read())
     if waits:
         return Ticked(waits)
-    async with _alone(connector) as mine:
+    async with alone(connector) as mine:
         if not mine:
             return Ticked("busy")
         board = await connector.board.read()  # another may have failed, or killed, before the lease was ours
@@ -169,31 +170,3 @@ async def _sweep(connector: Connector) -> Swept:
     }
     await connector.registry.rows.transact(PARTITION, [Put(LAST, {"counts": json.dumps(counts)})])
     return swept
-
-
-@asynccontextmanager
-async def _alone(connector: Connector) -> AsyncIterator[bool]:
-    """The lease of the sweep; False when somebody else holds it."""
-    rows, now = connector.registry.rows, connector.now()
-    row = await rows.get(PARTITION, LEASE)
-    if row is not None and str(row.data["expires"]) > now.isoformat():
-        yield False
-        return
-    data = {"expires": (now + LEASE_TIME).isoformat()}
-    op: Op = Insert(LEASE, data) if row is None else Replace(LEASE, data, row.etag)
-    try:
-        (etag,) = await rows.transact(PARTITION, [op])
-    except Conflict:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        await _give_back(connector, etag)
-
-
-async def _give_back(connector: Connector, etag: str) -> None:
-    try:
-        await connector.registry.rows.transact(PARTITION, [Drop(LEASE, etag)])
-    except Conflict:
-        return  # it had expired and somebody else holds it now

@@ -28,6 +28,8 @@ from sync.store.secrets import Sealing, Undecipherable
 
 USERS = "users"
 PAIRED = "paired|"
+CHANGED = "~"
+"""A row that every change of a user writes: while its ETag stays, what a process read of all users is as it was."""
 """Begins the keys of claims, above those of users, which begin with a digit."""
 DIRECTORY = "directory"
 PROOFS = 2
@@ -181,9 +183,16 @@ class Users:
 
     def __init__(self, rows: Rows, keys: Sealing) -> None:
         self._rows, self._keys = rows, keys
+        self._read: tuple[str, tuple[User, ...]] | None = None
 
-    async def all(self) -> list[User]:
-        return [self._user(row) async for row in self._rows.query(USERS, last=PAIRED)]
+    async def all(self) -> Sequence[User]:
+        """By id; the very same while none of them changed. Read and decrypted anew only then: a run of one mailbox needs all of them."""
+        row = await self._rows.get(USERS, CHANGED)  # before the rows: what changes while they are read is read again
+        if row is None or self._read is None or self._read[0] != row.etag:
+            users = tuple([self._user(each) async for each in self._rows.query(USERS, last=PAIRED)])
+            self._read = (row.etag, users) if row else None
+            return users
+        return self._read[1]
 
     async def page(self, after: str, limit: int) -> list[User]:
         """By id, those behind `after`; no more are read, and decrypted, than asked for."""
@@ -217,7 +226,7 @@ class Users:
                 raise KeyError(user)
             before = self._user(row)
             after = decide(before)
-            ops = [Replace(user, self._data(after), row.etag), *await self._claims(before, after)]
+            ops = [Replace(user, self._data(after), row.etag), *await self._claims(before, after), Put(CHANGED, {})]
             try:
                 await self._rows.transact(USERS, ops)
             except Conflict:
@@ -310,8 +319,8 @@ class Users:
                 ops.append(Insert(id_, self._data(after)))
             elif after != before:
                 ops.append(Replace(id_, self._data(after), rows[id_].etag))
-        for start in range(0, len(ops), 100):
-            await self._rows.transact(USERS, ops[start : start + 100])
+        for start in range(0, len(ops), 99):
+            await self._rows.transact(USERS, [*ops[start : start + 99], Put(CHANGED, {})])
         return left
 
     def _user(self, row: Row) -> User:

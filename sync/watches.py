@@ -52,7 +52,8 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Watches:
-    """A mailbox's. `made_for`: under which address and sign-in, as a digest. `cause`: why one could not be had; tried again at `again_at`."""
+    """A mailbox's. `made_for`: under which address and sign-in, as a digest. `cause`: why one could not be had or renewed; all is tried again at
+    `again_at`."""
 
     kept: tuple[Watch, ...] = ()
     made_for: str = ""
@@ -64,6 +65,10 @@ class Watches:
         alive = {watch.place.family for watch in self.kept if watch.until > now.isoformat()}
         lost = {watch.place.family for watch in self.kept if watch.until <= now.isoformat()}
         return alive - lost - ({Family.TASKS} if self.cause else set())
+
+    def wait(self, now: datetime) -> bool:
+        """Is what failed lately left alone?"""
+        return self.again_at > now.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +84,16 @@ class Todo:
 
 
 def todo(there: Watches, wanted: Sequence[Place], made_for: str, now: datetime, *, asked: bool) -> Todo:
-    """`asked`: Microsoft 365 wants all of them renewed. What failed lately is left alone for a while."""
+    """`asked`: Microsoft 365 wants all of them renewed. What failed lately is left alone for a while. Then all are renewed, too: what was asked for
+    may be among what failed."""
     if there.made_for != made_for:
         return Todo(drop=there.kept, create=tuple(wanted))
     mine = {watch.place: watch for watch in there.kept}
     drop = tuple(watch for place, watch in mine.items() if place not in wanted)
     present = [mine[place] for place in wanted if place in mine]
-    renew = tuple(watch for watch in present if asked or _half_over(watch, now))
-    wait = there.again_at > now.isoformat()
+    wait = there.wait(now)
+    all_of_them = asked or bool(there.cause and not wait)
+    renew = tuple(watch for watch in present if all_of_them or (_half_over(watch, now) and not wait))
     create = () if wait else tuple(place for place in wanted if place not in mine)
     return Todo(drop, renew, create)
 
@@ -118,10 +125,10 @@ def secret(mailbox: str, family: Family, nonce: str, keys: Index) -> str:
 
 def told_by(state: str, keys: Index) -> tuple[str, Family] | None:
     """The mailbox and the family of which a notification with this clientState speaks; None: it is none of ours."""
-    mailbox, family, nonce, proof = (*state.split("."), "", "", "", "")[:4]
-    if not hmac.compare_digest(proof.encode(), _proof(mailbox, family, nonce, keys).encode()):
-        return None
-    return mailbox, Family(family)
+    mailbox, name, nonce, proof = (*state.split(".", 3), "", "", "")[:4]
+    family = next((each for each in Family if each.value == name), None)
+    shown, ours = proof.encode(errors="surrogatepass"), _proof(mailbox, name, nonce, keys).encode()
+    return (mailbox, family) if hmac.compare_digest(shown, ours) and family else None
 
 
 def _proof(mailbox: str, family: str, nonce: str, keys: Index) -> str:

@@ -7,7 +7,7 @@ every tick.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -55,7 +55,8 @@ class Watching:
     async def keep(self, watcher: Watcher, there: Watches, places: Sequence[Place], *, asked: bool) -> Watches:
         """What is there afterwards. `asked`: Microsoft 365 wants them renewed."""
         work = watches.todo(there, places, watcher.made_for, self.now(), asked=asked)
-        if not work:
+        waits = there.made_for == watcher.made_for and there.wait(self.now())
+        if not work and (waits or not there.cause):
             return there
         kept = {watch.place: watch for watch in there.kept}
         for watch in work.drop:
@@ -78,10 +79,10 @@ class Watching:
                 kept[place] = made
             else:
                 causes.add(_cause(made))
-                if made.status == 400:  # it could not reach us: it will not for the next one either
+                if _unreachable(made):  # nor for the next one
                     break
-        cause = min(causes, default="") or (there.cause if there.again_at > self.now().isoformat() else "")
-        return watches.answered(list(kept.values()), watcher.made_for, cause, self.now())
+        done = watches.answered(list(kept.values()), watcher.made_for, min(causes, default=""), self.now())
+        return replace(done, cause=there.cause, again_at=there.again_at) if waits and not causes else done
 
     def _until(self, place: Place) -> datetime:
         return self.now() + LIFE[place.family]
@@ -100,4 +101,9 @@ def places_of(families: Sequence[Family], watcher: Watcher, tasks_cursor: str) -
 
 
 def _cause(failure: Failure) -> Cause:
-    return Cause.NOTIFICATIONS_UNREACHABLE if failure.status == 400 else Cause.NOTIFICATIONS_REFUSED
+    return Cause.NOTIFICATIONS_UNREACHABLE if _unreachable(failure) else Cause.NOTIFICATIONS_REFUSED
+
+
+def _unreachable(failure: Failure) -> bool:
+    """Could it not reach us? ExtensionError speaks of what is to be watched (BEHAVIOUR 3.1)."""
+    return failure.status == 400 and failure.code != "ExtensionError"

@@ -84,6 +84,9 @@ class Worker:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     limits: Limits = field(default_factory=Limits)
+    heard: Callable[[Written, str], None] = lambda written, failure: (
+        None
+    )  # told at the end of each slice: what it wrote, why it failed
 
     async def run(self, mailbox: str) -> Outcome | None:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now."""
@@ -137,6 +140,7 @@ class Worker:
 
     async def _tally(self, mailbox: str, written: Written, failure: str) -> None:
         """Count what a run did, if it did anything. The counts are for a chart: that they cannot be kept ends no run."""
+        self.heard(written, failure)
         if not written and not failure:
             return
         try:
@@ -213,8 +217,10 @@ class Worker:
                 )  # 401 of To Do means its own role; the others ran (BEHAVIOUR 1.1)
                 so_far.pop(family, None)
                 continue
-            before = so_far.get(family, Progress()).moved_at
-            moved_at = self._at() if outcome.moved or not before else before
+            before = so_far.get(family, Progress())
+            if outcome.moved and self._untold(family, lease, before):
+                lease.noted["rewatch"] = True
+            moved_at = self._at() if outcome.moved or not before.moved_at else before.moved_at
             so_far[family] = replace(outcome.progress, moved_at=moved_at)
             lease.noted["progress"] = progress.write(so_far)
             counts.update(outcome.counts)
@@ -227,6 +233,7 @@ class Worker:
         """Keep the subscriptions alive, before anything is read: what happens from now on is told."""
         row, watcher = lease.row, await self.sides.watcher(lease.row.id)
         if watcher is None:
+            lease.noted.update(watches="", rewatch=False)  # whatever is there, nothing of it comes to us
             return
         cursor = ""
         if watcher.lists and Family.TASKS in families:
@@ -234,8 +241,16 @@ class Worker:
             cursor = (await ledger.checkpoint()).cursor
         places = places_of(families, watcher, cursor)
         watching = Watching(row.id, self.keys, self.now, self.new_id)
-        kept = await watching.keep(watcher, watches.read(row.watches), places, asked=row.rewatch)
+        asked = lease.found.rewatch or row.starts > 1  # the last run, which never ended, may have been asked
+        kept = await watching.keep(watcher, watches.read(row.watches), places, asked=asked)
         lease.noted.update(watches=watches.write(kept), rewatch=False)
+
+    def _untold(self, family: Family, lease: Lease, before: Progress) -> bool:
+        """Is what was found there something that a subscription should have told us of? It may be gone: the next run renews it, or makes it anew."""
+        found, kept = lease.found, str(lease.noted.get("watches", ""))
+        asked = found.dirty or found.full or lease.row.starts > 1 or family in agenda.hints_of(found.hints)
+        retried = RETRIED & before.pending.keys()
+        return not asked and not retried and family in watches.read(kept).families(self.now())
 
     def _looks(self, lease: Lease, due: Sequence[Family], so_far: progress.Families, setup: Setup) -> str:
         """When each family is looked at next without a hint: what can tell of its changes, and waits for nothing, seldom."""

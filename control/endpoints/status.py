@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from control.endpoint import Call, Endpoint, Mend, Shown
 from control.texts import mending, sentence
+from control.version import VERSION
 from sync.status import Status
 from sync.status import status as read_status
 
@@ -40,12 +41,13 @@ class StrangersShown(Shown):
 
 
 class StatusShown(Shown):
-    """`why`: what is behind the state, or behind the attempt that is due.
+    """`version`: of the product that answers. `why`: what is behind the state, or behind the attempt that is due.
 
     `mailboxes`: how many are in which state; `running` now; `filling`: their first synchronisation has not ended. `trouble` (state error) and
     `reconnect`: the first 25 ids, and how many there are. All counted at `counted_at`.
     """
 
+    version: str
     state: str
     sentence: str
     cause: str
@@ -88,17 +90,21 @@ async def status(call: Call) -> StatusShown:
 
 def shown(found: Status, lang: str) -> StatusShown:
     mend = mending("state", found.state)
+    said = sentence("state", found.state, lang)
     if found.state == "error" and found.cause:
         mend = mending("cause", found.cause)
+    if found.state == "paused" and found.cause:  # not for want of settings
+        mend, said = mending("cause", found.cause), why(found.cause, lang)
     left, counted = found.secret_days_left, asdict(found.mailboxes)
     states, total = counted.pop("states"), counted.pop("total")
     return StatusShown(
         **{
             **asdict(found),
             **counted,
+            "version": VERSION,
             "mailboxes": states,
             "mailboxes_total": total,
-            "sentence": sentence("state", found.state, lang),
+            "sentence": said,
             "why": why(found.cause, lang),
             "mend": mend_of(mend, lang),
             "secret_warning": _secret_warning(left, lang),

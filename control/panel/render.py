@@ -19,6 +19,7 @@ from control.panel import assets
 from control.panel.labels import label
 from control.panel.page import HOME, OWN, Refused, at, url
 from control.texts import LANGUAGES, sentence, table, text
+from control.version import VERSION
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -95,7 +96,7 @@ def _helpers(look: Look) -> dict[str, Any]:
 
     return {
         "t": t, "tk": tk, "word": word, "form": form, "label": called, "look": look, "lang": look.lang, "url": url, "at": at,
-        "asset": assets.address, "here": look.here, "languages": LANGUAGES,
+        "asset": assets.address, "here": look.here, "languages": LANGUAGES, "product_version": VERSION,
     }  # fmt: skip
 
 

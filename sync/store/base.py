@@ -95,6 +95,13 @@ class Rows(Protocol):
         """
         ...
 
+    def scan(self, partition: str = "", key: str = "") -> AsyncIterator[Row]:
+        """Every row there is, in the order of partitions and keys, those behind the one that is named. Slow; for upgrades and copies.
+
+        Not a snapshot. A row that is written meanwhile may or may not be among them.
+        """
+        ...
+
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """All or nothing; the new ETags in order ('' for Drop). Raises Conflict, StoreUnreachable, LimitExceeded.
 

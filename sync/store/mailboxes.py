@@ -21,6 +21,7 @@ MESSAGE_LOST = timedelta(minutes=15)
 """A mailbox that was queued is queued again when no run began for so long."""
 OVERVIEW = ("control", "overview")
 _TRIES = 20
+_STANDS = ("watches", "rewatch")
 _COUNTED = ("enabled", "state", "cause", "clearing")
 
 
@@ -195,14 +196,18 @@ class Mailboxes:
         """Its message came, and no run began."""
         await self._revise(mailbox, lambda row: replace(row, queued_until=""))
 
-    async def hint(self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False) -> bool:
-        """Something happened in these families. Must a message be sent? Not when one is on its way, or a run that will see it when it ends."""
+    async def hint(
+        self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False, runs: bool = True
+    ) -> bool:
+        """Something happened in these families. Must a message be sent? Not when one is on its way, nor in a run, which sees it when it ends, nor in
+        a pause, whose end a tick sees, nor while nothing `runs`."""
         asked = False
 
         def noted(row: MailboxRow) -> MailboxRow | None:
             nonlocal asked
             at = now.isoformat()
-            asked = row.works and row.state != "error" and row.queued_until <= at and row.expires <= at
+            free = max(row.queued_until, row.expires, row.due_at) <= at
+            asked = runs and row.works and row.state != "error" and free
             if not row.works:
                 return None
             until = (now + MESSAGE_LOST).isoformat() if asked else row.queued_until
@@ -245,7 +250,7 @@ class Mailboxes:
             return None
         before = mailbox_of(row)
         if before.holder and before.expires > now.isoformat():
-            await self.change_mailbox(mailbox, dirty=before.dirty or not before.hints, queued_until="")
+            await self._revise(mailbox, lambda row: replace(row, dirty=row.dirty or not row.hints, queued_until=""))
             return None
         after = replace(
             before,
@@ -254,6 +259,7 @@ class Mailboxes:
             expires=(now + LEASE).isoformat(),
             dirty=False,
             hints="",
+            rewatch=False,
             queued_until="",
             starts=before.starts + 1,
             began_at=now.isoformat(),
@@ -276,18 +282,20 @@ class Mailboxes:
     async def release(self, lease: Lease, **changes: object) -> MailboxRow | None:
         """Give the lease back with the run's outcome; what was marked meanwhile is kept. None when it was not ours any more.
 
-        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes.
+        When a clearing was ordered meanwhile, the outcome is that of a run which did not know: the order stands, and only the lease goes. But what
+        was subscribed to is there, and the clearing drops it.
         """
-        changes = {**lease.noted, **changes}
+        changes = {"rewatch": lease.found.rewatch, **lease.noted, **changes}
         for _ in range(_TRIES):
             row = await self.rows.get(PARTITION, lease.row.id)
             now = mailbox_of(row) if row else None
             if row is None or now is None or now.fence != lease.row.fence:
                 return None
             if (now.clearing, now.left_at) != (lease.row.clearing, lease.row.left_at):
-                changes = {"dirty": True}
-            if now.dirty:
-                changes["dirty"] = True
+                changes = {"dirty": True, **{name: changes[name] for name in _STANDS if name in changes}}
+            for name in ("dirty", "rewatch"):
+                if getattr(now, name):
+                    changes[name] = True
             after = replace(now, holder="", expires="", starts=0, **changes)  # type: ignore[arg-type]
             try:
                 await self._write(row, now, after)

@@ -18,7 +18,7 @@ Hook = Callable[[str], None]
 class MemoryRows:
     """Rows in dictionaries. Implements `base.Rows`.
 
-    before: called with 'get' | 'query' | 'transact' as each operation begins; after: called with 'transact' when a transaction
+    before: called with 'get' | 'query' | 'scan' | 'transact' as each operation begins; after: called with 'transact' when a transaction
     was stored. Either may raise: that is a crash before, or after, the commit.
     """
 
@@ -44,6 +44,14 @@ class MemoryRows:
         for row in [self._partitions[partition][key] for key in chosen[: limit or None]]:
             yield copied(row)
 
+    async def scan(self, partition: str = "", key: str = "") -> AsyncIterator[Row]:
+        """As `Rows.scan`, over the rows as they were when the iteration began."""
+        await self._begin("scan")
+        behind = (order(partition), order(key))
+        for row in self.everything():
+            if (order(row.partition), order(row.key)) > behind:
+                yield row
+
     async def transact(self, partition: str, ops: Sequence[Op]) -> list[str]:
         """As `Rows.transact`. Nothing awaits between the first guard checked and the last row written."""
         check(partition, ops)
@@ -61,7 +69,10 @@ class MemoryRows:
 
     def everything(self) -> list[Row]:
         """Every row there is, by partition and key: for a test that looks for what must not be stored. Calls no hook."""
-        return [copied(rows[key]) for _, rows in sorted(self._partitions.items()) for key in sorted(rows, key=order)]
+        return [copied(rows[key]) for _, rows in self._in_order() for key in sorted(rows, key=order)]
+
+    def _in_order(self) -> list[tuple[str, dict[str, Row]]]:
+        return sorted(self._partitions.items(), key=lambda each: order(each[0]))
 
     async def _begin(self, operation: str) -> None:
         if self.before is not None:

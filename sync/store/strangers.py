@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sync.store.base import Conflict, Data, Insert, Op, Replace, Rows
+from sync.store.base import INT32, Conflict, Data, Insert, Op, Replace, Rows
 
 PARTITION, KEY = "control", "strangers"
 EVERY = timedelta(seconds=5)
@@ -13,7 +13,7 @@ EVERY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """`count` since ever. `last_at`: ISO UTC, '' = there were none."""
+    """`count` since ever, as far as a row can hold it. `last_at`: ISO UTC, '' = there were none."""
 
     count: int = 0
     last_at: str = ""
@@ -34,7 +34,7 @@ class StrangerCount:
         waiting, self._waiting = self._waiting, 0
         row = await self._rows.get(PARTITION, KEY)
         data: Data = {
-            "count": int(row.data["count"] if row else 0) + waiting,
+            "count": min(int(row.data["count"] if row else 0) + waiting, INT32 - 1),
             "last_at": now.isoformat(timespec="seconds"),
         }
         op: Op = Insert(KEY, data) if row is None else Replace(KEY, data, row.etag)

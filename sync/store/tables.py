@@ -108,6 +108,20 @@ class TableRows:
         if last:
             wanted += f" and RowKey lt {_quoted(last)}"
         most = min(limit, MAX_PAGE) or None
+        async for row in self._read(wanted, most, limit):
+            yield row
+
+    async def scan(self, partition: str = "", key: str = "") -> AsyncIterator[Row]:
+        """As `Rows.scan`: first what is left of the partition, then those behind it, so that neither looks through what was read."""
+        await self._make_table()
+        if partition:
+            async for row in self._read(f"PartitionKey eq {_quoted(partition)} and RowKey gt {_quoted(key)}", None, 0):
+                yield row
+        async for row in self._read(f"PartitionKey gt {_quoted(partition)}", None, 0):
+            yield row
+
+    async def _read(self, wanted: str, most: int | None, limit: int) -> AsyncIterator[Row]:
+        """What a filter finds, page by page, `limit` rows of it (0 = all)."""
         pages = self._client.query_entities(wanted, results_per_page=most).by_page()
         given = 0
         while True:

@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.azurite import running
-from tests.bench import first_fill, panel, quiet, start
+from tests.bench import first_fill, panel, quiet, start, tick
 from tests.bench.common import office
 from tests.bench.figures import Figure, as_json, table
+from tests.e2e.stack import stop_on_signals
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of everything. `quiet`, `memory`: items of one mailbox; `loop`, `raw`: samples of what is measured against."""
+    """How much of everything. `quiet`, `memory`: items of one mailbox; `ticked`: mailboxes; `loop`, `raw`: samples of what is measured against."""
 
     to_mailbox: int
     to_crm: int
@@ -35,10 +36,11 @@ class Sizes:
     memory: int
     office: panel.Size
     times: int
+    ticked: int
 
 
-QUICK = Sizes(2_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7)
-FULL = Sizes(5_000, 2_000, 300, 100, 10_000, 20_000, panel.LARGE, 15)
+QUICK = Sizes(2_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7, 2_000)
+FULL = Sizes(5_000, 2_000, 300, 100, 10_000, 20_000, panel.LARGE, 15, 10_000)
 
 
 def one_mailbox(storage: str, sizes: Sizes) -> list[Figure]:
@@ -56,6 +58,7 @@ PARTS: dict[str, Callable[[str, Sizes], list[Figure]]] = {
     "mailbox": lambda storage, sizes: first_fill.to_mailbox(storage, sizes.to_mailbox, sizes.loop),
     "crm": lambda storage, sizes: first_fill.to_crm(storage, sizes.to_crm, sizes.raw),
     "quiet": one_mailbox,
+    "tick": lambda _, sizes: tick.figures(sizes.ticked),
     "panel": lambda storage, sizes: panel.figures(storage, sizes.office, sizes.times),
 }
 
@@ -67,12 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     given = parser.parse_args(arguments)
     sizes = FULL if given.full else QUICK
+    stop_on_signals()
     began, load = time.monotonic(), os.getloadavg()[0]
     found: list[Figure] = []
     for name in given.only.split(","):
         print(f"{name} ...", file=sys.stderr, flush=True)
         with running() as azurite:
-            found += PARTS[name](azurite.connection_string, sizes)
+            part = PARTS[name](azurite.connection_string, sizes)
+        print(table(part), file=sys.stderr, flush=True)
+        found += part
     machine = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),

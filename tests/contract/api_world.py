@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import azure.functions as func
@@ -121,29 +121,33 @@ class Api:
 
     def asgi(self) -> Starlette:
         """The same behind routes, as the Functions host would have them."""
-        routes: dict[str, dict[str, str]] = {}
-        # the host prefers a route without parameters, Starlette the first
-        for route, methods, name in sorted(
-            self.routes, key=lambda each: [part[:1] == "{" for part in each[0].split("/")]
-        ):
-            for method in methods:
-                routes.setdefault(f"/api/{route}", {})[getattr(method, "value", method)] = name
-        return Starlette(routes=[Route(path, self._behind(names), methods=[*names]) for path, names in routes.items()])
+        return behind_routes(self.routes, self.functions)
 
-    def _behind(self, names: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            asked = func.HttpRequest(
-                request.method,
-                str(request.url),
-                headers=dict(request.headers),
-                params=dict(request.query_params),
-                route_params=dict(request.path_params),
-                body=await request.body(),
-            )
-            answer = await self.functions[names.get(request.method, names.get("GET", ""))](asked)
-            response = Response(answer.get_body(), answer.status_code, media_type=answer.mimetype)
-            for name, value in answer.headers.items():
-                response.headers.append(name, value)
-            return response
 
-        return endpoint
+def behind_routes(routes: Iterable[tuple[str, Any, str]], functions: Mapping[str, Function]) -> Starlette:
+    """Functions as an ASGI application. `routes`: route, methods and name of each."""
+    found: dict[str, dict[str, str]] = {}
+    # the host prefers a route without parameters, Starlette the first
+    for route, methods, name in sorted(routes, key=lambda each: [part[:1] == "{" for part in each[0].split("/")]):
+        for method in methods:
+            found.setdefault(f"/api/{route}", {})[getattr(method, "value", method)] = name
+    return Starlette(routes=[Route(path, _behind(names, functions), methods=[*names]) for path, names in found.items()])
+
+
+def _behind(names: Mapping[str, str], functions: Mapping[str, Function]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        asked = func.HttpRequest(
+            request.method,
+            str(request.url),
+            headers=dict(request.headers),
+            params=dict(request.query_params),
+            route_params=dict(request.path_params),
+            body=await request.body(),
+        )
+        answer = await functions[names.get(request.method, names.get("GET", ""))](asked)
+        response = Response(answer.get_body(), answer.status_code, media_type=answer.mimetype)
+        for name, value in answer.headers.items():
+            response.headers.append(name, value)
+        return response
+
+    return endpoint

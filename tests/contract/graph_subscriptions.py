@@ -110,9 +110,8 @@ class OwnKeys:
         return _KEY.public_key()
 
 
-@asynccontextmanager
-async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A judged client with a token of our own; `claims` say roles, or scp and oid."""
+def token(**claims: Any) -> str:
+    """Of an hour; `claims` say roles, or scp and oid."""
     told: Body = {
         "aud": "https://graph.microsoft.com",
         "nbf": int(NOW.timestamp()),
@@ -120,7 +119,13 @@ async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.
         "appid": "app",
         **claims,
     }
-    headers = {"Authorization": f"Bearer {jwt.encode(told, _KEY, 'RS256', {'kid': 'own'})}"}
+    return jwt.encode(told, _KEY, "RS256", {"kid": "own"})
+
+
+@asynccontextmanager
+async def signed_in(graph: GraphEmulator, **claims: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A judged client with a token of our own; `claims` say roles, or scp and oid."""
+    headers = {"Authorization": f"Bearer {token(**claims)}"}
     hooks: dict[str, list[Any]] = {"response": [judge]}
     async with httpx.AsyncClient(
         transport=InProcessTransport(graph.app), base_url="http://graph/v1.0", headers=headers, event_hooks=hooks

@@ -24,6 +24,8 @@ OPEN = {
     "panel_sign_in_post": ["POST", "panel/sign-in"],
 }
 """Stylesheet and script, and the way in: tests/contract/test_panel_shell.py says what strangers get there."""
+TOLD = {"notifications": ["POST", "notifications"], "nudge": ["POST", "nudge"]}
+"""What the servers tell (control/notifications.py): `{}` is no delivery, and without NUDGE_KEY there are no nudges."""
 ASK = """
 import asyncio, json, sys
 import azure.functions as func
@@ -56,11 +58,14 @@ def test_no_route_lets_a_stranger_in(azure: bool) -> None:
     found = json.loads(run.stdout)
     named = {each.name: [each.method, each.route] for each in ENDPOINTS}
     named |= {name: [method, route] for name, method, route, _ in ROUTES}
-    named |= {page.name: [page.method, page.route] for page in PAGES} | OPEN
+    named |= {page.name: [page.method, page.route] for page in PAGES} | OPEN | TOLD
     assert {name: about[:2] for name, about in found.items()} == named
     pages = {page.name for page in PAGES}
     assert all(set(found[name][2]) <= {302, 403} for name in pages), "to where one signs in"
-    open_ones = {name for name in found.keys() - pages - OPEN.keys() if not set(found[name][2]) <= {401, 403}}
+    assert [set(found[name][2]) for name in TOLD] == [{400}, {404}]
+    open_ones = {
+        name for name in found.keys() - pages - OPEN.keys() - TOLD.keys() if not set(found[name][2]) <= {401, 403}
+    }
     assert open_ones == (set() if azure else RETURNING)
     for name in open_ones:
         assert set(found[name][2]) == {400}, "without a state of ours it leads nowhere"

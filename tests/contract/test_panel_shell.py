@@ -12,6 +12,7 @@ from control.api import ENDPOINTS
 from control.auth import Person
 from control.endpoint import Endpoint, Guard
 from control.panel.page import Refused, Visit
+from control.version import VERSION
 from tests.contract.api_world import TOKEN, Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNAS, TENANT, World
@@ -81,6 +82,15 @@ async def test_the_language_of_the_browser_and_another_one_that_is_kept(api: Api
         assert "Calendar field mapping" in page.text
         assert (await browser.open(PAGE)).one("html")["lang"] == "en", "it is kept"
         assert (await browser.open(f"{PAGE}?lang=xx")).one("html")["lang"] == "en"
+
+
+async def test_who_is_signed_in_sees_which_version_it_is_nobody_else(api: Api) -> None:
+    async with Browser(api, token="") as browser:
+        asked = await browser.open(PAGE)
+        assert not asked.soup.select("footer")
+        inside = await browser.send(asked, "main form", token="an-admin-token-of-36-characters-long")
+        assert inside.one("footer").text.endswith(f" {VERSION}")
+    assert (await api.ask("status"))[1]["version"] == VERSION
 
 
 async def test_nothing_foreign_runs_and_nobody_frames_us(api: Api) -> None:

@@ -392,6 +392,27 @@ class RowsContract:
         await rows.transact(P, ops)
         assert await contents(rows) == {op.key: op.data for op in ops}
 
+    async def test_a_scan_shows_every_row_behind_the_one_that_is_named(self, rows: Rows) -> None:
+        places = [(P, key) for key in ("a", "b", "c")] + [("mailbox|tasks", "a"), ("z'z", "b"), ("Z", "c")]
+        for partition, key in places:
+            await rows.transact(partition, [Put(key, {"at": f"{partition} {key}"})])
+
+        async def seen(partition: str = "", key: str = "") -> list[tuple[str, str]]:
+            found = [row async for row in rows.scan(partition, key)]
+            assert all(row.data["at"] == f"{row.partition} {row.key}" for row in found if row.partition != "another")
+            return [(row.partition, row.key) for row in found if row.partition != "another"]
+
+        assert await seen() == sorted(places)
+        for number, (partition, key) in enumerate(sorted(places)):
+            assert await seen(partition, key) == sorted(places)[number + 1 :]
+        assert await seen(P, "bb") == sorted(places)[3:]
+
+    async def test_a_scan_of_more_than_a_page(self, rows: Rows) -> None:
+        for start in range(0, 1100, 100):
+            await rows.transact(P, [Put(f"{start + n:05}", {"n": n}) for n in range(100)])
+        found = [row.key async for row in rows.scan(P, "00041") if row.partition == P]
+        assert found == [f"{n:05}" for n in range(42, 1100)]
+
 
 def hundreds(names: list[str]) -> Sequence[list[str]]:
     return [names[start : start + 100] for start in range(0, len(names), 100)]

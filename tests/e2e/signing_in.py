@@ -53,6 +53,10 @@ def registration(public_url: str) -> Json:
     return {"name": "vtenext connector", "scopes": SCOPES, "redirect_uris": [public_url + path for path in CALLBACKS]}
 
 
+OPEN_PATHS = ("/api/notifications", "/api/nudge")
+"""As infra/modules/app.bicep has them."""
+
+
 def auth_settings(tenant: str, client_id: str, action: str) -> Json:
     """The platform's settings, as authsettingsV2 has them."""
     known = {
@@ -62,7 +66,7 @@ def auth_settings(tenant: str, client_id: str, action: str) -> Json:
     }
     return {
         "platform": {"enabled": True},
-        "globalValidation": {"unauthenticatedClientAction": action},
+        "globalValidation": {"unauthenticatedClientAction": action, "excludedPaths": list(OPEN_PATHS)},
         "identityProviders": {"azureActiveDirectory": {"enabled": True, "registration": known}},
     }
 

@@ -47,7 +47,18 @@ AZURITE_ACCOUNT = "devstoreaccount1"
 # The key that Microsoft publishes for every Azurite: no secret.
 AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 # Settings of the app (DESIGN 8) that must not leak in from the shell of whoever starts a stack.
-OURS = ("VTENEXT_", "GRAPH_", "ENTRA_", "STORAGE", "AzureWebJobs", "SYNC_", "WEBSITE_", "FUNCTIONS_", "PUBLIC_URL")
+OURS = (
+    "VTENEXT_",
+    "GRAPH_",
+    "ENTRA_",
+    "STORAGE",
+    "AzureWebJobs",
+    "SYNC_",
+    "WEBSITE_",
+    "FUNCTIONS_",
+    "PUBLIC_URL",
+    "APPLICATIONINSIGHTS_",
+)
 OURS_TOO = (
     "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_ASSERTION_MANAGED_IDENTITY",
     "KEY_VAULT_URL", "INDEX_KEY", "DIGEST_KEYS", "ENCRYPTION_KEYS", "ADMIN_TOKEN",
@@ -161,6 +172,7 @@ class Stack:
     `emulated`: which servers are stand-ins; the others' addresses and credentials come in `settings`, which win over
     what the stack would set. `invisibility`: seconds until the message of a killed host reappears. `sign_in`: as on Azure people sign in
     with Entra ID at the platform's front, at `public_url`, and there is no admin token; what it does with others (signing_in.py), '' = off.
+    `app`: the folder of the app, e.g. an unpacked package.
     """
 
     name: str
@@ -169,6 +181,7 @@ class Stack:
     invisibility: int = 15
     app_port: int | None = None
     sign_in: str = ""
+    app: Path = ROOT
     urls: dict[str, str] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(36))
     client_secret: str = field(default_factory=lambda: f"demo~{secrets.token_urlsafe(24)}")
@@ -222,7 +235,7 @@ class Stack:
                 f"http://127.0.0.1:{self.app_port if name == 'host' and self.app_port else free_ports(1)[0]}"
             )
         url = self.urls[name]
-        arguments = ["--app", str(ROOT), "--port", url.rpartition(":")[2], "--settings", str(self.settings_file)]
+        arguments = ["--app", str(self.app), "--port", url.rpartition(":")[2], "--settings", str(self.settings_file)]
         arguments += ["--invisibility", str(self.invisibility)]
         if self.sign_in:
             told = auth_settings(self.settings["TENANT_ID"], CLIENT_ID, self.sign_in)

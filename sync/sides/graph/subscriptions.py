@@ -80,7 +80,7 @@ class GraphSubscriptions:
 
     def _resource(self, place: Place) -> str:
         if place.family is Family.TASKS:
-            return f"/me/todo/lists/{quote(place.list_id, safe='')}/tasks"
+            return f"/me/todo/lists/{quote(place.list_id, safe='=')}/tasks"  # compared with what is listed there: ids end with =
         return f"{user_path(self._mailbox)}/{'contacts' if place.family is Family.PEOPLE else 'events'}"
 
 

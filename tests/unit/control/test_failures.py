@@ -44,7 +44,7 @@ def _start(**settings: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import function_app, sys;"
         "print(*sorted(f.get_function_name() for f in function_app.app.get_functions()));"
-        "print(*(m for m in sys.modules if m.split('.')[0] in ('msgraph','kiota_http','httpx','msal')"
+        "print(*(m for m in sys.modules if m.split('.')[0] in ('msgraph','kiota_http','httpx','msal','opentelemetry')"
         " or m.startswith(('azure.data','azure.storage','azure.identity'))))"
     )
     environment = {"PATH": os.environ.get("PATH", ""), **settings}

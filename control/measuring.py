@@ -1,0 +1,69 @@
+"""What a run and a sweep did, and how the whole stands, as measurements (`control.telemetry`). Decides nothing; that it fails fails nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from control import telemetry as names
+from control.telemetry import Telemetry
+from sync.connector import Connector
+from sync.run import Outcome
+from sync.status import status
+from sync.store.base import Conflict, StoreUnreachable
+from sync.written import Written
+
+log = logging.getLogger("connector")
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a worker said about one slice of a run, also when it ended early."""
+
+    written: Written = field(default_factory=Counter)
+    failure: str = ""
+
+    def hear(self, written: Written, failure: str) -> None:
+        self.written, self.failure = Counter(written), failure
+
+
+def tell_run(telemetry: Telemetry, heard: Heard, outcome: Outcome | None) -> None:
+    """Count a slice, and say in its span how it ended and what was decided."""
+    ended = (
+        "failed" if heard.failure else "nothing" if outcome is None else "goes_on" if outcome.unfinished else "ended"
+    )
+    cause = heard.failure or (outcome.cause if outcome else "")
+    reasons = {f"reason.{reason}": number for reason, number in outcome.counts.items()} if outcome else {}
+    telemetry.note(outcome=ended, cause=cause, **reasons)
+    telemetry.count(names.RUNS, outcome=ended)
+    for (side, kind, what), number in heard.written.items():
+        telemetry.count(names.ITEMS, number, side=side.value, kind=kind.value, what=what)
+    if heard.failure:
+        telemetry.count(names.FAILURES, cause=heard.failure)
+
+
+async def measure(telemetry: Telemetry, connector: Connector, schedule: str) -> None:
+    """The gauges, as it all stands now."""
+    if not telemetry.on:
+        return
+    try:
+        found = await status(connector, schedule)
+        waiting = [hold.since for hold in await connector.registry.holds() if hold.state == "open"]
+    except (Conflict, StoreUnreachable) as error:
+        log.warning("measuring: not done, %s", type(error).__name__)
+        return
+    telemetry.gauge(names.STATE, names.STATES[found.state], state=found.state, cause=found.cause)
+    telemetry.gauge(names.ATTEMPTS, found.attempts)
+    telemetry.gauge(names.MAILBOXES_IN_ERROR, found.mailboxes.states["error"])
+    telemetry.gauge(names.HOLDS_OLDEST_HOURS, _hours(min(waiting, default=""), connector.now()))
+    telemetry.gauge(names.POISON, len(found.poison))
+    if found.secret_days_left is not None:
+        telemetry.gauge(names.SECRET_DAYS_LEFT, found.secret_days_left)
+    await asyncio.to_thread(telemetry.flush)  # nothing may run here until the next tick
+
+
+def _hours(since: str, now: datetime) -> float:
+    return round((now - datetime.fromisoformat(since)).total_seconds() / 3600, 2) if since else 0.0
