@@ -104,6 +104,7 @@ class Browser:
         self, page: Shown, form: str, press: tuple[str, str] | None = None, **changes: str | list[str] | None
     ) -> Shown:
         """Fill in a form and press a button. `changes`: field -> value, a list of them, None = not ticked; `__` in a name is a dot."""
+        assert page.one(form).select("button"), "a form without a button is sent by nobody"
         fields = page.fields(form)
         for name, value in changes.items():
             name = name.replace("__", ".")

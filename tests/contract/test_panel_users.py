@@ -8,11 +8,14 @@ import pytest
 
 from control.texts import sentence, text
 from sync.connector import AT_ONCE
-from sync.model import Family
+from sync.events import event_translator
+from sync.model import Family, Kind
+from sync.policy import NO_CALENDAR
 from sync.store.base import Row
 from sync.store.memory import MemoryRows
-from tests.contract.api_world import Api, worker_of
+from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
+from tests.contract.test_exports_api import Calendars, event, runs
 from tests.contract.test_own_page import AZURE, signed_in
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
 from tests.unit.test_leaving import CARDS, link
@@ -273,16 +276,23 @@ async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None
         assert (await browser.send(asked, "form#disconnect")).said.startswith("Your mailbox was disconnected")
 
 
-async def test_coming_events_are_exported_after_a_look_at_what_that_does(api: Api, browser: Browser) -> None:
+async def test_coming_events_are_exported_after_a_look_at_what_that_does() -> None:
+    world = World()
+    world.translators = {**world.translators, Kind.EVENT: event_translator(NO_CALENDAR.zone)}
+    api = Api(world)
+    await api.ask("users")
+    for subject in ("a1", "a2"):
+        event(world, ANNA, subject)
     await api.ask("user_put", {"enabled": True}, id=ANNA)
-    page = await browser.open(f"{USERS}/{ANNA}")
-    path = str(page.one("a[href$=export-events]")["href"])
-    early = await browser.open(path)
-    assert early.status == 409, "the first import has not ended"
-    assert early.said
-    await worker_of(api.world).run(ANNAS)
-    shown = await browser.open(path)
-    assert shown.status == 200
-    assert shown.one("form#export [name=confirm]")["value"] == "0"
-    assert (await browser.send(shown, "form#export", confirm="7")).status == 409, "another number than was shown"
-    assert (await browser.send(shown, "form#export")).said.startswith("Ordered: 0")
+    async with Browser(api) as browser:
+        page = await browser.open(f"{USERS}/{ANNA}")
+        path = str(page.one("a[href$=export-events]")["href"])
+        early = await browser.open(path)
+        assert early.status == 409, "the first import has not ended"
+        assert early.said
+        await runs(api, Calendars(world))
+        shown = await browser.open(path)
+        assert shown.one("form#export [name=confirm]")["value"] == "2"
+        assert shown.one("form#export button").get_text() == "Export 2"
+        assert (await browser.send(shown, "form#export", confirm="7")).status == 409, "another number than was shown"
+        assert (await browser.send(shown, "form#export")).said.startswith("Ordered: 2")

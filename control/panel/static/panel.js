@@ -81,6 +81,11 @@ new BroadcastChannel("vtesync-connect").addEventListener("message", () => {
   else location.replace(document.body.dataset.here);
 });
 
+// Who picks a colour wants it.
+document.addEventListener("input", (event) => {
+  if (event.target.name === "colour") event.target.form.elements.coloured.checked = true;
+});
+
 document.addEventListener("submit", (event) => {
   const asked = (event.submitter && event.submitter.dataset.confirm) || event.target.dataset.confirm;
   if (asked && !window.confirm(asked)) event.preventDefault();
