@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LANG = "vtesync-lang"
+"""The language that was chosen on a page."""
+
 
 def cookies_of(header: str) -> dict[str, str]:
     """Leniently: a foreign cookie that breaks the rules must not hide ours."""

@@ -15,7 +15,7 @@ import azure.functions as func
 
 from control.auth import Denied, Person
 from control.callers import caller
-from control.cookies import cookie, cookies_of
+from control.cookies import LANG, cookie, cookies_of
 from control.environment import Environment
 from control.pages import HEADERS, outcome_page
 from control.problems import MEDIA_TYPE, Problem, problem, problem_of
@@ -104,7 +104,8 @@ def _endpoint(
     new_id: Callable[[], str],
 ) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
     async def endpoint(req: func.HttpRequest) -> func.HttpResponse:
-        lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""))
+        kept = cookies_of(req.headers.get("cookie", "")).get(LANG, "")
+        lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""), kept)
         answer = _Answer(method == "POST", lang, environment.public_url.startswith("https://"))
         try:
             headers = {key.lower(): value for key, value in req.headers.items()}

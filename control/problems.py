@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from control.failures import report
 from control.texts import expectation, sentence
 from sync.commands import NotFound, NotNow
+from sync.connecting import NoOwnUser
 from sync.errors import Cause, ConfigMistake, Fenced, ReconnectNeeded, RetryLater, SkipItem, StopConnector, StopMailbox
 from sync.store.base import BadKey, LimitExceeded, Stale, StoreUnreachable
 
@@ -35,6 +36,8 @@ def problem(code: str, lang: str, status: int, **data: str) -> Problem:
 def problem_of(error: Exception, what: str, lang: str, new_id: Callable[[], str]) -> Problem:
     """What an exception means to the caller. What nobody expected, and what a server did, gets an id for support."""
     match error:
+        case NoOwnUser():
+            return problem("no_own_user", lang, 404)
         case NotFound() | BadKey():
             return problem("not_found", lang, 404)
         case NotNow():

@@ -6,6 +6,7 @@ What happened - why - what to do. Code carries only the keys; the Italian labels
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from types import MappingProxyType
 LANGUAGES = ("it", "en")
 _FILE = Path(__file__).with_name("texts.json")
 _PAGES = Path(__file__).parent / "panel" / "texts"
+
+_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.ASCII)
 
 Table = Mapping[str, Mapping[str, Mapping[str, str]]]
 
@@ -27,11 +30,18 @@ def table() -> Table:
     return loaded
 
 
-def language(asked: str, accepted: str = "") -> str:
-    """The language to answer in: as asked, else the first that the browser accepts and we speak, else English."""
-    wanted = [asked, *(part.partition(";")[0] for part in accepted.split(","))]
+def language(asked: str, accepted: str = "", kept: str = "") -> str:
+    """The language to answer in: as asked, else as `kept` from before, else the one that the browser likes best and we speak, else English."""
+    wanted = [asked, kept, *sorted(filter(_weight, accepted.split(",")), key=_weight, reverse=True)]
     codes = [text.strip().lower()[:2] for text in wanted]
     return next((code for code in codes if code in LANGUAGES), "en")
+
+
+def _weight(part: str) -> float:
+    """How much a browser likes a language (`en;q=0.8`), 0 = not at all."""
+    _, _, weight = part.partition(";")
+    found = _WEIGHT.fullmatch(weight.replace(" ", ""))
+    return float(found[1]) if found else 1.0
 
 
 def sentence(section: str, key: str, lang: str) -> str:

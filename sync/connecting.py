@@ -32,6 +32,10 @@ BARRED = "user_barred"
 OTHER_TENANT, TAKEN, INACTIVE, SCOPES_MISSING = "other_tenant", "mailbox_taken", "user_inactive", "scopes_missing"
 
 
+class NoOwnUser(NotFound):
+    """Whoever is signed in is no user of the CRM that we know of."""
+
+
 class Refused(Exception):
     """This user cannot be connected with this mailbox. `code`: of the outcome."""
 
@@ -103,18 +107,18 @@ class Connecting:
     # connect
 
     async def own_user(self, who: Who) -> User:
-        """The CRM user that this person is. Raises NotFound."""
+        """The CRM user that this person is. Raises NoOwnUser."""
         users = await self.connector.users.all()
         tenant = (await self.connector.settings.tenant()).lower()
         if (
             "." not in tenant and who.tenant.lower() != tenant
         ):  # a domain of it says nothing: there the platform vouches
-            raise NotFound
+            raise NoOwnUser
         bound = [user for user in users if user.mailbox and user.mailbox.lower() == who.oid.lower()]
         named = [user for user in users if user.active and not user.mailbox and user.email.lower() in who.names]
         found = bound or (named if len(named) == 1 else [])  # an address that several users share names nobody
         if not found:
-            raise NotFound
+            raise NoOwnUser
         return next((user for user in found if user.connected), found[0])
 
     async def begin(self, who: Who, user: str = "") -> Begun:

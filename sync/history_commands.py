@@ -88,10 +88,12 @@ async def restore(
 
 
 async def restore_run(connector: Connector, by: str, mailbox: str, family: Family, run: int) -> Ordered:
-    """Order that everything that a run overwrote or deleted is restored, the newest first: what stood there before the run stays."""
-    found = await run_rows(connector, mailbox, family, run)
+    """Order that everything that a run overwrote or deleted is restored, the newest first: what stood there before the run stays. Raises NotNow."""
+    found = [kept for kept in await run_rows(connector, mailbox, family, run) if kept.what in {"update", "delete"}]
     ledger = await _ledger(connector, mailbox, family)
-    return await _order(connector, by, ledger, [kept for kept in found if kept.what in {"update", "delete"}], ())
+    if not found:
+        raise NotNow("nothing_to_restore")
+    return await _order(connector, by, ledger, found, ())
 
 
 async def ordered(connector: Connector, mailbox: str, family: Family) -> list[Order]:

@@ -79,10 +79,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class PurgeCount:
-    """Copies that we created and that `purge` deletes and makes again. `mailboxes`: how many in each."""
+    """Copies that we created and that `purge` deletes and makes again. `mailboxes`: how many in each; `linked`: all that `in_place` rewrites."""
 
     total: int
     mailboxes: Mapping[str, int]
+    linked: int = 0
 
 
 def kind_of(name: str) -> Kind:
@@ -150,13 +151,16 @@ async def purge_count(connector: Connector) -> PurgeCount:
     """How many cards `purge` would delete (`sync.clearing`): home copies that we made, of contacts and companies. What began in a mailbox, or was
     joined with a record, is never among them."""
     counted: dict[str, int] = {}
+    linked = 0
     for row in await connector.registry.mailboxes():
         if not _is_purged(row):
             continue
         ledger = MailboxLedger(connector.registry.rows, row.id, 0, "")
-        number = len([link async for link in ledger.links() if is_ours(link) and link.role is Role.HOME])
+        links = [link async for link in ledger.links()]
+        number = len([link for link in links if is_ours(link) and link.role is Role.HOME])
         counted.update({row.id: number} if number else {})
-    return PurgeCount(sum(counted.values()), counted)
+        linked += len(links)
+    return PurgeCount(sum(counted.values()), counted, linked)
 
 
 async def save(

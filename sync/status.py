@@ -17,12 +17,14 @@ from sync.poison import Poisoned, given_up
 from sync.store.asking import HoldRow
 from sync.store.mailboxes import MailboxRow
 from sync.store.schema import misfit
-from sync.store.servers import Server
+from sync.store.servers import ATTEMPTS, Server
 from sync.store.strangers import Strangers, strangers
 from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
-TROUBLE, RECONNECT = "trouble", "reconnect"
+TROUBLE = "trouble"
+READ = 500
+"""Rows that are read at once to find some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ async def status(connector: Connector, schedule: str) -> Status:
         cause=unfit.value if unfit else board.cause,
         since=board.since,
         by=board.by,
-        attempts=board.attempts,
+        attempts=ATTEMPTS if state == "stopped" else board.attempts,  # the board forgets the count with the server
         servers=board.trouble,
         restored_by=board.restored_by,
         restored_at=board.restored_at,
@@ -138,9 +140,9 @@ def next_run(schedule: str, now: datetime) -> str:
 
 
 async def mailboxes(connector: Connector, after: str, limit: int, which: str = "") -> list[MailboxStatus]:
-    """At most `limit` mailboxes by id, those behind `after`. `which`: trouble | reconnect, of those the first that the overview names."""
+    """At most `limit` mailboxes by id, those behind `after`. `which`: trouble | reconnect, only those."""
     registry = connector.registry
-    reading = _named(connector, which, after, limit) if which else registry.mailboxes(after, limit)
+    reading = _in_error(connector, which, after, limit) if which else registry.mailboxes(after, limit)
     rows, holds = await asyncio.gather(reading, registry.holds())
     return _shown(rows, holds, connector.now())
 
@@ -151,14 +153,26 @@ async def mailbox(connector: Connector, id_: str) -> MailboxStatus | None:
     return _shown([row], holds, connector.now())[0] if row else None
 
 
-async def _named(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
-    """Those that the overview names, as they are now."""
-    counted = await overview(connector.registry, connector.now())
-    named = counted.trouble if which == TROUBLE else counted.reconnect
+async def _in_error(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
+    """The first as the overview names them, so that no list is read while there are few; those behind by reading on. All as they are now."""
+    registry = connector.registry
+    counted = await overview(registry, connector.now())
+    named, total = (
+        (counted.trouble, counted.trouble_count) if which == TROUBLE else (counted.reconnect, counted.reconnect_count)
+    )
     ids = [id_ for id_ in named if id_ > after][:limit]
-    rows = await asyncio.gather(*(connector.registry.mailbox(id_) for id_ in ids))
-    errors = [row for row in rows if row and state_of(row) == "error"]
-    return [row for row in errors if which == TROUBLE or row.cause in SIGN_IN]
+    found = [row for row in await asyncio.gather(*(registry.mailbox(id_) for id_ in ids)) if row and _is(row, which)]
+    read, last = total > len(named), ids[-1] if ids else after
+    while read and len(found) < limit:
+        rows = await registry.mailboxes(last, READ)
+        found += [row for row in rows if _is(row, which)]
+        read = len(rows) == READ
+        last = rows[-1].id if rows else last
+    return found[:limit]
+
+
+def _is(row: MailboxRow, which: str) -> bool:
+    return state_of(row) == "error" and (which == TROUBLE or row.cause in SIGN_IN)
 
 
 def _shown(rows: Sequence[MailboxRow], holds: Sequence[HoldRow], now: datetime) -> list[MailboxStatus]:

@@ -54,7 +54,7 @@ class MailboxesShown(Shown):
 
 
 class MailboxesAsked(Paging):
-    """`state`: trouble = in error, reconnect = its user must sign in; of these the first 25. '' = all."""
+    """`state`: trouble = in error, reconnect = its user must sign in, '' = all."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 25
     state: Literal["", "trouble", "reconnect"] = ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from control.endpoint import Call, Endpoint, Reply, Shown
 from control.endpoints.settings import version_of
+from control.problems import problem
 from control.texts import sentence
 from mapping.advice import Warned
 from mapping.calendar import Shown as Fixed
@@ -16,7 +17,6 @@ from mapping.fields import Field as MappedField
 from mapping.model import FieldPair
 from mapping.rules import MOST_PAIRS, Problem
 from sync import mapping_commands
-from sync.errors import ConfigMistake
 from sync.mapping_commands import FIXED, MappingRead, WrongMapping, kind_of
 from sync.mapping_preview import Trip
 from sync.mappings import Strategy
@@ -24,7 +24,6 @@ from sync.model import Kind
 from sync.resync import resync
 from sync.settings import Model
 
-_T = TypeVar("_T")
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -137,10 +136,11 @@ class PreviewShown(Shown):
 
 
 class PurgeShown(Shown):
-    """Copies that we created, all and by mailbox."""
+    """Copies that we created, all and by mailbox; `linked`: all cards, ours or not."""
 
     total: int
     mailboxes: Mapping[str, int]
+    linked: int
 
 
 class FixedShown(Shown):
@@ -182,11 +182,14 @@ async def check_mapping(call: Call) -> CheckedShown:
     return CheckedShown(problems=_problems(found.problems, call.lang), warnings=_warnings(found.warnings, call.lang))
 
 
-async def preview_mapping(call: Call) -> PreviewShown:
+async def preview_mapping(call: Call) -> Reply:
     asked = call.read(MappingTried)
     named = {"record": asked.record, "mailbox": asked.mailbox, "item": asked.item}
     tried = mapping_commands.preview(call.app.connector, kind_of(call.id), _written(asked), **named)
-    found = await _said(tried, call.lang)
+    try:
+        found = await tried
+    except WrongMapping as wrong:
+        return _refused(wrong, call.lang)
     pairs = tuple(
         PairTried(
             **_pair(row.pair).model_dump(),
@@ -195,12 +198,12 @@ async def preview_mapping(call: Call) -> PreviewShown:
         )
         for row in found.pairs
     )
-    return PreviewShown(record=found.record, mailbox=found.mailbox, item=found.item, pairs=pairs)
+    return Reply(PreviewShown(record=found.record, mailbox=found.mailbox, item=found.item, pairs=pairs))
 
 
 async def purge_count(call: Call) -> PurgeShown:
     found = await mapping_commands.purge_count(call.app.connector)
-    return PurgeShown(total=found.total, mailboxes=found.mailboxes)
+    return PurgeShown(total=found.total, mailboxes=found.mailboxes, linked=found.linked)
 
 
 async def put_mapping(call: Call) -> Reply:
@@ -214,7 +217,10 @@ async def put_mapping(call: Call) -> Reply:
         confirm=asked.confirm,
         by=call.by,
     )
-    return _reply(await _said(saved, call.lang), call.lang)
+    try:
+        return _reply(await saved, call.lang)
+    except WrongMapping as wrong:
+        return _refused(wrong, call.lang)
 
 
 async def fixed_mappings(call: Call) -> FixedMappings:
@@ -226,12 +232,11 @@ async def progress(call: Call) -> ResyncShown:
     return ResyncShown(**{name: getattr(found, name) for name in ResyncShown.model_fields})
 
 
-async def _said(command: Awaitable[_T], lang: str) -> _T:
-    """A mapping that cannot be used is refused with the sentence of the first thing that is wrong with it."""
-    try:
-        return await command
-    except WrongMapping as wrong:
-        raise ConfigMistake(wrong.field, _problems(wrong.problems, lang)[0].sentence) from None
+def _refused(wrong: WrongMapping, lang: str) -> Reply:
+    """A mapping that cannot be used: with the sentence of the first thing that is wrong with it, and all others in `problems`."""
+    problems = _problems(wrong.problems, lang)
+    first = problem("bad_value", lang, 400, field=wrong.field, reason=problems[0].sentence)
+    return Reply(first.model_copy(update={"problems": [each.model_dump() for each in problems]}), first.status)
 
 
 def _written(asked: MappingWritten) -> dict[str, Any]:
@@ -302,6 +307,6 @@ ENDPOINTS = (
         "mapping_preview", "POST", "mappings/{id}/preview", preview_mapping, "A real item there and back; kept nowhere", PreviewShown,
         body=MappingTried,
     ),
-    Endpoint("mapping_purge", "GET", "mapping-purge", purge_count, "How many copies `purge` would delete and make again", PurgeShown),
+    Endpoint("mapping_purge", "GET", "mapping-purge", purge_count, "How many cards each strategy writes", PurgeShown),
     Endpoint("resync", "GET", "resync", progress, "How far a re-synchronisation has come", ResyncShown),
 )  # fmt: skip

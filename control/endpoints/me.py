@@ -9,7 +9,7 @@ from pydantic import Field
 
 from control.endpoint import Call, Endpoint, Guard, Mend, Shown
 from control.endpoints.status import mend_of
-from control.endpoints.users import UserShown, shown
+from control.endpoints.users import ChoicesShown, UserShown, choices_of, shown
 from control.texts import mending, sentence
 from sync import commands
 from sync.connecting import CONNECT
@@ -34,19 +34,11 @@ class Directions(Shown):
     to_mailbox: bool
 
 
-class Defaults(Shown):
-    """What the settings say where the user chose nothing. `folder` '' = the mailbox's default contact folder."""
-
-    sync_start: str
-    folder: str
-    private_events: str
-
-
-class Me(Shown):
+class Me(ChoicesShown):
     """The own user, and how the connector signs in: `delegated` = by the user's own Connect.
 
     `state` and `sentence`: of the own mailbox; `mend`: `connect` where pressing Connect helps. `kinds`: the switches in force; `contacts_elsewhere`:
-    contacts and companies go to the mailbox of everybody. `start_frozen`, `folder_frozen`: these preferences cannot be changed now.
+    contacts and companies go to the mailbox of everybody.
     """
 
     user: UserShown
@@ -61,9 +53,6 @@ class Me(Shown):
     running: bool
     kinds: Mapping[str, Directions]
     contacts_elsewhere: bool
-    defaults: Defaults
-    start_frozen: bool
-    folder_frozen: bool
 
 
 async def me(call: Call) -> Me:
@@ -95,11 +84,7 @@ async def _shown(call: Call, user: User) -> Me:
             kind.value: Directions(to_crm=each.to_crm, to_mailbox=each.to_mailbox) for kind, each in page.kinds.items()
         },
         contacts_elsewhere=page.elsewhere,
-        defaults=Defaults(
-            sync_start=page.sync_start.isoformat(), folder=page.folder, private_events=page.private_events.value
-        ),
-        start_frozen=page.start_frozen,
-        folder_frozen=page.folder_frozen,
+        **choices_of(page).model_dump(),
     )
 
 

@@ -12,12 +12,14 @@ from control.endpoints.status import why
 from sync import commands
 from sync.commands import NotFound
 from sync.overview import state_of
+from sync.own_page import OwnPage, own_page
 from sync.store.mailboxes import MailboxRow
 from sync.users import User, UserChange
 
 
 class UserShown(Shown):
-    """One user. `suggested`: the address that enabling pairs with when none is given. Preferences, '' = as the settings say: `sync_start`,
+    """One user. `suggested`: the address that enabling pairs with when none is given. `barred`: an
+    admin disabled the user, who connects again only when an admin enables. Preferences, '' = as the settings say: `sync_start`,
     `folder`, `private_events`. `state` of a user who was removed: leaving, removed, or error when something is left to clean up; `left_at`: when
     that was ordered."""
 
@@ -29,6 +31,7 @@ class UserShown(Shown):
     address: str
     suggested: str
     enabled: bool
+    barred: bool
     resource: bool
     colour: str
     sync_start: str
@@ -38,6 +41,22 @@ class UserShown(Shown):
     state: str
     cause: str
     why: str
+
+
+class Defaults(Shown):
+    """What the settings say where the user chose nothing. `folder` '' = the mailbox's default contact folder."""
+
+    sync_start: str
+    folder: str
+    private_events: str
+
+
+class ChoicesShown(Shown):
+    """`start_frozen`, `folder_frozen`: these preferences cannot be changed now."""
+
+    defaults: Defaults
+    start_frozen: bool
+    folder_frozen: bool
 
 
 class UsersShown(Shown):
@@ -78,6 +97,20 @@ async def user(call: Call) -> UserShown:
     return await _shown(found, call)
 
 
+async def choices(call: Call) -> ChoicesShown:
+    found = await call.app.connector.users.get(call.id)
+    if found is None:
+        raise NotFound
+    return choices_of(await own_page(call.app.connector, found))
+
+
+def choices_of(page: OwnPage) -> ChoicesShown:
+    defaults = Defaults(
+        sync_start=page.sync_start.isoformat(), folder=page.folder, private_events=page.private_events.value
+    )
+    return ChoicesShown(defaults=defaults, start_frozen=page.start_frozen, folder_frozen=page.folder_frozen)
+
+
 async def put_user(call: Call) -> UserShown:
     return await _shown(await commands.change_user(call.app.connector, call.id, call.body), call)
 
@@ -98,6 +131,7 @@ def shown(found: User, row: MailboxRow | None, lang: str) -> UserShown:
         address=found.address,
         suggested="" if found.mailbox else found.email,
         enabled=found.enabled,
+        barred=found.barred,
         resource=found.resource,
         colour=found.colour,
         sync_start=found.sync_start,
@@ -122,6 +156,14 @@ ENDPOINTS = (
         "users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=UsersAsked
     ),
     Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
+    Endpoint(
+        "user_choices",
+        "GET",
+        "users/{id}/choices",
+        choices,
+        "Which preferences can be changed, and their defaults",
+        ChoicesShown,
+    ),
     Endpoint(
         "user_put", "PUT", "users/{id}", put_user, "Pair, enable, disable; preferences", UserShown, body=UserChange
     ),

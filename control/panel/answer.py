@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import azure.functions as func
 
-LANG = "vtesync-lang"
 PATH = "/api"
+SAID, SAID_FOR = "vtesync-said", 60
+"""What was done just now, for the page that comes next, and how many seconds that one may take to come: no link can say it."""
 YEAR = 365 * 24 * 3600
 HEADERS = {
     "Cache-Control": "no-store",

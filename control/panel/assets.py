@@ -21,9 +21,13 @@ def content(name: str) -> bytes:
 
 
 @lru_cache(maxsize=8)
+def version(name: str) -> str:
+    return hashlib.sha256(content(name)).hexdigest()[:12]
+
+
 def address(name: str) -> str:
     """Where a page finds it. It changes with the content, so that browsers may keep it for ever."""
-    return f"/api/panel/static/{name}?v={hashlib.sha256(content(name)).hexdigest()[:12]}"
+    return f"/api/panel/static/{name}?v={version(name)}"
 
 
 def function() -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
@@ -33,7 +37,9 @@ def function() -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
         name = str(req.route_params.get("name", ""))
         if name not in TYPES:
             return func.HttpResponse("", status_code=404, headers={"X-Content-Type-Options": "nosniff"})
-        headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        ours = req.params.get("v", "") == version(name)  # else it is a page of another version that asks
+        kept = "public, max-age=31536000, immutable" if ours else "no-cache"
+        headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
         return func.HttpResponse(content(name), headers=headers, mimetype=TYPES[name], charset="utf-8")
 
     return asset

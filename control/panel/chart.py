@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from control.endpoints.activity import HourShown, KindsShown
 
-WIDTH, HALF, GAP, LABELS = 960, 90, 6, 20
+WIDTH, HALF, GAP, LABELS = 960, 90, 6, 34
 
 
 @dataclass(frozen=True, slots=True)

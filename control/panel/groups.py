@@ -1,8 +1,9 @@
-"""Groups of the CRM: members and organizer, which vtenext does not tell (SPEC 2.6). And who gave which command."""
+"""Groups of the CRM: members and organizer, which vtenext does not tell (SPEC 2.6)."""
 
 from __future__ import annotations
 
-from control.endpoints.audit import AuditShown
+from collections.abc import Sequence
+
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import UserShown, UsersShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
@@ -26,17 +27,18 @@ async def group(visit: Visit) -> View:
     organizer = visit.text("organizer") if visit.form else shown.organizer
     ids = [id_ for id_ in dict.fromkeys([*shown.members, *members, organizer]) if id_]
     named = await people(visit, ids)
+    known = [named.get(id_) or _gone(id_) for id_ in ids]
     wanted = visit.text("search")
     found = (await visit.ask("users", UsersShown, params={"search": wanted, "limit": FOUND})).users if wanted else ()
-    seen_now = not visit.form or (visit.problem is not None and visit.problem.code == "changed_meanwhile")
     data = {
         "group": shown,
-        "known": [named.get(id_) or _gone(id_) for id_ in ids],
+        "known": known,
         "more": [user for user in found if user.id not in ids],
         "members": members,
         "organizer": organizer,
         "search": wanted,
-        "was": _as_text(shown) if seen_now else visit.text("was"),
+        "theirs": (_names(known, shown.members), _names(known, [shown.organizer])) if visit.overtaken else None,
+        "was": _as_text(shown) if visit.overtaken or not visit.form else visit.text("was"),
     }
     return View("group.html", data)
 
@@ -53,8 +55,8 @@ async def save(visit: Visit) -> View | Goto:
     return Goto(at(PATH, visit.id), said="groups.saved")
 
 
-async def audit(visit: Visit) -> View:
-    return View("audit.html", {"found": await visit.ask("audit", AuditShown, params=visit.paged(50))})
+def _names(known: Sequence[UserShown], ids: Sequence[str]) -> str:
+    return ", ".join(user.name or user.id for user in known if user.id in ids)
 
 
 def _as_text(group_: GroupShown) -> str:
@@ -71,5 +73,4 @@ PAGES = (
     Page("panel_groups", "GET", "panel/groups", groups, "groups"),
     Page("panel_group", "GET", "panel/groups/{id}", group, "groups"),
     Page("panel_group_save", "POST", "panel/groups/{id}", save, "groups", back=group),
-    Page("panel_audit", "GET", "panel/audit", audit, "audit"),
 )

@@ -13,10 +13,11 @@ from control.endpoints.journal import (
     ValuesShown,
 )
 from control.endpoints.mailboxes import Mailbox
-from control.panel.home import MAILBOXES
+from control.panel.mailboxes import PATH as MAILBOXES
 from control.panel.page import Goto, Page, View, Visit, at
 from control.panel.people import people
-from sync.model import Family
+from control.texts import sentence, text
+from sync.model import Family, Side
 
 FAMILIES = tuple(family.value for family in Family)
 
@@ -24,8 +25,10 @@ FAMILIES = tuple(family.value for family in Family)
 async def mailbox(visit: Visit) -> View:
     """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
     box = await visit.ask("mailbox", Mailbox, visit.id)
+    watched = [text(f"history.families.{family}", visit.lang) for family in box.watched]
+    moving = {"box": box, "watched": watched, "names": await people(visit, [box.user])}
     if visit.live:
-        return View("mailbox.html", {"box": box, "names": await people(visit, [box.user])})
+        return View("mailbox.html", moving)
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
     unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)
@@ -36,8 +39,7 @@ async def mailbox(visit: Visit) -> View:
     return View(
         "mailbox.html",
         {
-            "box": box,
-            "names": await people(visit, [box.user]),
+            **moving,
             "unsettled": unsettled,
             "because": because,
             "orders": [each for orders in ordered for each in orders],
@@ -55,13 +57,28 @@ async def retry(visit: Visit) -> Goto:
 
 async def history(visit: Visit) -> View:
     found = await visit.ask("history", LinesShown, params=visit.paged(50))
-    return View("history.html", {"found": found, "asked": visit.params, "of_run": False})
+    return View("history.html", _lines(visit, found, of_run=False))
 
 
 async def journal(visit: Visit) -> View:
     """What one run took away, and all of it restored at once."""
     found = await visit.ask("journal_run", LinesShown, params=visit.paged(50))
-    return View("history.html", {"found": found, "asked": visit.params, "of_run": True})
+    return View("history.html", _lines(visit, found, of_run=True))
+
+
+def _lines(visit: Visit, found: LinesShown, *, of_run: bool) -> dict[str, object]:
+    return {
+        "found": found,
+        "did": {each.what: _did(each.what, visit.lang) for each in found.lines},
+        "asked": visit.params,
+        "of_run": of_run,
+    }
+
+
+def _did(what: str, lang: str) -> str:
+    """`create in crm` in words."""
+    done, _, side = what.partition(" in ")
+    return sentence("did", done, lang) + (f": {text(f'common.side.{side}', lang)}" if side in list(Side) else "")
 
 
 async def restore_run(visit: Visit) -> Goto:

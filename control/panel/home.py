@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from control.endpoints.activity import ActivityShown
 from control.endpoints.control import RestoredShown, Run, State
-from control.endpoints.mailboxes import Mailbox, MailboxesShown
+from control.endpoints.mailboxes import MailboxesShown
 from control.endpoints.mappings import ResyncShown
 from control.endpoints.settings import SettingsShown
 from control.endpoints.status import StatusShown
 from control.panel.chart import chart
 from control.panel.page import HOME, Goto, Page, View, Visit
-from control.panel.people import people
-
-MAILBOXES = "/api/panel/mailboxes"
+from control.panel.people import owners, people
 
 
 async def home(visit: Visit) -> View:
@@ -26,27 +23,19 @@ async def home(visit: Visit) -> View:
         visit.ask("activity", ActivityShown),
         visit.ask("mailboxes", MailboxesShown, params={"state": "trouble", "limit": "25"}),
     )
+    whose = await owners(visit, (status.by, *(each.mailbox for each in status.poison)))
     return View(
         "home.html",
         {
             "status": status,
+            "whose": whose,
             "settings": settings,
             "progress": progress,
             "chart": chart(activity.hours),
             "trouble": trouble.mailboxes,
-            "names": await people(visit, owners(trouble.mailboxes)),
+            "names": await people(visit, (each.user for each in trouble.mailboxes)),
         },
     )
-
-
-async def mailboxes(visit: Visit) -> View:
-    found = await visit.ask("mailboxes", MailboxesShown, params=visit.paged())
-    return View("mailboxes.html", {"found": found, "names": await people(visit, owners(found.mailboxes))})
-
-
-def owners(shown: Sequence[Mailbox]) -> list[str]:
-    """Whose mailboxes they are."""
-    return [each.user for each in shown]
 
 
 async def run(visit: Visit) -> Goto:
@@ -72,7 +61,6 @@ async def restore_attempts(visit: Visit) -> Goto:
 
 PAGES = (
     Page("panel_home", "GET", "panel", home, "home"),
-    Page("panel_mailboxes", "GET", "panel/mailboxes", mailboxes, "mailboxes"),
     Page("panel_run", "POST", "panel/control/run", run, "home", back=home, home=HOME),
     Page("panel_kill", "POST", "panel/control/kill", kill, "home", back=home, home=HOME),
     Page("panel_restore_state", "POST", "panel/control/restore-state", restore_state, "home", back=home, home=HOME),

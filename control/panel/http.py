@@ -12,14 +12,14 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
-from control.auth import Denied
+from control.auth import Denied, Person
 from control.callers import caller
-from control.cookies import cookie, cookies_of
+from control.cookies import LANG, cookie, cookies_of
 from control.endpoint import Guard
 from control.environment import Environment
 from control.failures import report
 from control.panel import assets, forms, signing_in
-from control.panel.answer import HEADERS, LANG, PATH, YEAR, answered
+from control.panel.answer import HEADERS, PATH, SAID, SAID_FOR, YEAR, answered
 from control.panel.page import HOME, OWN, BegunElsewhere, Goto, Page, Refused, View, Visit, url
 from control.panel.render import Look, rendered
 from control.panel.settings_form import SECRET
@@ -84,27 +84,22 @@ class _Shell:
     async def answer(self, req: func.HttpRequest) -> func.HttpResponse:
         headers = {key.lower(): value for key, value in req.headers.items()}
         cookies = cookies_of(headers.get("cookie", ""))
-        look, kept = self._look(req, headers, cookies.get(LANG, "")), self._language_kept(req)
+        look, kept = self._look(req, headers, cookies), self._language_kept(req)
+        if look.told:  # once
+            kept.append(cookie(SAID, "", PATH, secure=self._secure, seconds=0))
         try:
             form = self._form(req, headers)
             ours = forms.began_here(headers, self._environment.public_url)
             person = await caller(headers, self._environment, lambda: self._app().connector.settings)
             if isinstance(person, Denied):
                 return self._stranger(person, look, kept, form if ours else {})
-            browser = cookies.get(forms.COOKIE, "")
-            if not browser:
-                browser = self._new_id()
-                kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
-            token = forms.token(self._app().worker.keys, browser, person.oid)
-            look = replace(look, person=person, token=token)
+            look = self._known(look, person, cookies, kept)
             if self._page.guard is Guard.ADMIN and not person.admin:
                 return self._not_admin(look, kept)
-            id_, asked = str(req.route_params.get("id", "")), _asked(req.params)
-            visit = Visit(self._app(), person, look.lang, self._new_id, ours, id_, asked, form, live=look.live)
-            if self._page.method == "POST" and not forms.from_our_page(headers, form, token):
-                if ours and form and self._page.back is not None:
-                    return await self._again(visit, Refused(problem("form_again", look.lang, 403), 403), look, kept)
-                return self._problem(problem("form_expired", look.lang, 403), look, kept)
+            id_ = str(req.route_params.get("id", ""))
+            visit = Visit(self._app(), person, look.lang, self._new_id, ours, id_, look.params, form, live=look.live)
+            if self._page.method == "POST" and not forms.from_our_page(headers, form, look.token):
+                return await self._late(visit, look, kept)
             return await self._visited(visit, look, kept)
         except BegunElsewhere:
             return self._shown(View("begun_elsewhere.html"), look, kept)
@@ -113,25 +108,38 @@ class _Shell:
         except Exception as error:
             return self._problem(problem_of(error, self._page.name, look.lang, self._new_id), look, kept)
 
-    def _look(self, req: func.HttpRequest, headers: Mapping[str, str], language_kept: str) -> Look:
-        """The page as a stranger sees it. What was said is not said again of another form."""
-        chosen = req.params.get("lang", "")
+    def _look(self, req: func.HttpRequest, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Look:
+        """The page as a stranger sees it. What was done is said of the next page, not of a form that is sent."""
         id_, get = quote(str(req.route_params.get("id", "")), safe=""), self._page.method == "GET"
+        live = get and "x-live" in headers
         return Look(
-            lang=language(chosen if chosen in LANGUAGES else language_kept, headers.get("accept-language", "")),
+            lang=language(req.params.get("lang", ""), headers.get("accept-language", ""), cookies.get(LANG, "")),
             path=self._page.home.replace("{id}", id_) or urlsplit(req.url).path,
-            params=dict(req.params) if get else _asked(req.params),
-            person=None,
-            token="",
+            params=_asked(req.params),
             topic=self._page.topic,
-            can_sign_out=signing_in.offered(self._environment),
-            live=get and "x-live" in headers,
+            told=cookies.get(SAID, "") if get and not live else "",
+            live=live,
         )
+
+    def _known(self, look: Look, person: Person, cookies: Mapping[str, str], kept: list[str]) -> Look:
+        """The page as this person sees it; its forms are made from a cookie of the browser, which gets one here."""
+        browser = cookies.get(forms.COOKIE, "")
+        if not browser:
+            browser = self._new_id()
+            kept.append(cookie(forms.COOKIE, browser, PATH, secure=self._secure))
+        token = forms.token(self._app().worker.keys, browser, person.oid)
+        return replace(look, person=person, token=token, sign_out=signing_in.way_out(self._environment))
 
     def _language_kept(self, req: func.HttpRequest) -> list[str]:
         """The cookie of a language that was chosen."""
         chosen = req.params.get("lang", "")
         return [cookie(LANG, chosen, PATH, secure=self._secure, seconds=YEAR)] if chosen in LANGUAGES else []
+
+    async def _late(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
+        """A form without a token of ours: one that was open too long comes back with what was entered, one of a foreign page does not."""
+        if visit.ours and visit.form and self._page.back is not None:
+            return await self._again(visit, Refused(problem("form_again", look.lang, 403), 403), look, kept)
+        return self._problem(problem("form_expired", look.lang, 403), look, kept)
 
     async def _visited(self, visit: Visit, look: Look, kept: list[str]) -> func.HttpResponse:
         try:
@@ -150,7 +158,9 @@ class _Shell:
 
     def _found(self, found: View | Goto, look: Look, kept: list[str]) -> func.HttpResponse:
         if isinstance(found, Goto):
-            return answered(303, "", kept, {"Location": found.location})
+            if found.told:
+                kept = [*kept, cookie(SAID, found.told, PATH, secure=self._secure, seconds=SAID_FOR)]
+            return answered(303, "", kept, {"Location": found.path})
         return self._shown(found, look, kept)
 
     def _form(self, req: func.HttpRequest, headers: Mapping[str, str]) -> dict[str, list[str]]:
@@ -168,9 +178,10 @@ class _Shell:
         403, for the platform may make a redirect of a 401.
         """
         if denied.status != 401:
+            look = replace(look, sign_out=signing_in.way_out(self._environment))  # as somebody else, who may
             return self._problem(problem(denied.code, look.lang, denied.status), look, kept)
         if self._page.method == "GET":
-            where = signing_in.address(self._environment, url(look.path, **_asked(look.params)))
+            where = signing_in.address(self._environment, url(look.path, **look.params))
             return answered(302, "", kept, {"Location": where})
         data = {"sign_in": signing_in.address(self._environment, HOME), "fields": forms.kept(form, SECRET)}
         return self._shown(View("signed_out.html", data, 403), look, kept)
@@ -189,4 +200,4 @@ class _Shell:
 
 def _asked(params: Mapping[str, str]) -> dict[str, str]:
     """The query without what is the shell's own."""
-    return {name: value for name, value in params.items() if name not in ("lang", "said", "number")}
+    return {name: value for name, value in params.items() if name != "lang"}

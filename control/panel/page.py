@@ -2,7 +2,8 @@
 
 The recipe: in a module of this package write `async def` handlers that ask endpoints and return a `View` (a template of `templates/` and its
 data) or a `Goto`, and a tuple `PAGES`; name the module in `site.py`. Texts of templates come from `texts/<topic>.json` by `t(key)`, key being
-`topic.name`. A POST comes from a form with `{{ form() }}` in it and ends in a `Goto`; refused, its `back` is shown again with `visit.problem`.
+`topic.name`. A POST comes from a form with `{{ form() }}` in it. It ends in a `Goto` when it changes something, in a `View` when it
+only looks; refused, its `back` is shown again with `visit.problem`.
 What updates by itself is an element with an id and `data-live` (seconds), in a block `live_*` of a template that extends `layout`.
 """
 
@@ -55,18 +56,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Goto:
-    """Go on to another page. `said`: what it says on top, a key `topic.key` whose text is `topic.said_key`; `number`: for that text."""
+    """Go on to another page. `said`: what it says on top, once: a key `topic.key` whose text is `topic.said_key`; `number`: for that text."""
 
     path: str
     said: str = ""
     number: int | None = None
 
     @property
-    def location(self) -> str:
-        told = {"said": self.said} if self.said else {}
-        if self.number is not None:
-            told["number"] = str(self.number)
-        return url(self.path, **told)
+    def told(self) -> str:
+        """What the other page reads of it (`Look.said`)."""
+        return f"{self.said}~{self.number or 0}" if self.said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +137,11 @@ class Visit:
 
     def ticked(self, name: str) -> bool:
         return name in self.form
+
+    @property
+    def overtaken(self) -> bool:
+        """Was the form refused because somebody else saved meanwhile?"""
+        return self.problem is not None and self.problem.code == "changed_meanwhile"
 
     def refused(self, by: Refused) -> Visit:
         """The same visit, to show the page again."""

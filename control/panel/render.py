@@ -2,7 +2,7 @@
 
 What a template may call: `t(key, name=value)` a text, key being `topic.name`; `tk(key, word)` the text `topic.name.word`; `word("state", key)` a
 sentence of the API's sections; `form()` the token of a form; `label(field)` what the page calls a field; `url`, `at`,
-`asset`, `here(param=value)`; filters `when` (a moment), `day`, `number`.
+`asset`, `here(param=value)`; filters `when` (a moment), `day`, `span`, `number`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from control.auth import Person
 from control.panel import assets
 from control.panel.labels import label
-from control.panel.page import Refused, at, url
+from control.panel.page import HOME, OWN, Refused, at, url
 from control.texts import LANGUAGES, sentence, table, text
 from control.version import VERSION
 
@@ -30,36 +30,42 @@ FOLDER = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What every page knows beside its data: language, own path and query, who looks (None = nobody yet), the form's token, the menu's entry.
+    """What every page knows beside its data: language, own path and query, the menu's entry, who looks (None = nobody yet), the form's token.
 
-    `live`: the page's script asks.
+    `sign_out`: where one does, '' = nobody is signed in, or nobody can; `told`: what was done just now (`Goto.told`); `live`: the page's script asks.
     """
 
     lang: str
     path: str
     params: Mapping[str, str]
-    person: Person | None
-    token: str
-    topic: str
-    can_sign_out: bool
+    topic: str = ""
+    person: Person | None = None
+    token: str = ""
+    sign_out: str = ""
+    told: str = ""
     refused: Refused | None = None
     live: bool = False
 
     def of(self, refused: Refused) -> Look:
         return replace(self, refused=refused)
 
+    @property
+    def home(self) -> str:
+        """Where whoever looks begins."""
+        return HOME if self.person is None or self.person.admin else OWN
+
     def here(self, **changes: str) -> str:
-        """This page again, with other parameters; '' takes one away. What was said is not said again."""
-        kept = {name: value for name, value in self.params.items() if name not in ("lang", "said", "number")}
+        """This page again, with other parameters; '' takes one away."""
+        kept = {name: value for name, value in self.params.items() if name != "lang"}
         return url(self.path, **{**kept, **changes})
 
     def said(self) -> str:
         """The sentence about what was done just now, '' = nothing, or none that we know."""
-        topic, _, key = self.params.get("said", "").partition(".")
+        said, _, number = self.told.partition("~")
+        topic, _, key = said.partition(".")
         entry = table().get(f"panel.{topic}", {}).get(f"said_{key}")
         if entry is None:
             return ""
-        number = self.params.get("number", "")
         return entry[self.lang].format(number=number if number.isdecimal() and len(number) < 10 else "0")
 
 
@@ -119,7 +125,11 @@ def _environment() -> Environment:
     def number(context: Any, count: int) -> str:
         return f"{count:,}".replace(",", "." if context["lang"] == "it" else ",")
 
-    made.filters.update(when=when, day=day, number=number)
+    @pass_context
+    def span(context: Any, text_: str) -> Markup | str:
+        return _span(text_, context["lang"])
+
+    made.filters.update(when=when, day=day, number=number, span=span)
     return made
 
 
@@ -133,6 +143,17 @@ def _when(moment: str, lang: str) -> Markup | str:
         return moment or text("common.never", lang)
     written = found.strftime("%d/%m/%Y %H:%M UTC" if lang == "it" else "%Y-%m-%d %H:%M UTC")
     return Markup('<time datetime="{}">{}</time>').format(found.isoformat(timespec="seconds"), written)
+
+
+def _span(text_: str, lang: str) -> Markup | str:
+    """From when to when something is: two moments, or days, the last one included; of a single day itself."""
+    from markupsafe import Markup
+
+    first, _, last = text_.partition("/")
+    show = _when if "T" in first else _day
+    return (
+        Markup("{} - {}").format(show(first, lang), show(last, lang)) if last not in ("", first) else show(first, lang)
+    )
 
 
 def _day(text_: str, lang: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from control.endpoints.connecting import ConsentShown
 from control.endpoints.settings import SettingsShown, Tried
+from control.endpoints.status import StatusShown
 from control.panel import settings_form
 from control.panel.forms import AGAIN
 from control.panel.page import Goto, Page, View, Visit
+from control.panel.people import owners, people
 
 PATH = "/api/panel/settings"
 
@@ -17,7 +17,17 @@ async def shown(visit: Visit) -> View:
     settings = await visit.ask("settings", SettingsShown)
     values = settings_form.values_of(settings.model_dump(mode="json"))
     consent = await visit.ask("consent", ConsentShown)
-    data = {"settings": settings, "sections": settings_form.SECTIONS, "values": values, "consent": consent}
+    status = await visit.ask("status", StatusShown)
+    whose = await owners(visit, [settings.admin_mailbox])
+    known = {**whose, **await people(visit, [settings.admin_user])}
+    data = {
+        "settings": settings,
+        "known": known,
+        "sections": settings_form.SECTIONS,
+        "values": values,
+        "consent": consent,
+        "status": status,
+    }
     return View("settings.html", data)
 
 
@@ -32,7 +42,7 @@ async def save(visit: Visit) -> View | Goto:
     before = settings_form.values_of(reply.body.model_dump(mode="json"))
     body = settings_form.changes(before, settings_form.entered(visit.form))
     if visit.ticked("forget_secret"):
-        body[settings_form.SECRET] = ""
+        body.setdefault(settings_form.SECRET, "")  # a new one takes the saved one's place anyway
     if visit.ticked("try"):
         return await _form(visit, await visit.ask("settings_try", Tried, body=body))
     await visit.reply("settings_put", body=body, match=visit.text("version_read") or "0")
@@ -42,10 +52,9 @@ async def save(visit: Visit) -> View | Goto:
 async def _form(visit: Visit, tried: Tried | None = None) -> View:
     reply = await visit.reply("settings")
     settings = reply.body
-    sent = bool(visit.form)
-    values: Mapping[str, str | bool] = (
-        settings_form.entered(visit.form) if sent else settings_form.values_of(settings.model_dump(mode="json"))
-    )
+    now = settings_form.values_of(settings.model_dump(mode="json"))
+    values = settings_form.entered(visit.form) if visit.form else now
+    theirs = [each for each in settings_form.differing(now, values) if each != settings_form.SECRET]
     wrong = _entry(getattr(visit.problem.body, "field", "")) if visit.problem else ""
     return View(
         "settings_edit.html",
@@ -53,6 +62,8 @@ async def _form(visit: Visit, tried: Tried | None = None) -> View:
             "settings": settings,
             "sections": settings_form.SECTIONS,
             "values": values,
+            "now": now,
+            "theirs": [settings_form.ENTRIES[name] for name in theirs] if visit.overtaken else (),
             "version": visit.text("version_read") or reply.etag,
             "wrong": wrong,
             "tried": tried,

@@ -15,6 +15,7 @@ from sync.policy import MailboxDelete, PrivateEvents, RemovalScope, Winner
 from sync.settings import DoubleBooking, Settings, SignInMode, Target
 
 SECRET = "client_secret"  # noqa: S105 - a field's name
+EXPIRES = "client_secret_expires"
 
 
 class Control(Enum):
@@ -52,6 +53,18 @@ class Section:
     entries: tuple[Entry, ...]
     kinds: bool = False
 
+    @property
+    def rows(self) -> Mapping[str, tuple[Entry, ...]]:
+        """Of a table: kind -> its fields."""
+        return {
+            kind.value: tuple(each for each in self.entries if each.name.split(".")[1] == kind.value) for kind in Kind
+        }
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a table: labels of its columns."""
+        return tuple(dict.fromkeys(entry.label for entry in self.entries))
+
 
 def _choices(words: type[Enum]) -> tuple[str, ...]:
     return tuple(str(each.value) for each in words)
@@ -79,7 +92,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("version", Control.CHOICE, _VERSIONS),
             Entry("client_id", Control.TEXT),
             Entry(SECRET, Control.SECRET),
-            Entry("client_secret_expires", Control.DAY),
+            Entry(EXPIRES, Control.DAY),
             Entry("tenant_id", Control.TEXT),
             Entry("sign_in_mode", Control.CHOICE, _choices(SignInMode)),
             Entry("allow_list", Control.LINES),
@@ -142,18 +155,25 @@ def entered(form: Mapping[str, Sequence[str]]) -> dict[str, str | bool]:
     return found
 
 
+def differing(before: Mapping[str, str | bool], now: Mapping[str, str | bool]) -> list[str]:
+    """Names of the fields whose values differ."""
+    return [name for name in ENTRIES if before[name] != now[name]]
+
+
 def changes(before: Mapping[str, str | bool], now: Mapping[str, str | bool]) -> dict[str, Any]:
-    """What the API is asked to change: fields that differ, as it wants them. An empty secret is no change."""
+    """What the API is asked to change: fields that differ, as it wants them. An empty secret is no change; with a new one goes the day on which it
+    ends, for the API forgets that of the secret before."""
+    names = differing(before, now)
+    if SECRET in names and EXPIRES not in names:
+        names.append(EXPIRES)
     result: dict[str, Any] = {}
-    for name, entry in ENTRIES.items():
+    for name in names:
         value = now[name]
-        if value == before[name] or (name == SECRET and not value):
-            continue
         *outer, last = name.split(".")
         inner = result
         for part in outer:
             inner = inner.setdefault(part, {})
-        inner[last] = _typed(value, entry.control)
+        inner[last] = _typed(value, ENTRIES[name].control)
     return result
 
 

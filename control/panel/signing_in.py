@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from control.cookies import cookie, cookies_of
-from control.panel.answer import LANG, PATH, answered
+from control.cookies import LANG, cookie, cookies_of
+from control.panel.answer import PATH, answered
 from control.panel.forms import read_form
 from control.panel.page import HOME, url
 from control.panel.render import Look
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 ROUTE = "panel/sign-in"
 MAX_PATH = 2000
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+def way_out(environment: Environment) -> str:
+    """Where one signs out, '' = nowhere."""
+    if environment.on_azure:
+        return url("/.auth/logout", post_logout_redirect_uri=HOME) if environment.sign_in_on else ""
+    return f"/api/{ROUTE}" if offered(environment) else ""
 
 
 def offered(environment: Environment) -> bool:
@@ -43,8 +50,8 @@ def functions(
 
     def page(req: func.HttpRequest, status: int, next_: str) -> func.HttpResponse:
         kept = cookies_of(req.headers.get("cookie", "")).get(LANG, "")
-        lang = language(req.params.get("lang", "") or kept, req.headers.get("accept-language", ""))
-        look = Look(lang, f"/api/{ROUTE}", {"next": next_} if next_ else {}, None, "", "", False)
+        lang = language(req.params.get("lang", ""), req.headers.get("accept-language", ""), kept)
+        look = Look(lang=lang, path=f"/api/{ROUTE}", params={"next": next_} if next_ else {})
         text = render("sign_in.html", {"next": next_, "wrong": status == 401}, look)
         return answered(status, text)
 
@@ -71,5 +78,11 @@ def functions(
 
 def _inside(path: str) -> str:
     """The path, if it is one of this app: nobody is sent elsewhere by a link to the sign-in."""
-    plain = path.startswith("/api/") and len(path) <= MAX_PATH and path.isprintable() and "\\" not in path
+    plain = (
+        path.startswith("/api/")
+        and len(path) <= MAX_PATH
+        and path.isascii()
+        and path.isprintable()
+        and "\\" not in path
+    )
     return path if plain else ""

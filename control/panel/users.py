@@ -10,13 +10,11 @@ from control.endpoints.exports import ExportsShown
 from control.endpoints.leaving import RemovalShown
 from control.endpoints.preview import PreviewShown
 from control.endpoints.settings import SettingsShown
-from control.endpoints.users import UserShown, UsersShown
+from control.endpoints.users import ChoicesShown, UserShown, UsersShown
 from control.panel.page import Goto, Page, View, Visit, at
 
 PATH = "/api/panel/users"
 PREFERENCES = ("sync_start", "folder", "private_events")
-NO_COLOUR = "#000000"
-"""What a browser sends for a colour that nobody chose; nobody wants a calendar in black."""
 
 
 async def users(visit: Visit) -> View:
@@ -103,6 +101,7 @@ async def _shown(visit: Visit, preview_: PreviewShown | None = None) -> View:
         {
             "user": found,
             "settings": settings,
+            "choices": await visit.ask("user_choices", ChoicesShown, visit.id),
             "preview": preview_,
             "entered": entered(found, visit.form),
             "paired": visit.text("mailbox"),
@@ -126,7 +125,7 @@ def entered(user: UserShown, form: Mapping[str, Sequence[str]]) -> dict[str, Any
     sent = {
         name: next(iter(form.get(name, ())), value) for name, value in {**now, **first}.items()
     }  # what is frozen is not sent
-    return {**sent, "resource": "resource" in form}
+    return {**sent, "resource": "resource" in form, "colour": sent["colour"] if "coloured" in form else ""}
 
 
 def changes(before: UserShown, visit: Visit) -> dict[str, Any]:
@@ -134,8 +133,8 @@ def changes(before: UserShown, visit: Visit) -> dict[str, Any]:
     and its colour, an admin's form says only."""
     body: dict[str, Any] = {name: visit.text(name) for name in PREFERENCES if name in visit.form}
     if "colour" in visit.form:
-        chosen = visit.text("colour").upper()
-        body |= {"resource": visit.ticked("resource"), "colour": "" if chosen == NO_COLOUR else chosen}
+        colour = visit.text("colour").upper() if visit.ticked("coloured") else ""  # a browser always sends one
+        body |= {"resource": visit.ticked("resource"), "colour": colour}
     return {name: value for name, value in body.items() if value != _showed(name, before, visit)}
 
 

@@ -69,13 +69,24 @@ def test_a_user_connects_through_the_popup_and_disconnects(town: Town, person: C
     signed_in(town, one, account, "/api/my")
     expect(one.page.locator("h1")).to_contain_text("Exchange Connector")
     expect(one.page.locator("#connection .badge")).to_have_text("non collegata")
+    one.page.fill("input[name=sync_start]", "2026-01-01")
+    one.page.once("dialog", lambda asked: asked.dismiss())
+    one.page.click("a[data-popup]")
+    expect(one.page.locator("input[name=sync_start]")).to_have_value("2026-01-01")
+    assert len(one.context.pages) == 1, "what was typed is not thrown away unasked"
+    one.page.click("form#preferences button")
+    expect(one.page.locator(".notice.good")).to_be_visible()
     with one.page.expect_popup() as opened:
         one.page.click("a[data-popup]")
     popup = opened.value
+    one.page.fill("input[name=folder]", "Clienti")
     popup.click(f"[data-test-id='{account.upn}']")  # who is signed in already picks the account
     popup.click("main#consent #idSIButton9")
     expect(popup.locator("#outcome")).to_have_attribute("data-good", "yes")
     expect(one.page.locator("#connection .badge")).not_to_have_text("non collegata")
+    expect(one.page.locator("input[name=folder]")).to_have_value("Clienti")
+    one.page.reload()
+    expect(one.page.locator("input[name=sync_start]")).to_have_value("2026-01-01")
     expect(one.page.locator("input[name=sync_start]")).to_be_disabled()
     assert one.serious() == []
     one.page.select_option("select[name=private_events]", "none")
@@ -117,3 +128,25 @@ def test_an_admin_signs_in_as_on_azure(town: Town, person: Callable[..., Person]
     one = person("it")
     signed_in(town, one, ADMIN, "/api/panel")
     expect(one.page.locator("h1")).to_have_text("Pannello di controllo")
+
+
+def test_a_search_and_a_form_outlive_the_platforms_session(town: Town, person: Callable[..., Person]) -> None:
+    """Two origins: what leads a form to Microsoft's sign-in is blocked by the browser. The page says so, and goes on after a sign-in elsewhere."""
+    one = person("it")
+    signed_in(town, one, ADMIN, "/api/panel/users")
+    one.context.clear_cookies(name="AppServiceAuthSession")
+    one.page.fill("input[name=search]", "anna")
+    one.page.click("form[role=search] button")
+    expect(one.page.locator("[role=alert]")).to_contain_text("L'accesso è scaduto")
+    expect(one.page.locator("input[name=search]")).to_have_value("anna")
+    assert one.serious() == []
+    with one.context.expect_page() as opened:
+        one.page.click("[role=alert] a")
+    if (account := opened.value.locator(f"[data-test-id='{ADMIN.upn}']")).count():
+        account.click()
+    expect(opened.value.locator("h1")).to_have_text("Pannello di controllo")
+    opened.value.close()
+    one.page.click("form[role=search] button")
+    one.page.wait_for_url("**/api/panel/users?search=anna")
+    assert all("form-action" in each for each in one.complaints), one.complaints
+    one.complaints.clear()

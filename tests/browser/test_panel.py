@@ -47,6 +47,10 @@ def test_a_pair_of_different_types_is_not_offered_and_refused_when_sent(
     )
     mailbox = row.locator("select[name=mailbox]")
     assert mailbox.locator('option[value="birthday"]').is_disabled()
+    assert row.locator("select[name=crm] option[value=birthday]").is_disabled(), "and the other way round"
+    company = one.page.locator("form#mapping tbody tr", has=one.page.locator('option[value="account_id"]:checked'))
+    offered = company.locator("select[name=mailbox] option:not([hidden])")
+    assert offered.evaluate_all("(all) => all.map((each) => each.value)") == ["", "companyName"]
     assert not mailbox.locator('option[value="homePhones#2"]').is_disabled()
     mailbox.evaluate(
         "(select) => { for (const option of select.options) option.disabled = false; select.value = 'birthday'; }"
@@ -67,7 +71,7 @@ def test_a_mapping_is_tried_on_a_real_item_and_saved(place: Place, admin: Callab
     )
     row.locator("select[name=mailbox]").select_option("businessPhones#2")
     one.page.fill("input[name=record]", place.contacts[0])
-    one.page.click("button[name=preview]")
+    one.page.keyboard.press("Enter")
     expect(one.page.locator("#previewed")).to_contain_text(phone)
     expect(row.locator("select[name=mailbox]")).to_have_value("businessPhones#2")
     one.page.click("button[name=save]")
@@ -106,6 +110,9 @@ def test_a_hold_is_approved(place: Place, admin: Callable[..., Person]) -> None:
     one.page.click("nav a[href='/api/panel/holds']")
     one.page.click(f"main a[href$='{asked['id']}']")
     expect(one.page.locator("#items")).to_contain_text("Ugo Doppio")
+    assert one.serious() == []
+    one.page.set_viewport_size({"width": 375, "height": 700})
+    assert not one.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     one.page.check(f"input[name=choice][value='{one_id}']")
     one.page.click("button[name=approve]")
     expect(one.page.locator(".notice.good")).to_contain_text("Approved for 24 hours")
@@ -130,6 +137,24 @@ def paired(place: Place, owner: str, mailbox: str) -> bool:
             raise
         return False
     return True
+
+
+def test_a_page_that_cannot_be_kept_fresh_says_so_and_goes_on(place: Place, admin: Callable[..., Person]) -> None:
+    one = admin("it")
+    one.page.clock.install()
+    _open(place, one, f"{PANEL}/mailboxes")
+    asked: list[str] = []
+    one.page.route("**/api/panel/mailboxes", lambda route: (asked.append(route.request.url), route.abort()))
+    stale = one.page.locator("main > .stale")
+    for number in range(1, 4):
+        assert stale.count() == 0
+        one.page.clock.run_for(5_000 * 2 ** (number - 1))
+        wait_for(f"request {number}", lambda number=number: one.page.wait_for_timeout(50) or len(asked) == number, 10)
+    expect(stale).to_contain_text("non è aggiornata")
+    one.page.unroute("**/api/panel/mailboxes")
+    one.page.clock.run_for(40_000)
+    expect(stale).to_have_count(0)
+    one.complaints.clear()
 
 
 def test_a_first_filling_is_watched_to_its_end(place: Place, admin: Callable[..., Person]) -> None:

@@ -19,6 +19,8 @@ class Shown:
         self.status, self.headers, self.path = answer.status_code, answer.headers, answer.url.raw_path.decode()
         self.source = answer.text
         self.soup = BeautifulSoup(answer.text, "html.parser")
+        for each in self.soup.select("template"):  # nobody sees what a script has not put on the page
+            each.decompose()
 
     @property
     def text(self) -> str:
@@ -102,6 +104,7 @@ class Browser:
         self, page: Shown, form: str, press: tuple[str, str] | None = None, **changes: str | list[str] | None
     ) -> Shown:
         """Fill in a form and press a button. `changes`: field -> value, a list of them, None = not ticked; `__` in a name is a dot."""
+        assert page.one(form).select("button"), "a form without a button is sent by nobody"
         fields = page.fields(form)
         for name, value in changes.items():
             name = name.replace("__", ".")

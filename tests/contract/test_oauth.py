@@ -466,3 +466,9 @@ async def test_nobody_gets_in_unknown(place: Place, local: Place, name: str) -> 
     if not name.endswith("callback"):
         assert (await local.browser().ask(name, **post)).status_code == 401
     assert not place.world.queue.messages
+
+
+async def test_the_popup_speaks_the_language_that_was_chosen_in_the_panel(place: Place) -> None:
+    headers = {"Accept-Language": "en-GB", "Cookie": "vtesync-lang=it"}
+    answer = await place.browser().ask("oauth_callback", {"lang": ""}, **headers)
+    assert table()["error"]["sign_in_first"]["it"] in answer.text

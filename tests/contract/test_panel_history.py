@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from control.texts import sentence
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.contract.test_control_journal import api  # noqa: F401 - a fixture: Anna's mailbox with one edit and one item that was given up
@@ -40,3 +41,17 @@ async def test_a_whole_run_is_restored(browser: Browser) -> None:
     run = await browser.open(str(history.one("a.small")["href"]))
     assert "What run 7 took away" in run.text
     assert (await browser.send(run, "form#restore-run")).said.startswith("Ordered: 1.")
+    nothing = await browser.send(run, "form#restore-run", run="8")
+    assert (nothing.status, nothing.said) == (409, sentence("error", "nothing_to_restore", "en"))
+
+
+async def test_what_was_done_is_said_in_words(api: Api) -> None:  # noqa: F811
+    async with Browser(api, "it") as browser:
+        for path in (
+            f"/api/panel/history?mailbox={ANNAS}&family=people&id=12x1",
+            f"/api/panel/journal?mailbox={ANNAS}&family=people&run=7",
+        ):
+            page = await browser.open(path)
+            done = [row.select("td")[1].get_text(" ", strip=True) for row in page.soup.select("tbody tr")]
+            assert done
+            assert all(each.startswith("modificato") for each in done)

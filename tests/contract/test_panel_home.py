@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from control.texts import table
-from sync import progress
+from sync import poison, progress, watches
 from sync.errors import Cause, StopConnector
-from sync.model import Family, Kind, Reason, Side
+from sync.model import Family, Item, Kind, Reason, Side
 from sync.store import tally
 from sync.store.asking import HoldRow
+from sync.watches import Place, Watch
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -63,6 +64,17 @@ async def test_a_restore_that_fails_says_which_connection_and_why(api: Api, brow
     assert (await api.world.board.read()).state == "killed"
 
 
+async def test_when_attempts_are_used_up_it_says_so_and_promises_no_more_of_them(api: Api) -> None:
+    for _ in range(5):
+        await api.world.board.failed("graph_unreachable", api.world.now())
+        api.world.pass_time(120)
+    async with Browser(api, "it") as browser:
+        page = await browser.open(HOME)
+    assert page.one("#state .badge.stopped ~ strong")
+    assert page.one("#attempts").get_text() == "Tentativi usati: 5 di 5"
+    assert "riproviamo" not in page.one("#state").get_text().lower()
+
+
 async def test_the_cron_row_and_the_predecessors_buttons_in_italian(api: Api) -> None:
     async with Browser(api, "it") as browser:
         page = await browser.open(HOME)
@@ -111,11 +123,85 @@ async def test_a_mailbox_that_stands_still_has_a_sentence_and_a_button(api: Api,
     assert [row.th.get_text() for row in two.soup.select("tbody tr")] == ["Bruno Verdi"]  # type: ignore[union-attr]
 
 
+async def test_messages_that_were_given_up_are_shown_until_the_state_is_restored(api: Api, browser: Browser) -> None:
+    assert not (await browser.open(HOME)).soup.select("#poison")
+    for mailbox in (ANNAS, ""):
+        await poison.failed(api.world.rows, mailbox, "Broken", "case-7")
+        await poison.note(api.world.rows, mailbox, api.world.now())
+    page = await browser.open(HOME)
+    rows = [row.get_text(" ", strip=True) for row in page.soup.select("#poison tbody tr")]
+    assert rows == [
+        "Anna Rossi 2026-03-02 08:00 UTC case-7 Broken",
+        "the look at vtenext 2026-03-02 08:00 UTC case-7 Broken",
+    ]
+    restored = await browser.send(page, "form#restore-state")
+    assert not restored.soup.select("#poison")
+
+
+async def test_forged_notifications_are_counted_only_when_there_were_some(api: Api, browser: Browser) -> None:
+    assert "none of ours" not in (await browser.open(HOME)).text
+    await api.app.strangers.add(3, api.world.now())
+    assert "none of ours, not heeded: 3; the last one 2026-03-02 08:00 UTC" in (await browser.open(HOME)).text
+
+
+@pytest.mark.parametrize(
+    ("watched", "shown"),
+    [
+        (
+            watches.Watches(tuple(Watch(Place(family), family, "2030") for family in (Family.PEOPLE, Family.CALENDAR))),
+            ("within seconds: events, contacts and companies.",),
+        ),
+        (watches.Watches(cause="notifications_refused"), (table()["cause"]["notifications_refused"]["en"],)),
+        (watches.Watches(), ()),
+    ],
+)
+async def test_how_soon_changes_in_a_mailbox_are_noticed(
+    api: Api, browser: Browser, watched: watches.Watches, shown: tuple[str, ...]
+) -> None:
+    await api.world.registry.change_mailbox(ANNAS, watches=watches.write(watched))
+    page = await browser.open(f"{HOME}/mailboxes/{ANNAS}")
+    lines = [each.get_text() for each in page.soup.select("#box > p.small")]
+    assert len(lines) == len(shown)
+    assert all(line.endswith(end) for line, end in zip(lines, shown, strict=True))
+
+
+async def test_who_pressed_kill_and_when(api: Api) -> None:
+    await api.world.board.enter("killed", api.world.now(), by=ANNAS)
+    async with Browser(api, "it") as browser:
+        state = (await browser.open(HOME)).one("#state").get_text(" ", strip=True)
+    assert "Da Anna Rossi, dal 02/03/2026 08:00 UTC" in state
+
+
+async def test_all_that_stand_still_are_counted_and_paged_through(api: Api) -> None:
+    ids = [f"0000{n:04d}-0000-4000-8000-000000000000" for n in range(60)]
+    for number, id_ in enumerate(ids):
+        await api.world.registry.change_mailbox(
+            id_,
+            user=f"19x{100 + number}",
+            enabled=True,
+            state="error",
+            cause="reconnect" if number % 2 else "mailbox_full",
+        )
+    async with Browser(api, "it") as browser:
+        assert "Caselle ferme: 25 di 60" in (await browser.open(HOME)).one("#mailboxes").get_text()
+        for state, expected in (("trouble", ids), ("reconnect", ids[1::2])):
+            page, shown = await browser.open(f"{HOME}/mailboxes?state={state}"), []
+            assert f"({len(expected)})" in page.one(".tabs [aria-current]").get_text()
+            while True:
+                shown += [str(a["href"]).rpartition("/")[2] for a in page.soup.select("#mailboxes tbody th a")]
+                if not (following := page.soup.select("a[rel=next]")):
+                    break
+                page = await browser.open(str(following[0]["href"]))
+            assert shown == expected
+        assert not (await browser.open(f"{HOME}/mailboxes?state=odd")).soup.select(".tabs [aria-current]")
+
+
 async def test_a_first_filling_is_watched(api: Api, browser: Browser) -> None:
     so_far = progress.write({Family.PEOPLE: progress.Progress(items=3000, items_done=1240)})
     await api.world.registry.change_mailbox(ANNAS, progress=so_far, holder="w", expires="2030-01-01T00:00:00+00:00")
     page = await browser.open(f"{HOME}/mailboxes")
     assert "First synchronisation: 1,240 of 3,000" in page.text
+    assert "First synchronisation under way in mailboxes: 2" in (await browser.open(HOME)).text
     assert page.one("progress")["value"] == "1240"
 
 
@@ -154,6 +240,51 @@ async def test_of_several_candidates_one_is_chosen(api: Api, browser: Browser) -
     assert (await api.ask("hold", id=HOLD.id))[1]["choice"] == "4x8"
 
 
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        ("2026-11-23T09:00Z/2026-11-23T10:00Z", "23/11/2026 09:00 UTC - 23/11/2026 10:00 UTC"),
+        ("2026-11-23/2026-11-24", "23/11/2026 - 24/11/2026"),
+        ("2026-11-23/2026-11-23", "23/11/2026"),
+    ],
+)
+async def test_when_a_held_event_is(api: Api, when: str, shown: str) -> None:
+    await api.world.registry.put_hold(replace(HOLD, kind=Kind.EVENT, items=("18x1",), count=1))
+    event = Item(side=Side.CRM, kind=Kind.EVENT, id="18x1", fields={"subject": "Fiera", "when": when}, version="1")
+    api.world.servers.items = {"18x1": event}
+    async with Browser(api, "it") as browser:
+        items = (await browser.open(f"{HOME}/holds/{HOLD.id}")).one("#items li").get_text(" ", strip=True)
+    assert items.startswith(f"Fiera {shown} vtenext")
+
+
+async def test_names_are_there_after_a_refusal_too_and_whose_it_is(api: Api, browser: Browser) -> None:
+    several = replace(HOLD, because=Reason.SEVERAL_CANDIDATES, candidates=("4x7", "4x8"), count=1, items=("c1",))
+    await api.world.registry.put_hold(several)
+    api.world.servers.items = {
+        id_: Item(side=Side.CRM, kind=Kind.CONTACT, id=id_, fields={"firstname": "Ugo", "lastname": name}, version="1")
+        for id_, name in (("4x7", "Uno"), ("4x8", "Due"))
+    }
+    page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+    labels = [each.get_text(strip=True) for each in page.soup.select("form#answer label")]
+    assert labels[:2] == ["Ugo Uno", "Ugo Due"]
+    refused = await browser.send(page, "form#answer", ("approve", "1"))
+    assert refused.status == 400
+    assert [each.get_text(strip=True) for each in refused.soup.select("form#answer label")] == labels
+    assert "Anna Rossi" in page.one("dl.facts").get_text()
+    assert "Anna Rossi" in (await browser.open(f"{HOME}/holds")).one("tbody").get_text()
+
+
+@pytest.mark.parametrize("because", [Reason.MAIL_LIMIT, Reason.WITHHELD])
+async def test_where_a_hold_counts_mails_it_says_so(api: Api, because: Reason) -> None:
+    await api.world.registry.put_hold(replace(HOLD, kind=Kind.EVENT, because=because, count=35, items=("18x1",)))
+    async with Browser(api, "it") as browser:
+        page = await browser.open(f"{HOME}/holds/{HOLD.id}")
+        facts = page.one("dl.facts").get_text(" ", strip=True)
+        assert "E-mail che partirebbero 35" in facts
+        assert "altri" not in page.one("#items").get_text()
+        assert "e-mail: 35" in (await browser.open(f"{HOME}/holds")).one("tbody").get_text()
+
+
 async def test_a_rejected_hold_changes_nothing(api: Api, browser: Browser) -> None:
     await api.world.registry.put_hold(HOLD)
     page = await browser.open(f"{HOME}/holds/{HOLD.id}")
@@ -178,12 +309,15 @@ async def test_answers_over_http_need_the_version(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/mailboxes", "/mailboxes?state=trouble", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all", "/holds", "/holds?state=all",
-        "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
+        "", "/mailboxes", "/mailboxes?state=trouble", "/mailboxes?state=reconnect", f"/mailboxes/{ANNAS}", f"/mailboxes/{ANNAS}?because=all",
+        "/holds", "/holds?state=all",
+        "/users", f"/users/{ANNA}", f"/users/{ANNA}/removal", f"/users/{ANNA}/disconnect",
+        f"/holds/{HOLD.id}", "/mapping/contact", "/mapping/company", "/calendar-mapping", "/groups", "/groups/22x3",
         "/settings", "/settings/edit", "/audit", f"/journal?mailbox={ANNAS}&family=people&run=1",
     ],
 )  # fmt: skip
 async def test_every_page_opens_in_both_languages(api: Api, lang: str, path: str) -> None:
+    await api.world.registry.put_hold(HOLD)
     async with Browser(api, lang) as browser:
         page = await browser.open(HOME + path)
     assert page.status == 200

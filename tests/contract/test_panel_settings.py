@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
+from tests.unit.control.world import ANNA, ANNAS
 
 PATH = "/api/panel/settings"
 EDIT = f"{PATH}/edit"
@@ -66,6 +69,10 @@ async def test_somebody_else_saved_meanwhile(api: Api, browser: Browser) -> None
     await api.ask("settings_put", {"horizon_days": 45})
     refused = await browser.send(page, FORM, ("save", "1"), horizon_days="60")
     assert refused.status == 412
+    assert refused.one("#theirs li").get_text() == "Series: days ahead: 45"
+    assert (await browser.send(refused, FORM, ("save", "1"))).status == 412, "until it is opened again"
+    again = await browser.follow(refused, "#theirs a")
+    assert again.one("[name=horizon_days]")["value"] == "45"
     assert (await api.world.connector.settings.read()).horizon_days == 45
 
 
@@ -116,3 +123,43 @@ async def test_a_refusal_is_in_the_language_of_the_page_and_calls_fields_as_the_
         lines = await browser.send(page, FORM, ("save", "1"), allow_list=f"anna@acme.example\n{'x' * 400}")
         assert "Campo «Solo queste caselle, riga 2»: un testo di al massimo 320 caratteri" in lines.said
         assert lines.one('[aria-invalid="true"]')["name"] == "allow_list"
+
+
+async def test_a_new_secret_keeps_the_day_that_stands_beside_it(api: Api, browser: Browser) -> None:
+    await api.ask("settings_put", {"client_secret": "one-secret-value", "client_secret_expires": "2031-01-31"})
+    page = await browser.open(EDIT)
+    await browser.send(page, FORM, ("save", "1"), client_secret="another-secret-value")
+    assert str((await api.world.connector.settings.read()).client_secret_expires) == "2031-01-31", "as was shown"
+
+
+async def test_of_a_new_secret_and_the_tick_that_removes_the_saved_one_the_new_one_counts(
+    api: Api, browser: Browser
+) -> None:
+    await api.ask("settings_put", {"client_secret": "one-secret-value"})
+    page = await browser.open(EDIT)
+    await browser.send(page, FORM, ("save", "1"), client_secret="another-secret-value", forget_secret="on")
+    assert (await api.world.connector.settings.sign_in()).client_secret == "another-secret-value"
+    await browser.send(await browser.open(EDIT), FORM, ("save", "1"), forget_secret="on")
+    assert (await api.world.connector.settings.sign_in()).client_secret != "another-secret-value"
+
+
+@pytest.mark.parametrize(
+    ("expires", "said", "silent"),
+    [("2026-03-12", "Days left: 10.", ()), ("2026-02-20", "has expired", ("Days left", "-"))],
+)
+async def test_how_long_the_secret_still_works(
+    api: Api, browser: Browser, expires: str, said: str, silent: tuple[str, ...]
+) -> None:
+    await api.ask("settings_put", {"client_secret": "one-secret-value", "client_secret_expires": expires})
+    for page in (await browser.open("/api/panel"), await browser.open(PATH)):
+        (line,) = [
+            each.get_text(" ", strip=True) for each in page.soup.select(".notice, .hint") if "secret" in each.text
+        ]
+        assert said in line
+        assert not any(word in line for word in silent)
+
+
+async def test_the_admins_mailbox_and_user_are_called_by_name(api: Api, browser: Browser) -> None:
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    await api.ask("settings_put", {"contact_target": "admin", "admin_mailbox": ANNAS, "admin_user": ANNA})
+    assert (await browser.open(PATH)).text.count("Anna Rossi, anna@acme.example") == 2

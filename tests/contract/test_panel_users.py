@@ -6,13 +6,19 @@ import asyncio
 
 import pytest
 
+from control.texts import sentence, text
 from sync.connector import AT_ONCE
+from sync.events import event_translator
+from sync.model import Family, Kind
+from sync.policy import NO_CALENDAR
 from sync.store.base import Row
 from sync.store.memory import MemoryRows
-from tests.contract.api_world import Api, worker_of
+from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
+from tests.contract.test_exports_api import Calendars, event, runs
 from tests.contract.test_own_page import AZURE, signed_in
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
+from tests.unit.test_leaving import CARDS, link
 
 USERS = "/api/panel/users"
 
@@ -69,18 +75,42 @@ async def test_a_mailbox_that_is_not_there_is_refused_with_a_sentence(browser: B
 async def test_preferences_with_the_start_frozen_once_connected(api: Api, browser: Browser) -> None:
     page = await browser.open(f"{USERS}/{ANNA}")
     saved = await browser.send(
-        page, "form#preferences", sync_start="2026-01-01", private_events="none", resource="on", colour="#00ff00"
+        page,
+        "form#preferences",
+        sync_start="2026-01-01",
+        private_events="none",
+        resource="on",
+        coloured="on",
+        colour="#00ff00",
     )
     assert saved.said == "The preferences were saved."
     user = await api.world.users.get(ANNA)
     assert user is not None
     assert (user.sync_start, user.private_events, user.resource, user.colour) == ("2026-01-01", "none", True, "#00FF00")
-    await browser.send(saved, "form#enable", ("enable", "1"))
+    assert saved.one("[name=coloured]").has_attr("checked")
+    plain = await browser.send(saved, "form#preferences", coloured=None)
+    assert (await api.ask("user", id=ANNA))[1]["colour"] == "", "none is a tick, not black"
+    black = await browser.send(plain, "form#preferences", coloured="on", colour="#000000")
+    assert (await api.ask("user", id=ANNA))[1]["colour"] == "#000000"
+    await browser.send(black, "form#enable", ("enable", "1"))
     connected = await browser.open(f"{USERS}/{ANNA}")
     assert connected.one("[name=sync_start]").has_attr("disabled")
     data = {"form_token": connected.one("form#preferences [name=form_token]")["value"], "sync_start": "2020-01-01"}
     refused = await browser.post(f"{USERS}/{ANNA}", data)
     assert refused.status == 409, "whatever a page sends"
+
+
+async def test_what_is_frozen_and_what_the_settings_say_is_shown_to_admins_too(api: Api) -> None:
+    await api.ask("settings_put", {"sync_start": "2024-05-01", "private_events": "full", "folder_name": "Clienti"})
+    await api.ask("user_put", {"enabled": True}, id=ANNA)
+    async with Browser(api, "it") as browser:
+        bruno = await browser.open(f"{USERS}/{BRUNO}")
+        assert "Vuoto: come nelle impostazioni, 01/05/2024." in bruno.one("form#preferences").get_text()
+        assert bruno.one("[name=folder]")["placeholder"] == "Clienti"
+        assert "come nelle impostazioni: tutto" in bruno.one("[name=private_events]").get_text()
+        assert not bruno.one("[name=folder]").has_attr("disabled")
+        await link(api.world, Family.PEOPLE, *CARDS)
+        assert (await browser.open(f"{USERS}/{ANNA}")).one("[name=folder]").has_attr("disabled")
 
 
 async def test_a_removal_shows_what_it_does_and_needs_that_number(api: Api, browser: Browser) -> None:
@@ -92,7 +122,7 @@ async def test_a_removal_shows_what_it_does_and_needs_that_number(api: Api, brow
     done = await browser.send(wrong, "form#removal")
     assert done.said.startswith("The removal was ordered")
     assert done.one("#connection .badge").get_text() in ("being removed", "removed")
-    assert (await browser.send(done, "form[action$=undo]")).status in (200, 409)
+    assert (await browser.send(done, "form[action$=undo]")).status == 200
 
 
 async def test_a_dry_run_is_shown_on_the_page(api: Api, browser: Browser) -> None:
@@ -169,7 +199,7 @@ async def test_who_gave_which_command(browser: Browser) -> None:
     page = await browser.open(f"{USERS}/{ANNA}")
     await browser.send(page, "form#enable", ("enable", "1"))
     audit = await browser.open("/api/panel/audit")
-    assert audit.soup.select_one("tbody tr code").get_text() == "user_put"  # type: ignore[union-attr]
+    assert audit.soup.select("tbody tr td")[1].get_text() == "User changed: pairing, enabling, preferences"
     assert "Anna" not in audit.text
 
 
@@ -187,6 +217,8 @@ async def test_the_own_page_shows_the_own_user_only() -> None:
         assert "anna@acme.example" in page.text
         assert "bruno" not in page.source.lower()
         assert not page.soup.select("nav")
+        assert "Risorsa No Colore nessuno" in page.one("form#preferences").get_text(" ", strip=True)
+        assert not page.soup.select("[name=resource], [name=colour], [name=coloured]")
         assert page.one("[name=sync_start]").has_attr("disabled")
         saved = await browser.send(page, "form#preferences", private_events="full")
         assert saved.said == "Le preferenze sono state salvate."
@@ -204,7 +236,30 @@ async def test_whoever_is_no_user_of_the_crm_is_told_so() -> None:
     headers = {"X-MS-CLIENT-PRINCIPAL": signed_in("0000000c-0000-4000-8000-000000000000")["X-MS-CLIENT-PRINCIPAL"]}
     async with Browser(api, token="") as browser:
         browser._client.headers.update(headers)
-        assert (await browser.open("/api/my")).status == 404
+        page = await browser.open("/api/my")
+    assert (page.status, page.said) == (404, sentence("error", "no_own_user", "en"))
+    assert page.one("header a[href^='/.auth/logout']"), "and may try another account"
+
+
+async def test_whom_an_admin_disconnects_cannot_connect_alone_and_all_are_told_so() -> None:
+    api = Api(World(), **AZURE)
+    admin = signed_in("an-admin", admin=True)
+    await api.raw("users", admin)
+    await api.raw("settings_put", admin, b'{"sign_in_mode": "delegated"}')
+    await api.raw("user_put", admin, b'{"enabled": true}', route={"id": BRUNO})
+    async with Browser(api, token="") as browser:
+        browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": admin["X-MS-CLIENT-PRINCIPAL"]})
+        page = await browser.open(f"{USERS}/{BRUNO}")
+        assert page.soup.select("a[data-popup]")
+        asked = await browser.follow(page, "a[href$=disconnect]")
+        assert text("users.disconnect_bars", "en") in asked.text
+        gone = await browser.send(asked, "form#disconnect")
+        assert text("users.barred", "en") in gone.text
+        assert not gone.soup.select("a[data-popup]")
+        browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": signed_in(BRUNOS)["X-MS-CLIENT-PRINCIPAL"]})
+        own = await browser.open("/api/my")
+        assert sentence("error", "user_barred", "en") in own.text
+        assert not own.soup.select("a[data-popup]")
 
 
 async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None:
@@ -221,16 +276,23 @@ async def test_in_delegated_mode_the_own_page_connects_and_disconnects() -> None
         assert (await browser.send(asked, "form#disconnect")).said.startswith("Your mailbox was disconnected")
 
 
-async def test_coming_events_are_exported_after_a_look_at_what_that_does(api: Api, browser: Browser) -> None:
+async def test_coming_events_are_exported_after_a_look_at_what_that_does() -> None:
+    world = World()
+    world.translators = {**world.translators, Kind.EVENT: event_translator(NO_CALENDAR.zone)}
+    api = Api(world)
+    await api.ask("users")
+    for subject in ("a1", "a2"):
+        event(world, ANNA, subject)
     await api.ask("user_put", {"enabled": True}, id=ANNA)
-    page = await browser.open(f"{USERS}/{ANNA}")
-    path = str(page.one("a[href$=export-events]")["href"])
-    early = await browser.open(path)
-    assert early.status == 409, "the first import has not ended"
-    assert early.said
-    await worker_of(api.world).run(ANNAS)
-    shown = await browser.open(path)
-    assert shown.status == 200
-    assert shown.one("form#export [name=confirm]")["value"] == "0"
-    assert (await browser.send(shown, "form#export", confirm="7")).status == 409, "another number than was shown"
-    assert (await browser.send(shown, "form#export")).said.startswith("Ordered: 0")
+    async with Browser(api) as browser:
+        page = await browser.open(f"{USERS}/{ANNA}")
+        path = str(page.one("a[href$=export-events]")["href"])
+        early = await browser.open(path)
+        assert early.status == 409, "the first import has not ended"
+        assert early.said
+        await runs(api, Calendars(world))
+        shown = await browser.open(path)
+        assert shown.one("form#export [name=confirm]")["value"] == "2"
+        assert shown.one("form#export button").get_text() == "Export 2"
+        assert (await browser.send(shown, "form#export", confirm="7")).status == 409, "another number than was shown"
+        assert (await browser.send(shown, "form#export")).said.startswith("Ordered: 2")

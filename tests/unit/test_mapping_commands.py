@@ -269,7 +269,7 @@ async def test_purge_counts_what_we_made_asks_and_marks_the_mailboxes(world: Wor
     await link(world, "4x2", "c2", role=Role.GUEST)
     await link(world, "4x3", "c3", origin=Side.MAILBOX)
     await link(world, "4x4", "c4", BRUNOS, origin=Side.MAILBOX, matched=True)
-    assert await mapping_commands.purge_count(world.connector) == mapping_commands.PurgeCount(1, {ANNAS: 1})
+    assert await mapping_commands.purge_count(world.connector) == mapping_commands.PurgeCount(1, {ANNAS: 1}, 4)
     for confirm in (None, 2):
         with pytest.raises(NotNow, match="confirm_purge") as asked:
             await mapping_commands.save(

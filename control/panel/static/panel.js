@@ -1,10 +1,12 @@
-// Everything works without this script but Connect's popup closing by itself; it makes times local, keeps what moves fresh, asks before what cannot be undone.
+// Everything works without this script, but what moves only when the page is loaded anew. It makes times local, keeps parts fresh, asks before what
+// cannot be undone or would be lost, opens Microsoft's pages in a popup, says when a session is over, and offers only fields that fit.
 "use strict";
 
 const language = document.documentElement.lang;
+const locale = navigator.language.startsWith(language) ? navigator.language : language; // days and months as this person writes them
 
 function localTimes(root) {
-  const format = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "short" });
   for (const each of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(each.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
@@ -32,16 +34,42 @@ function seconds() {
   return wanted.length ? Math.min(...wanted) : 0;
 }
 
+// What does not answer is asked less and less often, and after the third time the page says that it is old.
+let failures = 0;
+
 function again() {
   const wait = seconds();
   if (!wait) return;
-  setTimeout(() => refreshed().then(again, () => undefined), wait * 1000); // signed out, or gone: nobody is asked any more
+  const ask = () => refreshed().then(() => (failures = 0), () => (failures += 1)).then(told).then(again);
+  setTimeout(ask, Math.min(wait * 2 ** failures, 300) * 1000);
+}
+
+function told() {
+  const said = document.querySelector("main > .stale");
+  if (failures < 3) said?.remove();
+  else if (!said) document.getElementById("main").prepend(document.getElementById("stale").content.cloneNode(true));
+}
+
+// Preferences that were typed and not saved: in the fields, or in a form that came back refused.
+function unsaved() {
+  const form = document.querySelector("form#preferences");
+  if (!form) return false;
+  const differs = (field) => {
+    if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return [...field.options].some((each) => each.selected !== each.defaultSelected);
+    return "defaultValue" in field && field.value !== field.defaultValue;
+  };
+  return Boolean(document.querySelector("main [role=alert]")) || [...form.elements].some(differs);
 }
 
 // Connect and consent: Microsoft's page in a popup, which tells us on this channel when it is over.
 function popup(event) {
   const link = event.target.closest("a[data-popup]");
   if (!link) return;
+  if (link.dataset.unsaved && unsaved() && !window.confirm(link.dataset.unsaved)) {
+    event.preventDefault();
+    return;
+  }
   const opened = window.open(link.href, "vtesync-connect", "popup,width=520,height=720");
   if (opened) event.preventDefault();
 }
@@ -49,7 +77,13 @@ function popup(event) {
 document.addEventListener("click", popup);
 new BroadcastChannel("vtesync-connect").addEventListener("message", () => {
   if (!document.querySelector("a[data-popup]")) return; // nothing here shows it, and somebody may be writing
-  location.replace(document.body.dataset.here);
+  if (unsaved()) refreshed();
+  else location.replace(document.body.dataset.here);
+});
+
+// Who picks a colour wants it.
+document.addEventListener("input", (event) => {
+  if (event.target.name === "colour") event.target.form.elements.coloured.checked = true;
 });
 
 document.addEventListener("submit", (event) => {
@@ -57,23 +91,33 @@ document.addEventListener("submit", (event) => {
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
 
+// A form whose answer leads to Microsoft's sign-in is followed by no browser (form-action): its page stays as it is, and says why.
+document.addEventListener("securitypolicyviolation", (event) => {
+  const said = document.getElementById("signed-out");
+  if (event.effectiveDirective !== "form-action" || !said) return;
+  document.getElementById("main").prepend(said.content.cloneNode(true));
+  window.scrollTo(0, 0);
+  said.remove();
+});
+
 localTimes(document);
 again();
+document.querySelector("main > [role=alert], main > [role=status]")?.focus(); // what came of a form is read first
 
-// The mapping editor offers only Exchange fields that fit the type of the vtenext field; the server refuses the others anyway.
-function offerFitting(row) {
-  const crm = row.querySelector("select[name=crm]");
-  const mailbox = row.querySelector("select[name=mailbox]");
-  const fits = (crm.selectedOptions[0] && crm.selectedOptions[0].dataset.fits) || "";
-  for (const option of mailbox.options) {
-    option.hidden = Boolean(fits && option.value) && !fits.split(" ").includes(option.dataset.type);
+// The mapping editor offers only fields that fit the one that is chosen beside them; the server refuses the others anyway.
+const types = (option) => (option?.dataset.types || "").split(" ");
+
+function offer(select, partner) {
+  for (const option of select.options) {
+    option.hidden = Boolean(option.value && partner?.value) && !types(option).some((each) => types(partner).includes(each));
     option.disabled = option.hidden && !option.selected;
   }
 }
 
 for (const row of document.querySelectorAll("form#mapping tbody tr")) {
-  const crm = row.querySelector("select[name=crm]");
+  const [crm, mailbox] = row.querySelectorAll("select[name=crm], select[name=mailbox]");
   if (!crm) continue;
-  crm.addEventListener("change", () => offerFitting(row));
-  offerFitting(row);
+  const fit = () => [offer(mailbox, crm.selectedOptions[0]), offer(crm, mailbox.selectedOptions[0])];
+  row.addEventListener("change", fit);
+  fit();
 }

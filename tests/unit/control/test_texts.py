@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from control.api import ENDPOINTS
 from control.texts import LANGUAGES, language, mending, sentence, table
 from mapping.advice import Advice
 from mapping.rules import Wrong
 from sync import connecting
+from sync.connecting import CONNECT, CONSENT
 from sync.consent import ADMIN, POPUP
 from sync.errors import Cause
 from sync.model import Flag, Reason
 from sync.sides.graph.entra import DECLINED
+from sync.store.journal import BEGUN
 
 ROOT = Path(__file__).resolve().parents[3]
 ALIKE = {
@@ -40,11 +43,19 @@ STATES = ("running", "killed", "error", "stopped", "paused", "ok", "retrying", "
         ("reason", [reason.value for reason in Reason]),
         ("flag", [flag.value for flag in Flag]),
         ("state", STATES),
+        ("audit", [*(each.name for each in ENDPOINTS if each.changes or each.noted), CONNECT, CONSENT]),
         ("mapping", [*(wrong.value for wrong in Wrong), *(each.value for each in Advice)]),
     ],
 )
 def test_exactly_the_words_that_exist_have_sentences(section: str, keys: list[str]) -> None:
     assert set(table()[section]) == set(keys)
+
+
+def test_exactly_what_a_history_can_say_was_done_has_a_word() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "sync").rglob("*.py"))
+    said = set(re.findall(r'\bhistory\(\s*\w+,\s*[\w.]+,\s*f?"(\w+)', source)) | {BEGUN}
+    assert len(said) > 4, "the search itself must work"
+    assert said == set(table()["did"])
 
 
 def test_exactly_the_outcomes_of_connecting_have_sentences() -> None:
@@ -92,10 +103,18 @@ def test_the_labels_of_the_predecessor() -> None:
         ("de", "fr,de", "en"),
         ("", "", "en"),
         ("EN", "it", "en"),
+        ("", "de;q=0.9,it;q=0.1,en;q=0.8", "en"),
+        ("", "en;q=0, it;q=0.2", "it"),
+        ("", "it;q=x, en ; q=0.5", "it"),
     ],
 )
 def test_language(asked: str, accepted: str, answer: str) -> None:
     assert language(asked, accepted) == answer
+
+
+def test_a_language_that_was_chosen_before_is_kept() -> None:
+    found = [language(asked, accepted, "it") for asked, accepted in (("", "en"), ("en", "it"), ("xx", "en"))]
+    assert found == ["it", "en", "it"]
 
 
 def test_an_unknown_word_is_shown_as_it_is() -> None:
