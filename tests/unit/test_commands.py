@@ -288,7 +288,7 @@ async def test_restore_puts_quarantined_items_back_and_forgets_a_deleted_folder(
     row = await world.mailbox()
     assert (row.state, row.cause, row.full, row.dirty, row.holder) == ("ok", "", True, True, "")
     late = MailboxLedger(world.rows, ANNAS, 0, "")
-    assert await late.checkpoint() == Checkpoint(run=8, deletes={"x": 1})
+    assert await late.checkpoint() == Checkpoint(run=8, turn=2, deletes={"x": 1})
     pending = {each.id: (each.because, each.fails) for each in await late.pending()}
     assert pending == {
         "4x1": (Reason.REFUSED, 0),
