@@ -8,6 +8,7 @@ import random
 from sync.model import Family
 from tests.sim.calendar_properties import calendar_violations
 from tests.sim.calendar_story import CalendarStory
+from tests.sim.watching import written_first
 from tests.sim.world import World, accident
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -17,13 +18,15 @@ ROUNDS = 2
 async def play_calendar(seed: int, world: World | None = None) -> list[str]:
     """One story; what is wrong at the end."""
     dice = random.Random(seed)
-    world = world or World(USERS, family=Family.CALENDAR)
+    world = world or World(USERS, family=Family.CALENDAR).watched(seed)
     story = CalendarStory(world, dice)
     await world.connect()
     story.act(dice.randrange(0, 10))
     story.connected()
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
-    found = [f"the first run wrote to {c.id}" for c in world.calendars.values() if c.writes]
+    found = [
+        f"the first run wrote to {c.id}" for c in world.calendars.values() if written_first(c, world.subscriptions)
+    ]
     for _ in range(ROUNDS):
         await world.settle(4)
         story.settled()

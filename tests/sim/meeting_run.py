@@ -16,6 +16,7 @@ from sync.model import Family
 from sync.policy import MailLimits
 from tests.sim.meeting_properties import mails_of_engine, mails_uncharged, meeting_violations
 from tests.sim.meeting_story import USERS, MeetingStory, furnished
+from tests.sim.watching import written_first
 from tests.sim.world import World, accident
 
 PLENTY, NARROW = MailLimits(10_000, 100_000, 100_000), MailLimits(2, 3, 4)
@@ -28,7 +29,7 @@ USERS_OF = {mailbox: user for user, mailbox in USERS.items()}
 async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     """One story; what is wrong at the end."""
     dice = random.Random(seed)
-    world = world or furnished(World(USERS, family=Family.CALENDAR))
+    world = world or furnished(World(USERS, family=Family.CALENDAR)).watched(seed)
     world.mails = NARROW if seed % 3 == 0 else PLENTY
     story = MeetingStory(world, dice)
     waiting = dice.sample(sorted(USERS), dice.randrange(0, 3))  # connect in the course of the story
@@ -78,8 +79,10 @@ async def _comes_or_goes(story: MeetingStory, waiting: list[str]) -> list[str]:
         world.users = {**world.users, user: USERS[user]}
         await world.connect()
         before = world.calendars[USERS[user]].writes
+        if world.subscriptions:
+            world.subscriptions.first.clear()
         await world.attempt()
-        wrote = world.calendars[USERS[user]].writes - before
+        wrote = written_first(world.calendars[USERS[user]], world.subscriptions) - before
         return [f"the first run of {user} wrote {wrote}"] if wrote and user not in story.left else []
     if len(world.users) > 1 and dice.random() < 0.25:
         user = dice.choice(sorted(world.users))
@@ -98,6 +101,7 @@ async def _approve_all(world: World) -> int:
         for hold in await world.registry.holds():
             if hold.state == "open":
                 await world.registry.put_hold(replace(hold, state="approved", until="2030-01-01"))
+        await world.wake()
         last = await world.settle(5)
     return last
 

@@ -22,12 +22,14 @@ import sync.todo
 from mapping.calendar import EventTranslator
 from mapping.translate import CardTranslator
 from sync.brakes import Budget
-from sync.model import Delete, Reason, Side
+from sync.model import Delete, Family, Reason, Side
 from sync.plan import Context
 from sync.remap import Ended
 from sync.store.bookings import Bookings
 from sync.store.ledger import drop_intent, drop_pending
+from sync.store.mailboxes import Mailboxes
 from sync.store.meetings import Meetings
+from sync.watches import Watches
 
 Plant = tuple[ModuleType | type, str, object]
 
@@ -66,6 +68,14 @@ async def _resolve_nothing(intents, work, limit, tools):  # type: ignore[no-unty
 
 def _end_nothing(link, crm, mailbox, sealed, remap, policy):  # type: ignore[no-untyped-def]
     return Ended()
+
+
+async def _not_told(self, mailbox, families, now, **more):  # type: ignore[no-untyped-def]
+    return False
+
+
+def _every_family(self, now):  # type: ignore[no-untyped-def]
+    return set(Family)
 
 
 async def _no_marks_for_deletions(ids, kind, tools, swept):  # type: ignore[no-untyped-def]
@@ -163,6 +173,8 @@ PLANTS: Mapping[str, list[Plant]] = {
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
     "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
     "remember removed pairs": [(sync.plan, "ended", _end_nothing)],
+    "note no hints": [(Mailboxes, "hint", _not_told)],
+    "take everything for watched": [(Watches, "families", _every_family)],
 }
 
 CALENDAR_PLANTS: Mapping[str, list[Plant]] = {

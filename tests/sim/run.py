@@ -38,7 +38,7 @@ REMAPS = 0.1
 async def play(seed: int, world: World | None = None) -> list[str]:
     """One story; what is wrong at the end. `world`: another than the one in memory (tests/whole)."""
     dice = random.Random(seed)
-    world = world or World(USERS)
+    world = world or World(USERS).watched(seed)
     story = Story(world, dice)
     admin = random.Random(f"admin {seed}")  # of their own: the stories of seeds without a remap stay what they were
     await world.connect()

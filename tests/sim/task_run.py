@@ -7,6 +7,7 @@ import random
 
 from tests.sim.task_properties import task_violations
 from tests.sim.task_story import TaskStory, task_world
+from tests.sim.watching import written_first
 from tests.sim.world import World, accident
 
 ROUNDS = 2
@@ -15,13 +16,13 @@ ROUNDS = 2
 async def play_tasks(seed: int, world: World | None = None) -> list[str]:
     """One story; what is wrong at the end."""
     dice = random.Random(seed)
-    world = world or task_world()
+    world = world or task_world().watched(seed)
     story = TaskStory(world, dice)
     await world.connect()
     story.act(dice.randrange(0, 12))
     story.connected()
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
-    found = [f"the first run wrote to {todo.id}" for todo in world.todos.values() if todo.writes]
+    found = [f"the first run wrote to {t.id}" for t in world.todos.values() if written_first(t, world.subscriptions)]
     for _ in range(ROUNDS):
         await world.settle(4)
         story.settled()

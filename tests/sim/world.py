@@ -19,6 +19,7 @@ from mapping.model import Translator, Value
 from mapping.moving import Remap
 from mapping.people import AddressBook
 from mapping.rules import FieldMapping
+from sync.agenda import looks_of
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.model import Family, Kind
 from sync.policy import CalendarPolicy, Group, KindPolicy, MailLimits, Preferences, RemovalScope, default_kinds
@@ -35,6 +36,7 @@ from sync.sweep import SweepTools, sweep
 from sync.watching import Watcher
 from sync.worker import Worker
 from tests.sim.mapping_for_tests import DEFAULTS, remapped, translators
+from tests.sim.watching import HOURLY, Subscriptions
 
 ROME = ZoneInfo("Europe/Rome")
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -138,6 +140,13 @@ class World:
         self.limits = Limits(chunk=7, batch=3, workers=2)
         self.registry = Registry(self.rows)
         self.board = BoardStore(self.rows)
+        self.subscriptions: Subscriptions | None = None  # None: nobody outside can reach us
+
+    def watched(self, seed: int) -> World:
+        """The same. Every other seed's mailboxes are told of."""
+        if seed % 2:
+            self.subscriptions = Subscriptions(self, random.Random(f"subscriptions {seed}"))
+        return self
 
     # the outside
 
@@ -229,6 +238,13 @@ class World:
         """Every user is connected: what an admin does once."""
         for user, mailbox in self.users.items():
             await self.registry.change_mailbox(mailbox, user=user, enabled=True)
+        await self.wake()
+
+    async def wake(self) -> None:
+        """What commands do that change what runs work with: those that are told of only are looked at, too."""
+        if self.subscriptions:
+            for mailbox in self.users.values():
+                await self.registry.change_mailbox(mailbox, dirty=True)
 
     async def restore(self) -> None:
         """An admin lets mailboxes go on whose runs were killed three times."""
@@ -258,8 +274,16 @@ class World:
         await self.board.reached(("crm", "entra", "graph"), self.now())  # the timer's look at servers that had failed
         await self.runs(self.worker())
 
+    async def at_rest(self) -> bool:
+        """Is there anything that is looked at only once in a while? (SPEC 6.2)"""
+        rows = await self.registry.mailboxes()
+        return any(at > self.now().isoformat() for row in rows for at in looks_of(row.looks).values())
+
     async def runs(self, worker: Worker) -> None:
         """One mailbox after the other."""
+        if self.subscriptions:
+            await self.subscriptions.runs(worker)
+            return
         for mailbox in self.mailboxes:
             await self.run_out(worker, mailbox)
 
@@ -287,12 +311,18 @@ class World:
         return done
 
     async def settle(self, ticks: int = 4) -> int:
-        """Quiet ticks; the writes of the last one."""
+        """Quiet ticks; the writes of the last one. First, if it has to, so much time passes that everything is looked at."""
         last = 0
+        if self.subscriptions:
+            self.time += self.subscriptions.quiet()
+        elif await self.at_rest():
+            self.time += HOURLY
         for _ in range(ticks):
             before = self.writes
             await self.attempt()
             last = self.writes - before
+        if self.subscriptions:
+            self.subscriptions.reliable = False
         return last
 
     @property
@@ -349,7 +379,7 @@ class _Sides:
         return await self.world.todo_side(mailbox)
 
     async def watcher(self, mailbox: str) -> Watcher | None:
-        """Nobody outside can reach us."""
+        return self.world.subscriptions.watcher(mailbox) if self.world.subscriptions else None
 
     async def forget_sign_in(self, mailbox: str) -> None:
         self.world.signed_out.append(mailbox)
