@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from control.failures import described
 from control.version import VERSION
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Counter
-    from opentelemetry.metrics import _Gauge as Gauge
+    from opentelemetry.metrics import CallbackOptions, Counter, Observation
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -74,7 +74,9 @@ class Telemetry(Protocol):
 
     def count(self, name: str, number: int = 1, **about: Value) -> None: ...
 
-    def gauge(self, name: str, value: float, **about: Value) -> None: ...
+    def gauge(self, name: str, value: float, **about: Value) -> None:
+        """How it stands now. Sent once; what nobody measures again is not repeated."""
+        ...
 
     def flush(self) -> None:
         """Send what waits, now; blocks for some seconds at most."""
@@ -109,7 +111,7 @@ class Sending:
         self._tracer = traces.get_tracer(SCOPE, VERSION)
         self._meter = metrics.get_meter(SCOPE, VERSION)
         self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
+        self._observed: dict[str, list[Observation]] = {}
 
     @contextmanager
     def span(self, name: str, parent: str, **about: Value) -> Iterator[None]:
@@ -138,9 +140,17 @@ class Sending:
         self._counters[name].add(number, about)
 
     def gauge(self, name: str, value: float, **about: Value) -> None:
-        if name not in self._gauges:
-            self._gauges[name] = self._meter.create_gauge(name)
-        self._gauges[name].set(value, about)
+        from opentelemetry.metrics import Observation
+
+        known = name in self._observed
+        self._observed[name] = [Observation(value, about)]
+        if not known:
+            self._meter.create_observable_gauge(name, [partial(self._handed_out, name)])
+
+    def _handed_out(self, name: str, _: CallbackOptions) -> list[Observation]:
+        """Once: a gauge that is set, not asked, would send every state that ever was, again and again."""
+        handed, self._observed[name] = self._observed[name], []
+        return handed
 
     def flush(self) -> None:
         for each in self._providers:

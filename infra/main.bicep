@@ -22,10 +22,9 @@ param functionAppName string = ''
 @description('Tags of every resource.')
 param tags object = {}
 
-@description('Directory of the mailboxes and of the people who sign in. By its id the app checks whose administrators come in.')
-@minLength(36)
+@description('Id of the directory of the mailboxes and of the people who sign in, by which the app checks whose administrators come in; empty: that of the subscription.')
 @maxLength(36)
-param tenantId string = tenant().tenantId
+param tenantId string = ''
 
 @description('Client id of the application that infra/entra/register.sh makes.')
 @minLength(36)
@@ -104,8 +103,8 @@ param appSubnetPrefix string = '10.80.0.0/25'
 @description('The part of it for the private endpoints: four addresses.')
 param endpointSubnetPrefix string = '10.80.0.128/27'
 
-@description('Public addresses (or ranges) from which storage and vault are reached although the network is private: the machine that runs infra/scripts/secrets.sh.')
-param operatorAddresses array = []
+@description('Public addresses (or ranges), with commas in between, from which storage and vaults are reached although the network is private: the machine that runs infra/scripts/secrets.sh.')
+param operatorAddresses string = ''
 
 @description('Object id of who places the secrets in the vault; empty: nobody gets that role here.')
 param operatorPrincipalId string = ''
@@ -118,8 +117,15 @@ param operatorPrincipalId string = ''
 ])
 param operatorPrincipalType string = 'User'
 
-@description('Who is mailed when something waits for a person.')
-param alertEmails array = []
+@description('Who is mailed when something waits for a person: addresses, with commas in between.')
+@minLength(3)
+param alertEmails string
+
+@description('Storage and vaults may not be deleted, nor the group with them, until somebody takes the locks away.')
+param locked bool = false
+
+@description('Once, where vaults of these names were deleted and can be recovered: a deletion of the group leaves them for 90 days, and nothing takes their names.')
+param vaultRecover bool = false
 
 @description('Days for which logs are kept.')
 @minValue(30)
@@ -129,6 +135,8 @@ param logRetentionDays int = 90
 var unique = toLower(uniqueString(subscription().id, environmentName, location))
 var groupName = empty(resourceGroupName) ? 'rg-vtesync-${environmentName}' : resourceGroupName
 var appName = empty(functionAppName) ? 'func-vtesync-${unique}' : functionAppName
+var directory = empty(tenantId) ? tenant().tenantId : tenantId
+var operators = empty(operatorAddresses) ? [] : split(replace(operatorAddresses, ' ', ''), ',')
 var allTags = union(tags, {
   'azd-env-name': environmentName
   application: 'vtenext-m365-sync'
@@ -172,12 +180,14 @@ module storage 'modules/storage.bicep' = {
     tags: allTags
     sku: storageSku
     closed: privateNetwork
-    operatorAddresses: operatorAddresses
+    operatorAddresses: operators
     appPrincipalId: identity.outputs.principalId
     workspaceId: monitoring.outputs.workspaceId
+    locked: locked
   }
 }
 
+// What the app reads: its keys, and the access key of vtenext. It cannot change or delete them.
 module vault 'modules/vault.bicep' = {
   name: 'vault'
   scope: group
@@ -186,9 +196,32 @@ module vault 'modules/vault.bicep' = {
     location: location
     tags: allTags
     closed: privateNetwork
-    operatorAddresses: operatorAddresses
+    locked: locked
+    recover: vaultRecover
+    operatorAddresses: operators
     appPrincipalId: identity.outputs.principalId
+    appWrites: false
     operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalType: operatorPrincipalType
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+// What the app writes: the client secret that an admin enters in the panel.
+module panelVault 'modules/vault.bicep' = {
+  name: 'panel-vault'
+  scope: group
+  params: {
+    name: 'kv-vtepanel${unique}'
+    location: location
+    tags: allTags
+    closed: privateNetwork
+    locked: locked
+    recover: vaultRecover
+    operatorAddresses: operators
+    appPrincipalId: identity.outputs.principalId
+    appWrites: true
+    operatorPrincipalId: ''
     operatorPrincipalType: operatorPrincipalType
     workspaceId: monitoring.outputs.workspaceId
   }
@@ -206,6 +239,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     endpointSubnetPrefix: endpointSubnetPrefix
     storageId: storage.outputs.id
     vaultId: vault.outputs.id
+    panelVaultId: panelVault.outputs.id
   }
 }
 
@@ -222,12 +256,13 @@ module app 'modules/app.bicep' = {
     storageName: storage.outputs.name
     packageContainerUrl: storage.outputs.packageContainerUrl
     vaultUri: vault.outputs.uri
+    panelVaultUri: panelVault.outputs.uri
     componentName: monitoring.outputs.componentName
     subnetId: privateNetwork ? network.outputs.appSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
     alwaysReadyInstances: alwaysReadyInstances
-    tenantId: tenantId
+    tenantId: directory
     entraClientId: entraClientId
     applicationCredential: applicationCredential
     vtenextUrl: vtenextUrl
@@ -247,7 +282,7 @@ module alerts 'modules/alerts.bicep' = {
     location: location
     tags: allTags
     workspaceId: monitoring.outputs.workspaceId
-    emails: alertEmails
+    emails: split(replace(alertEmails, ' ', ''), ',')
   }
 }
 

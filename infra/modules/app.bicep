@@ -23,8 +23,11 @@ param storageName string
 @description('Container of the package of the code.')
 param packageContainerUrl string
 
-@description('Address of the key vault.')
+@description('Address of the key vault that the app reads.')
 param vaultUri string
+
+@description('Address of the key vault that the app writes.')
+param panelVaultUri string
 
 @description('Application Insights component.')
 param componentName string
@@ -191,9 +194,11 @@ resource settings 'Microsoft.Web/sites/config@2025-05-01' = {
     STORAGE__clientId: identityClientId
     APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
+    APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
     WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenantId
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: withSecret ? '' : identityClientId
-    KEY_VAULT_URL: vaultUri
+    KEY_VAULT_URL: panelVaultUri
     INDEX_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/index-key/)'
     DIGEST_KEYS: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/digest-keys/)'
     ENCRYPTION_KEYS: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/encryption-keys/)'

@@ -20,29 +20,49 @@ param endpointSubnetPrefix string
 @description('Resource id of the storage account.')
 param storageId string
 
-@description('Resource id of the key vault.')
+@description('Resource id of the key vault that the app reads.')
 param vaultId string
 
+@description('Resource id of the key vault that the app writes.')
+param panelVaultId string
+
+// By their place in this list: zones that two endpoints share are made once.
+var zoneNames = [
+  'privatelink.blob.${environment().suffixes.storage}'
+  'privatelink.queue.${environment().suffixes.storage}'
+  'privatelink.table.${environment().suffixes.storage}'
+  'privatelink.vaultcore.azure.net'
+]
 var endpoints = [
   {
     name: 'blob'
+    group: 'blob'
     target: storageId
-    zone: 'privatelink.blob.${environment().suffixes.storage}'
+    zone: 0
   }
   {
     name: 'queue'
+    group: 'queue'
     target: storageId
-    zone: 'privatelink.queue.${environment().suffixes.storage}'
+    zone: 1
   }
   {
     name: 'table'
+    group: 'table'
     target: storageId
-    zone: 'privatelink.table.${environment().suffixes.storage}'
+    zone: 2
   }
   {
     name: 'vault'
+    group: 'vault'
     target: vaultId
-    zone: 'privatelink.vaultcore.azure.net'
+    zone: 3
+  }
+  {
+    name: 'panel-vault'
+    group: 'vault'
+    target: panelVaultId
+    zone: 3
   }
 ]
 
@@ -136,13 +156,13 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' =
   }
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for endpoint in endpoints: {
-  name: endpoint.zone
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zoneName in zoneNames: {
+  name: zoneName
   location: 'global'
   tags: tags
 }]
 
-resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (endpoint, i) in endpoints: {
+resource zoneLinks 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zoneName, i) in zoneNames: {
   parent: zones[i]
   name: 'to-${name}'
   location: 'global'
@@ -169,7 +189,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [for
         properties: {
           privateLinkServiceId: endpoint.target
           groupIds: [
-            endpoint.name
+            endpoint.group
           ]
         }
       }
@@ -185,7 +205,7 @@ resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@202
       {
         name: endpoint.name
         properties: {
-          privateDnsZoneId: zones[i].id
+          privateDnsZoneId: zones[endpoint.zone].id
         }
       }
     ]

@@ -19,6 +19,9 @@ param closed bool
 @description('Public addresses that get in all the same.')
 param operatorAddresses array
 
+@description('It may not be deleted.')
+param locked bool
+
 @description('Object id of the identity of the app.')
 param appPrincipalId string
 
@@ -117,6 +120,15 @@ resource granted 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for rol
     principalType: 'ServicePrincipal'
   }
 }]
+
+resource kept 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
+  name: 'kept'
+  scope: account
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'The ledger: without it nobody knows what belongs together.'
+  }
+}
 
 // Of the table service, deletions only: reads and writes are the app's daily work, thousands an hour.
 resource logged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {

@@ -55,11 +55,12 @@ ROLES: Mapping[str, str] = {
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 }
 """Every role that may be given. All others are wide: Owner, Contributor and User Access Administrator with them."""
 SECRET = re.compile(r"secret|password|access_?key|token|connectionstring", re.IGNORECASE)
-NO_SECRETS = frozenset({"applicationCredential", "clientSecretReference", "withSecret", "secretsOfficer"})
+NO_SECRETS = frozenset({"applicationCredential", "clientSecretReference", "withSecret", "secretsOfficer", "secretsUser"})
 """Names that only speak of secrets."""
 
 

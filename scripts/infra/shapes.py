@@ -1,6 +1,6 @@
 """Which properties a resource has: taken from Azure's management libraries, which are generated from the same descriptions as Bicep's types.
 
-Two generations of them exist: `rest_field` with types, and `_attribute_map` with dotted keys. Both become a `Shape`. The two types without a
+Two generations of them exist: `rest_field` with types, and `_attribute_map` with dotted keys. Both become a `Shape`. The three types without a
 library of the list are written down here.
 """
 
@@ -78,6 +78,7 @@ TYPES: Mapping[str, Known] = {
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": _at("privatedns", "2024-06-01", "VirtualNetworkLink"),
     "Microsoft.Resources/resourceGroups": Known("", "", "", ("2025-04-01",)),
     "Microsoft.Insights/diagnosticSettings": Known("", "", "", ("2021-05-01-preview",)),
+    "Microsoft.Authorization/locks": Known("", "", "", ("2020-05-01",)),
 }
 
 
@@ -101,6 +102,10 @@ BY_HAND: Mapping[str, Shape] = {
             logs=_of("enabled", category=_plain(), categoryGroup=_plain(), enabled=_plain()),
             metrics=_of("enabled", category=_plain(), enabled=_plain()),
         )
+    ),
+    "Microsoft.Authorization/locks": _of(
+        "properties",
+        properties=_of("level", level=Shape(values=("CanNotDelete", "ReadOnly"), plain=True), notes=_plain()),
     ),
 }
 

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
+    APPLICATION_INSIGHTS_METRIC_TEMPORALITIES as TEMPORALITIES,
+)
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData, Sum
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -45,12 +48,30 @@ PLANTED = ("Zanzibar", "Quagliarella", "quaglia", "Via Segretissima", "Riunione 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+class Received(InMemoryMetricReader):
+    """Keeps everything that was sent, also what a flush sent. With the temporalities of the exporter, which are not those of a reader in memory."""
+
+    def __init__(self) -> None:
+        self.batches: list[MetricsData] = []
+        self.seen = 0
+        super().__init__(preferred_temporality=TEMPORALITIES)  # type: ignore[arg-type]
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        self.batches.append(metrics_data)
+
+    def news(self) -> list[MetricsData]:
+        """What was sent since this was asked last."""
+        self.collect()
+        before, self.seen = self.seen, len(self.batches)
+        return self.batches[before:]
+
+
 @dataclass
 class Seen:
     """Telemetry whose exporters are lists."""
 
     spans: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
-    reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
+    reader: Received = field(default_factory=Received)
 
     def telemetry(self) -> Sending:
         traces = TracerProvider()
@@ -62,19 +83,24 @@ class Seen:
         return [dict(span.attributes or {}) for span in self.spans.get_finished_spans() if span.name == name]
 
     def points(self) -> dict[str, dict[tuple[tuple[str, Any], ...], float]]:
-        """Measurements: name -> attributes -> value."""
+        """Measurements since this was asked last: name -> attributes -> value, of counters the sum."""
         found: dict[str, dict[tuple[tuple[str, Any], ...], float]] = {}
-        data = self.reader.get_metrics_data()
-        for metric in [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []:
+        scopes = [
+            scope for data in self.reader.news() for each in data.resource_metrics for scope in each.scope_metrics
+        ]
+        for metric in [metric for scope in scopes for metric in scope.metrics]:
+            values = found.setdefault(metric.name, {})
             for point in metric.data.data_points:
-                found.setdefault(metric.name, {})[tuple(sorted((point.attributes or {}).items()))] = point.value  # type: ignore[union-attr]
+                about = tuple(sorted((point.attributes or {}).items()))
+                before = values.get(about, 0) if isinstance(metric.data, Sum) else 0
+                values[about] = before + point.value  # type: ignore[union-attr]
         return found
 
     def text(self) -> str:
         """Everything that would leave."""
         spans = [span.to_json() for span in self.spans.get_finished_spans()]
-        data = self.reader.get_metrics_data()
-        return "\n".join([*spans, data.to_json() if data else ""])
+        self.reader.collect()
+        return "\n".join([*spans, *(data.to_json() for data in self.reader.batches)])
 
 
 @pytest.fixture
@@ -192,6 +218,23 @@ async def test_measuring_that_fails_fails_nothing_else(place: Place, caplog: pyt
     await measure(seen.telemetry(), broken, "0 */5 * * * *")
     assert caplog.messages == ["measuring: not done, StoreUnreachable"]
     assert seen.points() == {}
+
+
+def test_a_gauge_says_how_it_stands_once_and_nothing_that_was_before() -> None:
+    seen = Seen()
+    telemetry = seen.telemetry()
+    telemetry.gauge(names.STATE, 4, state="error", cause="consent_missing")
+    telemetry.gauge(names.SECRET_DAYS_LEFT, 3)
+    assert seen.points() == {
+        names.STATE: {(("cause", "consent_missing"), ("state", "error")): 4},
+        names.SECRET_DAYS_LEFT: {(): 3},
+    }
+    telemetry.gauge(names.STATE, 0, state="running", cause="")
+    assert seen.points() == {names.STATE: {(("cause", ""), ("state", "running")): 0}}
+    assert seen.points() == {}
+    telemetry.gauge(names.STATE, 1, state="paused", cause="")
+    telemetry.gauge(names.STATE, 0, state="running", cause="")
+    assert seen.points() == {names.STATE: {(("cause", ""), ("state", "running")): 0}}, "as it stands, not as it stood"
 
 
 def test_start_without_application_insights_sends_nothing() -> None:
