@@ -40,7 +40,7 @@ TOLD = {("POST", "/api/notifications"), ("POST", "/api/nudge")}
 FOREIGN = {
     "AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "STORAGE__accountName", "STORAGE__clientId",
     "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME",
-    "WEBSITE_AUTH_ENABLED", "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+    "WEBSITE_AUTH_ENABLED", "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED", "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
     "STORAGEACCOUNT", "VAULT", "NAME", "APP", "RG", "MODE", "KILL", "GET", "PUT", "POST",
 }  # fmt: skip
 """Azure's own settings, and what stands for a name in a command."""
@@ -82,19 +82,11 @@ def source(*folders: str) -> str:
 
 
 @cache
-def parameters() -> dict[str, str]:
-    """Parameters of the deployment, by the variable that sets each: its name in capitals."""
-    names = re.findall(r"^param (\w+)", (ROOT / "infra" / "main.bicep").read_text("utf-8"), re.M)
-    return {re.sub(r"([A-Z]+)", r"_\1", name).upper(): name for name in names}
-
-
-@cache
 def variables() -> set[str]:
     """What an environment of azd knows: what is set for a deployment, and what a deployment says."""
     listed = re.findall(r"\$\{(\w+)", (ROOT / "infra" / "main.parameters.json").read_text("utf-8"))
     return {
         *listed,
-        *parameters(),
         *re.findall(r"^output (\w+)", (ROOT / "infra" / "main.bicep").read_text("utf-8"), re.M),
     }
 
