@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from control import telemetry as names
 from control.telemetry import Telemetry
@@ -17,6 +17,7 @@ from sync.store.base import Conflict, StoreUnreachable
 from sync.written import Written
 
 log = logging.getLogger("connector")
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -52,18 +53,20 @@ async def measure(telemetry: Telemetry, connector: Connector, schedule: str) -> 
     try:
         found = await status(connector, schedule)
         waiting = [hold.since for hold in await connector.registry.holds() if hold.state == "open"]
+        due = await connector.registry.waits_since(connector.now()) if found.state == "running" else ""
     except (Conflict, StoreUnreachable) as error:
         log.warning("measuring: not done, %s", type(error).__name__)
         return
     telemetry.gauge(names.STATE, names.STATES[found.state], state=found.state, cause=found.cause)
     telemetry.gauge(names.ATTEMPTS, found.attempts)
     telemetry.gauge(names.MAILBOXES_IN_ERROR, found.mailboxes.states["error"])
-    telemetry.gauge(names.HOLDS_OLDEST_HOURS, _hours(min(waiting, default=""), connector.now()))
+    telemetry.gauge(names.HOLDS_OLDEST_HOURS, round(_age(min(waiting, default=""), connector.now()) / HOUR, 2))
+    telemetry.gauge(names.OLDEST_DUE_MINUTES, round(_age(due, connector.now()) / MINUTE))
     telemetry.gauge(names.POISON, len(found.poison))
     if found.secret_days_left is not None:
         telemetry.gauge(names.SECRET_DAYS_LEFT, found.secret_days_left)
     await asyncio.to_thread(telemetry.flush)  # nothing may run here until the next tick
 
 
-def _hours(since: str, now: datetime) -> float:
-    return round((now - datetime.fromisoformat(since)).total_seconds() / 3600, 2) if since else 0.0
+def _age(since: str, now: datetime) -> timedelta:
+    return now - datetime.fromisoformat(since) if since else timedelta()

@@ -47,6 +47,8 @@ MAILBOXES_IN_ERROR: Final = "vtesync.mailboxes_in_error"
 """Gauge: mailboxes that wait for a person."""
 HOLDS_OLDEST_HOURS: Final = "vtesync.holds_oldest_hours"
 """Gauge: age of the oldest question that waits for an admin, 0 when there is none."""
+OLDEST_DUE_MINUTES: Final = "vtesync.oldest_due_minutes"
+"""Gauge: how long the mailbox waits that was due first and that no run was begun for, 0 when none waits or nothing may run."""
 POISON: Final = "vtesync.poison"
 """Gauge: messages in the queue `runs-poison`, about."""
 SECRET_DAYS_LEFT: Final = "vtesync.secret_days_left"  # noqa: S105 - a measurement's name
@@ -55,7 +57,15 @@ SECRET_DAYS_LEFT: Final = "vtesync.secret_days_left"  # noqa: S105 - a measureme
 STATES: Final = {"running": 0, "paused": 1, "killed": 2, "stopped": 3, "error": 4}
 """The numbers of `STATE`, the gravest highest: 3 and 4 wait for a person."""
 
-GAUGES: Final = (ATTEMPTS, STATE, MAILBOXES_IN_ERROR, HOLDS_OLDEST_HOURS, POISON, SECRET_DAYS_LEFT)
+GAUGES: Final = (
+    ATTEMPTS,
+    STATE,
+    MAILBOXES_IN_ERROR,
+    HOLDS_OLDEST_HOURS,
+    OLDEST_DUE_MINUTES,
+    POISON,
+    SECRET_DAYS_LEFT,
+)
 """Sent by every timer tick (each five minutes), in whatever state the connector is: none for 15 minutes = the app does not run."""
 
 

@@ -13,6 +13,7 @@ MINUTES = {"PT5M": 5, "PT10M": 10, "PT15M": 15, "PT30M": 30, "PT1H": 60, "PT6H":
 ASKED = {
     "vtesync.state",
     "vtesync.attempts",
+    "vtesync.oldest_due_minutes",
     "vtesync.poison",
     "vtesync.holds_oldest_hours",
     "vtesync.secret_days_left",

@@ -60,7 +60,9 @@ ROLES: Mapping[str, str] = {
 }
 """Every role that may be given. All others are wide: Owner, Contributor and User Access Administrator with them."""
 SECRET = re.compile(r"secret|password|access_?key|token|connectionstring", re.IGNORECASE)
-NO_SECRETS = frozenset({"applicationCredential", "clientSecretReference", "withSecret", "secretsOfficer", "secretsUser"})
+NO_SECRETS = frozenset(
+    {"applicationCredential", "clientSecretReference", "withSecret", "secretsOfficer", "secretsUser"}
+)
 """Names that only speak of secrets."""
 
 

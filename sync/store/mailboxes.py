@@ -5,6 +5,7 @@ Partition `mailboxes`: a row per mailbox, and the agenda: rows `~<when>|<mailbox
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -57,6 +58,7 @@ class MailboxRow:
     hints: str = ""  # families in which something happened that no run has looked at, see `sync.agenda`
     looks: str = ""  # when each family is looked at without a hint
     queued_until: str = ""  # a message is under way; what is not run by then has lost it
+    queued_since: str = ""  # when the first one was sent that no run and no answer followed
     watches: str = ""  # its subscriptions, see `sync.watches`
     rewatch: bool = False  # Microsoft 365 asked to renew them
 
@@ -102,6 +104,12 @@ def _moved(before: MailboxRow | None, after: MailboxRow) -> list[Op]:
     if old == new:
         return []
     return [*([Drop(old)] if old else []), *([Put(new, {})] if new else [])]
+
+
+def _sent(row: MailboxRow, now: datetime) -> MailboxRow:
+    """A message is on its way to it."""
+    until = (now + MESSAGE_LOST).isoformat()
+    return replace(row, queued_until=until, queued_since=row.queued_since or now.isoformat())
 
 
 class Mailboxes:
@@ -189,12 +197,21 @@ class Mailboxes:
 
     async def queued(self, mailbox: str, now: datetime) -> None:
         """A message for it is on its way: no tick queues it again before that is taken for lost."""
-        until = (now + MESSAGE_LOST).isoformat()
-        await self._revise(mailbox, lambda row: replace(row, queued_until=until))
+        await self._revise(mailbox, lambda row: _sent(row, now))
 
     async def spent(self, mailbox: str) -> None:
         """Its message came, and no run began."""
-        await self._revise(mailbox, lambda row: replace(row, queued_until=""))
+        await self._revise(mailbox, lambda row: replace(row, queued_until="", queued_since=""))
+
+    async def waits_since(self, now: datetime, sample: int = 50) -> str:
+        """When the mailbox was due that has waited longest for a run to begin, ISO UTC, '' = none waits. Messages that are sent again and again hide
+        nothing. Of very many that wait the `sample` that the agenda names first are looked at."""
+        until = (now + MESSAGE_LOST).isoformat()
+        keys = [row.key async for row in self.rows.query(PARTITION, AGENDA, f"{AGENDA}{until}~", sample)]
+        planned = [key.removeprefix(AGENDA).rpartition("|") for key in keys]
+        rows = await asyncio.gather(*(self.mailbox(mailbox) for _, _, mailbox in planned))
+        moments = [at for at, _, _ in planned if at != "0"] + [row.queued_since for row in rows if row]
+        return min((at for at in moments if "" < at <= now.isoformat()), default="")
 
     async def hint(
         self, mailbox: str, families: Collection[Family], now: datetime, *, rewatch: bool = False, runs: bool = True
@@ -210,8 +227,8 @@ class Mailboxes:
             asked = runs and row.works and row.state != "error" and free
             if not row.works:
                 return None
-            until = (now + MESSAGE_LOST).isoformat() if asked else row.queued_until
-            return replace(row, hints=hinted(row.hints, families), rewatch=row.rewatch or rewatch, queued_until=until)
+            row = _sent(row, now) if asked else row
+            return replace(row, hints=hinted(row.hints, families), rewatch=row.rewatch or rewatch)
 
         found = await self._revise(mailbox, noted)
         return asked and found is not None
@@ -250,7 +267,9 @@ class Mailboxes:
             return None
         before = mailbox_of(row)
         if before.holder and before.expires > now.isoformat():
-            await self._revise(mailbox, lambda row: replace(row, dirty=row.dirty or not row.hints, queued_until=""))
+            await self._revise(
+                mailbox, lambda row: replace(row, dirty=row.dirty or not row.hints, queued_until="", queued_since="")
+            )
             return None
         after = replace(
             before,
@@ -261,6 +280,7 @@ class Mailboxes:
             hints="",
             rewatch=False,
             queued_until="",
+            queued_since="",
             starts=before.starts + 1,
             began_at=now.isoformat(),
         )

@@ -208,6 +208,27 @@ async def test_how_it_all_stands_is_told_by_every_tick(place: Place) -> None:
     assert set(names.STATES) == {"running", "paused", "killed", "stopped", "error"}
 
 
+async def test_a_mailbox_that_no_run_begins_for_waits_whatever_is_queued(place: Place) -> None:
+    """Messages that nobody takes are sent again every quarter of an hour; the wait counts from the first."""
+    seen, connector = Seen(), place.processes[0].connector
+    app = app_of(place, seen)
+    await commands.change_user(connector, place.users[0], {"enabled": True})
+    waited = []
+    for _ in range(10):
+        await app.swept("timer")
+        waited.append(seen.points()[names.OLDEST_DUE_MINUTES][()])
+        place.time.at += timedelta(minutes=5)
+    assert waited == [0, 5, 10, 15, 20, 25, 30, 35, 40, 45]
+    for mailbox, why in place.queue.due()[:1]:
+        await app.ran(RunMessage(mailbox, why))
+    await app.swept("timer")
+    assert seen.points()[names.OLDEST_DUE_MINUTES] == {(): 0}
+    place.time.at += timedelta(minutes=50)
+    await commands.kill(connector, "token")
+    await app.swept("timer")
+    assert seen.points()[names.OLDEST_DUE_MINUTES] == {(): 0}, "nothing may run"
+
+
 async def test_measuring_that_fails_fails_nothing_else(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(BoardStore):
         async def read(self) -> Board:
