@@ -40,7 +40,8 @@ TOLD = {("POST", "/api/notifications"), ("POST", "/api/nudge")}
 FOREIGN = {
     "AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "STORAGE__accountName", "STORAGE__clientId",
     "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME",
-    "WEBSITE_AUTH_ENABLED", "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED", "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+    "WEBSITE_AUTH_ENABLED", "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
     "STORAGEACCOUNT", "VAULT", "NAME", "APP", "RG", "MODE", "KILL", "GET", "PUT", "POST",
 }  # fmt: skip
 """Azure's own settings, and what stands for a name in a command."""
@@ -51,7 +52,7 @@ AZ = re.compile(
     r"az (login|deployment sub (create|what-if)|bicep build|role assignment create|keyvault (recover|secret (show|set))"
     r"|storage (account (list|show)|table delete)"
     r"|ad (signed-in-user show|sp update)|monitor log-analytics (query|workspace list)|webapp log tail"
-    r"|functionapp (show|stop|start|config hostname add|deployment source config-zip))\b"
+    r"|functionapp (show|stop|start|restart|config hostname add|deployment source config-zip))\b"
 )
 AZD = re.compile(r"azd (auth login|env (new|set|get-value)|up|provision|deploy|down|hooks run \w+)\b")
 TABLES = {"AppTraces", "AppExceptions", "AppDependencies", "AppRequests", "AppMetrics"}
