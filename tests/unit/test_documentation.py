@@ -1,4 +1,4 @@
-"""What docs/operations.md and docs/security.md name exists: commands, make targets, modules, files, routes, settings, causes, buttons, measurements.
+"""What the pages for whoever deploys and watches name exists: commands, files, routes, settings, causes, buttons, measurements.
 
 And what a person at night needs is there: every cause, every gauge, every key of host.json, every alert.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -19,37 +20,48 @@ from sync.errors import Cause
 from sync.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("operations.md", "security.md")
-THERE = (ROOT / "infra").is_dir()
-"""What is deployed lies in a part of the repository of its own."""
+PAGES = ("docs/operations.md", "docs/security.md")
+OPERATIONS = PAGES[0]
+GUIDES = (*PAGES, "infra/README.md", "infra/entra/README.md", "README.md")
+"""Whatever has commands and links."""
 OPENED = (
     "/api/panel",
     "/api/my",
+    "/api/notifications",
+    "/api/nudge",
     "/api/oauth/connect",
     "/api/oauth/callback",
     "/api/oauth/consent",
     "/api/oauth/consent-callback",
 )
-"""Pages and the ways back from Microsoft's sign-in: no endpoints."""
+"""Pages, the ways back from Microsoft's sign-in, and what servers call: no endpoints."""
+TOLD = {("POST", "/api/notifications"), ("POST", "/api/nudge")}
+"""Where servers tell us of changes (control/notifications.py)."""
 FOREIGN = {
     "AzureWebJobsStorage", "AzureWebJobsStorage__accountName", "STORAGE__accountName", "STORAGE__clientId",
     "WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME",
-    "WEBSITE_AUTH_ENABLED", "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
-    "STORAGEACCOUNT", "VAULT", "NAME", "APP", "RG", "MODE", "ENTRA_CLIENT_ID", "KILL", "GET", "PUT", "POST",
+    "WEBSITE_AUTH_ENABLED", "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "PYTHON_ENABLE_OPENTELEMETRY", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+    "STORAGEACCOUNT", "VAULT", "NAME", "APP", "RG", "MODE", "KILL", "GET", "PUT", "POST",
 }  # fmt: skip
 """Azure's own settings, and what stands for a name in a command."""
-MADE_UP = {"ledger-2026-11-28.jsonl.gz", "keys.txt", "index-key.blob"}
+MADE_UP = {"ledger-2026-11-28.jsonl.gz"}
 """Files that a command of the text makes."""
-COMMANDS = {"az", "azd", "func", "make", "bash", "python", ".venv/bin/python", "umask", "printf", "rm"}
+COMMANDS = {"az", "azd", "func", "make", "bash", "pwsh", "python", ".venv/bin/python", "umask", "printf", "rm"}
 AZ = re.compile(
-    r"az (login|keyvault secret (show|set|backup|list|recover)|storage table delete|functionapp (show|restart"
-    r"|deployment source config-zip))\b"
+    r"az (login|deployment sub (create|what-if)|bicep build|role assignment create|keyvault (recover|secret (show|set))"
+    r"|storage (account (list|show)|table delete)"
+    r"|ad (signed-in-user show|sp update)|monitor log-analytics (query|workspace list)|webapp log tail"
+    r"|functionapp (show|stop|start|restart|config hostname add|deployment source config-zip))\b"
 )
+AZD = re.compile(r"azd (auth login|env (new|set|get-value)|up|provision|deploy|down|hooks run \w+)\b")
+TABLES = {"AppTraces", "AppExceptions", "AppDependencies", "AppRequests", "AppMetrics"}
+"""Of Application Insights in a workspace."""
 
 
 @cache
 def text(page: str) -> str:
-    return (ROOT / "docs" / page).read_text("utf-8")
+    return (ROOT / page).read_text("utf-8")
 
 
 @cache
@@ -70,7 +82,17 @@ def source(*folders: str) -> str:
     return "\n".join(path.read_text("utf-8") for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cache
+def variables() -> set[str]:
+    """What an environment of azd knows: what is set for a deployment, and what a deployment says."""
+    listed = re.findall(r"\$\{(\w+)", (ROOT / "infra" / "main.parameters.json").read_text("utf-8"))
+    return {
+        *listed,
+        *re.findall(r"^output (\w+)", (ROOT / "infra" / "main.bicep").read_text("utf-8"), re.M),
+    }
+
+
+@pytest.mark.parametrize("page", GUIDES)
 def test_make_targets_and_modules_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     assert {"demo", "package"} <= targets
@@ -80,15 +102,99 @@ def test_make_targets_and_modules_exist(page: str) -> None:
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", GUIDES)
 def test_commands_of_azure_are_ones_that_exist(page: str) -> None:
     """By a list that was read in Azure's documentation: a new one is added there on purpose."""
     for line in shell(page):
-        for call in re.findall(r"\baz login|\baz [a-z]+ [a-z].*", line):
-            assert AZ.match(call), call
+        for call in re.findall(r"(?=\b(az [a-z].*))", re.sub(r"#.*", "", line)):
+            assert AZ.match(call) or call == "az storage", call
+        for call in re.findall(r"(?=\b(azd [a-z].*))", re.sub(r"#.*", "", line)):
+            assert AZD.match(call), call
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_what_is_set_for_a_deployment_and_read_from_it_exists() -> None:
+    lines = "\n".join(line for page in GUIDES for line in shell(page))
+    told = set(re.findall(r"azd env set ([A-Z_]+)", lines))
+    assert {"ENTRA_CLIENT_ID", "VTENEXT_URL", "VTENEXT_USERNAME", "ALERT_EMAILS"} <= told
+    assert told - {"NAME"} <= variables()
+    read = set(re.findall(r"azd env get-value ([A-Z_]+)", lines))
+    assert {"PANEL_URL", "IDENTITY_PRINCIPAL_ID"} <= read <= variables()
+    hooks = re.findall(r"^  (\w+):", (ROOT / "azure.yaml").read_text("utf-8").partition("\nhooks:")[2], re.M)
+    assert set(re.findall(r"azd hooks run (\w+)", lines)) <= set(hooks)
+
+
+def test_the_list_of_installing_is_whole_and_in_order() -> None:
+    """Who follows it from the top to the bottom can sign in: without the second registration there is no trust, without the role nothing to see."""
+    section = text(OPERATIONS).partition("## Installing")[2].partition("\n### ")[0]
+    order = [
+        "az login", "azd auth login", "register.sh", "azd env new", "azd env set ENTRA_CLIENT_ID", "azd env set ALERT_EMAILS", "azd up",
+        "register.sh", "consent.sh", "admins.sh", "scope.ps1", "azd env get-value PANEL_URL ",
+    ]  # fmt: skip
+    place = 0
+    for step in order:
+        place = section.find(step, place) + 1
+        assert place, step
+
+
+def test_scripts_are_given_what_they_read() -> None:
+    calls = [
+        (given, script)
+        for page in GUIDES
+        for line in shell(page)
+        for given, script in re.findall(r"((?:[A-Z_]+=(?:\"[^\"]*\"|\S*) )+)bash (infra/\S+\.sh)", line)
+    ]
+    assert len(calls) > 3, "the search itself must work"
+    for given, script in calls:
+        source_of_it = (ROOT / script).read_text("utf-8")
+        names = set(re.findall(r"([A-Z_]+)=", re.sub(r"\"[^\"]*\"", "", given)))
+        needed = set(re.findall(r"\$\{([A-Z_]+):\?", source_of_it))
+        assert needed <= names, (script, needed - names)
+        for name in names:
+            assert re.search(rf"\$\{{{name}\b", source_of_it), (script, name)
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_blocks_of_commands_can_be_pasted(page: str) -> None:
+    """Quotes and brackets close: bash reads each block without running it."""
+    blocks = re.findall(r"((?:^    \S.*\n|^    +\|.*\n)+)", text(page), re.M)
+    for block in blocks:
+        if re.match(r" +(az|azd|make|MODE|CLIENT_ID|panel|for|\(umask|\.venv)\b", block):
+            read = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)
+            assert read.returncode == 0, read.stderr
+
+
+def test_queries_ask_for_what_is_measured() -> None:
+    section = text(OPERATIONS).partition("### The night")[2].partition("| causes |")[0]
+    blocks = re.findall(r"((?:^    .+\n)+)", section, re.M)
+    assert len(blocks) == 3
+    told = (ROOT / "control" / "telemetry.py").read_text("utf-8")
+    for block in blocks:
+        assert set(re.findall(r"\bApp[A-Z]\w+", block)) <= TABLES
+        for name in re.findall(r"'(vtesync\.\w+)'", block):
+            assert f'"{name}"' in told, name
+        for attribute in re.findall(r"Properties\.(\w+)", block):
+            assert re.search(rf"[`\"]{attribute}[`\"]", told), attribute
+    quoted = re.findall(r'"(the settings cannot be used: )NAME must be', section)
+    assert quoted
+    assert quoted[0] in (ROOT / "control" / "environment.py").read_text("utf-8")
+    assert "SeverityLevel >= 3" in blocks[0]
+
+
+def test_permissions_are_named_in_one_place() -> None:
+    """Consent in Entra ID and the limit of Exchange are never both given: whoever reads of them reads the page that says so."""
+    named = json.loads((ROOT / "infra" / "entra" / "permissions.json").read_text("utf-8"))
+    guide = text("infra/entra/README.md")
+    for each in (*named["delegated"], *named["application"]):
+        assert f"`{each['name']}`" in guide, each["name"]
+        assert each["name"] == "User.Read.All" or f"`{each['name']}`" not in text(OPERATIONS), each["name"]
+    app = (ROOT / "infra" / "modules" / "app.bicep").read_text("utf-8")
+    redirects = re.findall(r"'\$\{reachedAt\}(/\S+)'", app)
+    assert len(redirects) == 3
+    for address in redirects:
+        assert f"`{address}`" in guide, address
+
+
+@pytest.mark.parametrize("page", GUIDES)
 def test_files_exist(page: str) -> None:
     linked = re.findall(r"\]\(([^)#]+)\)", text(page))
     named = [
@@ -100,16 +206,14 @@ def test_files_exist(page: str) -> None:
     bare = re.findall(r"\b(?:docs|tests|scripts|infra|control|sync)/[\w./-]+\.(?:md|py|sh|json)", text(page))
     assert len(named) + len(bare) > 2, "the search itself must work"
     for name in {*named, *run, *bare} - MADE_UP:
-        if name.startswith("infra/") and not THERE:
-            continue
-        assert (ROOT / name).exists(), name
+        assert any((folder / name).exists() for folder in (ROOT, (ROOT / page).parent, ROOT / "infra" / "entra")), name
     for name in linked:
-        assert (ROOT / "docs" / name).exists(), name
+        assert name.startswith("https://") or ((ROOT / page).parent / name).exists(), name
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_routes_exist(page: str) -> None:
-    known = {(each.method, f"/api/{each.route}") for each in ENDPOINTS}
+    known = {*((each.method, f"/api/{each.route}") for each in ENDPOINTS), *TOLD}
     called = re.findall(r"`(GET|POST|PUT|DELETE) (?:/api/)?([a-z][\w{}/-]*)", text(page))
     assert called, "the search itself must work"
     for method, route in called:
@@ -132,7 +236,7 @@ def test_settings_of_the_process_exist(page: str) -> None:
     environment = (ROOT / "control" / "environment.py").read_text("utf-8")
     names = {span for span in spans(page) if re.fullmatch(r"[A-Z][A-Z]+(?:_[A-Z]+)*", span)}
     assert names
-    for name in names - FOREIGN:
+    for name in names - FOREIGN - variables():
         assert f'"{name}"' in environment, name
 
 
@@ -159,7 +263,7 @@ def test_buttons_are_called_so(page: str) -> None:
         "Test connection",
     }
     assert pressed <= labels
-    assert page != "operations.md" or pressed == {
+    assert page != OPERATIONS or pressed == {
         "Restore state",
         "Restore attempts",
         "KILL",
@@ -170,20 +274,20 @@ def test_buttons_are_called_so(page: str) -> None:
 
 
 def test_every_cause_and_state_is_explained() -> None:
-    page = text("operations.md")
+    page = text(OPERATIONS)
     assert [cause.value for cause in Cause if f"`{cause.value}`" not in page] == []
     assert [state for state in telemetry.STATES if state not in page] == []
 
 
 def test_every_measurement_is_named_and_no_other() -> None:
-    page = text("operations.md")
+    page = text(OPERATIONS)
     ours = {value for value in vars(telemetry).values() if isinstance(value, str) and value.startswith("vtesync.")}
     assert set(re.findall(r"`(vtesync\.\w+)`", page)) == ours
 
 
 def test_every_key_of_host_json_is_explained() -> None:
     host = json.loads((ROOT / "host.json").read_text("utf-8"))
-    section = text("operations.md").partition("## host.json")[2].partition("\n## ")[0]
+    section = text(OPERATIONS).partition("## host.json")[2].partition("\n## ")[0]
 
     def leaves(value: object, path: str = "") -> list[str]:
         if not isinstance(value, dict) or path in ("logging.logLevel", "extensionBundle"):
@@ -197,15 +301,14 @@ def test_every_key_of_host_json_is_explained() -> None:
 
 
 def test_every_alert_has_its_line() -> None:
-    section = text("operations.md").partition("## Measurements and alerts")[2].partition("\n## ")[0]
+    section = text(OPERATIONS).partition("## Measurements and alerts")[2].partition("\n## ")[0]
     told = re.findall(r"^\| `(\w+)` \|", section.partition("### The night")[0], re.M)
-    assert len(told) == len(set(told)) == 8
-    if THERE:
-        assert set(told) == {each["name"] for each in json.loads((ROOT / "infra" / "alerts.json").read_text("utf-8"))}
+    assert len(told) == len(set(told))
+    assert set(told) == {each["name"] for each in json.loads((ROOT / "infra" / "alerts.json").read_text("utf-8"))}
 
 
 def test_settings_that_the_panel_changes_are_called_as_in_the_api() -> None:
     """Those that the two pages name are fields of the settings."""
     for name in ("active", "delete_contacts", "verbose_log", "sign_in_mode", "allow_list"):
         assert name in Settings.model_fields
-        assert f"`{name}" in text("operations.md"), name
+        assert f"`{name}" in text(OPERATIONS), name
