@@ -126,6 +126,7 @@ class PostOffice:
             while self._busy():
                 self._watch().tick()
                 while self._parcels:
+                    self._under_way += 1
                     group.create_task(self._forged(client, self._parcels.popleft()))
                 for url, notices in self._due():
                     self._under_way += len(notices)
@@ -192,8 +193,11 @@ class PostOffice:
 
     async def _forged(self, client: httpx.AsyncClient, parcel: Parcel) -> None:
         url, content, told = parcel
-        status, _ = await _answer(client, url, content, self._world.quirks.answer_limit_s)
-        self._ledger.forged.append({**told, "url": url, "status": status})
+        try:
+            status, _ = await _answer(client, url, content, self._world.quirks.answer_limit_s)
+            self._ledger.forged.append({**told, "url": url, "status": status})
+        finally:
+            self._under_way -= 1
 
 
 async def _answer(client: httpx.AsyncClient, url: str, body: Json | bytes, limit: float) -> tuple[int, bool]:
