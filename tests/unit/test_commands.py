@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -562,8 +563,32 @@ async def test_a_run_that_cannot_read_its_mapping_is_an_attempt(world: World) ->
     def fails() -> None:
         raise RetryLater(Cause.CRM_UNREACHABLE)
 
+    await world.registry.queued(ANNAS, world.now())
     assert await run_one(world.connector, Runner(fails), ANNAS) is None  # type: ignore[arg-type]
     assert (await world.board.read()).attempts == 1
+    assert (await world.mailbox()).queued_until == "", "its message is spent"
+
+
+async def test_a_pause_is_obeyed_whatever_message_comes(world: World) -> None:
+    later = (world.now() + timedelta(minutes=10)).isoformat()
+    await world.registry.change_mailbox(ANNAS, due_at=later, dirty=True, queued_until=later)
+    runner = Runner(lambda: Outcome())
+    assert await run_one(world.connector, runner, ANNAS, "restored") is None  # type: ignore[arg-type]
+    assert (runner.runs, world.queue.take()) == (0, [])
+    row = await world.mailbox()
+    assert (row.due_at, row.dirty, row.queued_until) == (later, True, "")
+
+
+async def test_a_nudge_queues_what_the_sweep_marked_and_nobody_else(world: World) -> None:
+    await tick(world.connector, "timer")
+    for mailbox in (ANNAS, BRUNOS):
+        await world.registry.spent(mailbox)
+    world.queue.take()
+    world.crm.add(Kind.CONTACT, ANNA, {"lastname": "Rossi"})
+    world.pass_time(1)
+    assert (await tick(world.connector, "nudge")).state == "swept"
+    assert world.queue.take() == [ANNAS]
+    assert (await tick(world.connector, "timer")).queued == 1, "the other one"
 
 
 # status
