@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from control.telemetry import FAILURES, GAUGES, ITEMS, RUNS, SPAN_RUN, SPAN_SWEEP, SWEEPS
 from scripts.infra.__main__ import ROOT, findings
@@ -305,6 +306,14 @@ def test_outputs_name_routes_of_the_app(texts: Mapping[str, str], asked: App) ->
     redirects = infra.bicep[APP].tree["outputs"]["redirectUris"]["value"]
     own = {each.removeprefix("${reachedAt}") for each in redirects} - {"/.auth/login/aad/callback"}
     assert own == {"/api/oauth/callback", "/api/oauth/consent-callback"} & asked.paths
+
+
+def test_azd_runs_scripts_that_are_there_and_is_new_enough() -> None:
+    azure = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))
+    assert azure["requiredVersions"] == {"azd": ">= 1.18.0"}, "Azure/azure-dev#5383: .funcignore"
+    for hook in azure["hooks"].values():
+        for shell in hook.values():
+            assert (ROOT / shell["run"].removeprefix("bash ")).is_file()
 
 
 def test_every_json_file_is_used(texts: Mapping[str, str]) -> None:
