@@ -28,7 +28,7 @@ param appPrincipalId string
 @description('Where reads, writes and deletions are logged.')
 param workspaceId string
 
-// Blob: the host's locks and the package; Contributor suffices, as nobody sets owners or access lists of blobs. Queue and table: the host and the app.
+// Blob: the host's locks and the package, which the platform uploads as the app's identity at a deployment and which therefore cannot be given to read only; Contributor suffices, as nobody sets owners or access lists of blobs. Queue and table: the host and the app.
 var roles = [
   'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor

@@ -58,6 +58,22 @@ class MailboxesContract:
 
     # the agenda
 
+    async def test_who_waits_for_a_run_waits_since_the_first_message(self, registry: Registry) -> None:
+        await rest(registry, A, 1)
+        await rest(registry, B, 2)
+        assert await registry.waits_since(AT) == ""
+        assert await registry.waits_since(AT + timedelta(hours=3)) == in_hours(1), "nobody queues it"
+        await registry.hint(A, {PEOPLE}, AT)
+        await registry.queued(A, AT + 2 * MESSAGE_LOST)
+        await registry.hint(B, {TASKS}, AT + MINUTE)
+        at = AT + 3 * MESSAGE_LOST
+        assert await registry.waits_since(at) == AT.isoformat()
+        taken = await lease(registry, at)
+        assert await registry.waits_since(at) == (AT + MINUTE).isoformat()
+        await registry.spent(B)
+        await registry.release(taken, looks=looks({family: in_hours(9) for family in Family}))
+        assert await registry.waits_since(at) == ""
+
     async def test_a_tick_reads_what_is_due_the_longest_due_first(self, registry: Registry) -> None:
         await rest(registry, A, 2)
         await rest(registry, B, 1)
