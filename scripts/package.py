@@ -20,6 +20,8 @@ FILES = ("function_app.py", "host.json", "requirements.txt")
 FOLDERS = ("control", "mapping", "sync")
 KINDS = frozenset({".py", ".json", ".html", ".css", ".js", ".svg"})
 NEVER = frozenset({"__pycache__", ".DS_Store"})
+PYTHON = "3.13"
+"""What runs there: infra/modules/app.bicep."""
 MOMENT = (1980, 1, 1, 0, 0, 0)
 """What a zip can say at the earliest: the files' own times would make each package another one."""
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.infra import alerts, app, names, policy, properties
+from scripts.infra import alerts, app, measured, names, parameters, policy, properties
 from scripts.infra.files import Finding, parse, read_texts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,9 +19,11 @@ def findings(texts: Mapping[str, str], asked: app.App) -> list[Finding]:
         return unread
     return [
         *names.check(infra),
+        *parameters.check(infra),
         *properties.check(infra),
         *policy.check(infra),
         *alerts.check(infra),
+        *measured.check(infra, asked.sent),
         *app.check(infra, asked),
     ]
 

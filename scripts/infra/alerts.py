@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from control.telemetry import STATES
 from scripts.infra.files import Finding, Infra
 
 FIELDS = {"name", "title", "description", "severity", "frequency", "window", "operator", "threshold", "query"}
@@ -42,6 +43,9 @@ def check(infra: Infra) -> Iterator[Finding]:
             yield Finding("alert", where, "rows are counted: some (GreaterThan 0) or none (LessThan 1)")
         if not rule["query"].startswith("AppMetrics | where Name == 'vtesync."):
             yield Finding("alert", where, "asks for no measurement of ours")
+        grave = re.search(r"'vtesync\.state' .*Sum >= (\d+)", rule["query"])
+        if grave is not None and int(grave[1]) != STATES["stopped"]:
+            yield Finding("alert", where, f"stopped is {STATES['stopped']} and error above it, it asks for {grave[1]}")
     names = [rule.get("name") for rule in rules]
     if len(set(names)) != len(names):
         yield Finding("alert", path, "two have one name")

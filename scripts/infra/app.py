@@ -11,11 +11,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.infra import measured
 from scripts.infra.files import Finding, Infra
 
 FROM_AZURE = frozenset({"WEBSITE_INSTANCE_ID", "WEBSITE_SITE_NAME", "WEBSITE_AUTH_ENABLED"})
@@ -49,6 +50,31 @@ import json, function_app
 triggers = [each.get_trigger() for each in function_app.app.get_functions()]
 print(json.dumps([each.route for each in triggers if each.type == "httpTrigger"]))
 """
+SECRETS: Mapping[str, str] = {
+    "INDEX_KEY": "index-key",
+    "DIGEST_KEYS": "digest-keys",
+    "ENCRYPTION_KEYS": "encryption-keys",
+    "NUDGE_KEY": "nudge-key",
+    "VTENEXT_ACCESS_KEY": "vtenext-access-key",
+}
+"""Settings that are references into the vault, and the secret of each."""
+MUST_SAY: Mapping[str, str] = {
+    **{name: f"@Microsoft.KeyVault(SecretUri=${{vaultUri}}secrets/{secret}/)" for name, secret in SECRETS.items()},
+    "KEY_VAULT_URL": "panelVaultUri",
+    "PUBLIC_URL": "reachedAt",
+    "TENANT_ID": "tenantId",
+    "CLIENT_ID": "entraClientId",
+    "VTENEXT_ALLOW_HTTP": "false",
+    "AzureWebJobsStorage__credential": "managedidentity",
+    "AzureWebJobsStorage__clientId": "identityClientId",
+    "STORAGE__credential": "managedidentity",
+    "STORAGE__clientId": "identityClientId",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=${identityClientId};Authorization=AAD",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
+    "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "tenantId",
+}
+"""Settings with one right value; a name is a symbol of the file."""
 READING = frozenset({"os.environ", "os.environ.get", "os.getenv", "environ", "environ.get", "getenv"})
 _KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 ENOUGH: Mapping[str, str] = {
@@ -67,8 +93,9 @@ class App:
     read: frozenset[str]
     documented: frozenset[str]
     paths: frozenset[str]
-    measured: frozenset[str] | None  # None: it measures nothing yet
+    sent: Mapping[str, frozenset[str]]  # measurements and traces, with their attributes
     stored: frozenset[str]  # names of its table and its queue
+    services: frozenset[str]  # what azure.yaml calls it
 
 
 def ask(root: Path) -> App:
@@ -87,8 +114,9 @@ def ask(root: Path) -> App:
         read=frozenset(_asked_for() | read_directly(root)),
         documented=frozenset(example["Values"]),
         paths=frozenset(f"/{prefix}/{route}" for route in json.loads(run.stdout)),
-        measured=_measured(root),
+        sent=measured.sent(root),
         stored=frozenset({QUEUE, str(defaults["table"])}),
+        services=frozenset(re.findall(r"^services:\n  (\w+):", (root / "azure.yaml").read_text("utf-8"), re.M)),
     )
 
 
@@ -152,33 +180,35 @@ def _text(node: ast.expr) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def _measured(root: Path) -> frozenset[str] | None:
-    path = root / "control" / "telemetry.py"
-    return frozenset(re.findall(r'"(vtesync\.[a-z_]+)"', path.read_text("utf-8"))) if path.exists() else None
-
-
 def check(infra: Infra, app: App) -> Iterator[Finding]:
-    set_there, open_there, stored = set[str](), set[str](), set[str]()
+    set_there, open_there, stored = dict[str, Any](), set[str](), set[str]()
     for file in infra.bicep.values():
         for _, kind, _, body in file.resources():
             if kind == "Microsoft.Web/sites/config" and body["name"] == "appsettings":
-                set_there |= body["properties"].keys()
+                set_there |= body["properties"]
             if kind == "Microsoft.Web/sites/config" and body["name"] == "authsettingsV2":
                 paths = body["properties"]["globalValidation"].get("excludedPaths", [])
                 open_there |= set(file.variable(paths) if isinstance(paths, str) else paths)
             if kind.endswith(("queueServices/queues", "tableServices/tables")):
                 stored.add(body["name"])
-    yield from _settings(set_there, app)
+    yield from _settings(set_there.keys(), app)
+    for name, wanted in MUST_SAY.items():
+        if name in set_there and set_there[name] != wanted:
+            yield Finding("setting", "modules/app.bicep", f"{name} is {set_there[name]!r}, must be {wanted!r}")
     yield from _open(open_there, app)
     for name in sorted(app.stored - stored):
         yield Finding("storage", "modules/storage.bicep", f"the app's {name} is not made")
-    yield from _names(infra, app)
+    named = set(re.findall(r"'azd-service-name': '(\w+)'", infra.bicep["modules/app.bicep"].text))
+    if named != app.services:
+        yield Finding("azd", "modules/app.bicep", f"azure.yaml calls the app {app.services}, its tag {named}")
 
 
-def _settings(set_there: set[str], app: App) -> Iterator[Finding]:
+def _settings(set_there: Set[str], app: App) -> Iterator[Finding]:
     bicep, example = "modules/app.bicep", "local.settings.example.json"
     for name in sorted(app.read - set_there - FROM_AZURE - NOT_ON_AZURE - OF_THE_HOST):
         yield Finding("setting", bicep, f"the app reads {name}, which is not set")
+    for name in sorted(OF_THE_HOST - set_there):
+        yield Finding("setting", bicep, f"{name} is not set: host and sign-in need it")
     for name in sorted(set_there - app.read - OF_THE_HOST):
         yield Finding("setting", bicep, f"{name} is set, and nothing reads it")
     for name in sorted(set_there & (FROM_AZURE | NOT_ON_AZURE | LOCAL_ONLY)):
@@ -198,13 +228,3 @@ def _open(open_there: set[str], app: App) -> Iterator[Finding]:
         yield Finding("open", where, f"{path} is no route of the app")
     for path in sorted(OPEN & app.paths - open_there):
         yield Finding("open", where, f"{path} must be reached without signing in")
-
-
-def _names(infra: Infra, app: App) -> Iterator[Finding]:
-    """Alerts and workbook ask for what the app measures."""
-    if app.measured is None:
-        return
-    for path in ("alerts.json", "workbook.json"):
-        asked = set(re.findall(r"'(vtesync\.[a-z_]+)'", infra.others[path]))
-        for name in sorted(asked - app.measured):
-            yield Finding("measurement", path, f"the app does not measure {name}")

@@ -11,7 +11,16 @@ from typing import Any
 
 from scripts.infra.files import Bicep, Finding, Infra
 from scripts.infra.tokens import references
+from scripts.package import PYTHON
 
+CLOSED = (
+    "publicNetworkAccess: closed && empty(operatorAddresses) ? 'Disabled' : 'Enabled'",
+    "defaultAction: closed ? 'Deny' : 'Allow'",
+)
+KINDS_OF_PRINCIPAL: Mapping[str, str] = {
+    "appPrincipalId": "ServicePrincipal",
+    "operatorPrincipalId": "operatorPrincipalType",
+}
 MUST_BE: Mapping[str, Mapping[str, object]] = {
     "Microsoft.Storage/storageAccounts": {
         "properties.allowSharedKeyAccess": False,
@@ -31,6 +40,9 @@ MUST_BE: Mapping[str, Mapping[str, object]] = {
         "properties.siteConfig.minTlsVersion": "1.2",
         "properties.siteConfig.scmMinTlsVersion": "1.2",
         "identity.type": "UserAssigned",
+        "properties.functionAppConfig.runtime.name": "python",
+        "properties.functionAppConfig.runtime.version": PYTHON,
+        "properties.functionAppConfig.deployment.storage.authentication.type": "UserAssignedIdentity",
     },
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
     "Microsoft.Web/sites/config:authsettingsV2": {
@@ -39,13 +51,36 @@ MUST_BE: Mapping[str, Mapping[str, object]] = {
         "properties.globalValidation.unauthenticatedClientAction": "RedirectToLoginPage",
         "properties.httpSettings.requireHttps": True,
         "properties.login.tokenStore.enabled": False,
+        "properties.identityProviders.azureActiveDirectory.enabled": True,
+        "properties.identityProviders.azureActiveDirectory.registration.clientId": "entraClientId",
+        "properties.identityProviders.azureActiveDirectory.validation.allowedAudiences": [
+            "entraClientId",
+            "api://${entraClientId}",
+        ],
+        "properties.identityProviders.azureActiveDirectory.validation.defaultAuthorizationPolicy.allowedApplications": [
+            "entraClientId"
+        ],
         "properties.identityProviders.azureActiveDirectory.registration.openIdIssuer": (
             "${environment().authentication.loginEndpoint}${tenantId}/v2.0"  # one directory, never `common`
         ),
     },
+    "Microsoft.Insights/actionGroups": {"properties.enabled": True},
+    "Microsoft.Insights/scheduledQueryRules": {
+        "properties.enabled": True,
+        "properties.actions.actionGroups": [
+            {"operator": {"type": "property_accessor", "operands": {"operand_1": "people", "operand_2": "id"}}}
+        ],
+    },
+    "Microsoft.Insights/diagnosticSettings": {"properties.workspaceId": "workspaceId"},
     "Microsoft.Insights/components": {"properties.DisableLocalAuth": True},
     "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
 }
+MUST_STAND: Mapping[str, tuple[str, ...]] = {
+    "modules/storage.bicep": CLOSED,
+    "modules/vault.bicep": CLOSED,
+    "modules/network.bicep": ("'privatelink.vaultcore.azure.net'", "serviceName: 'Microsoft.App/environments'"),
+}
+"""Calculations, which pycep gives in trees of its own: as they are written."""
 NEEDED = frozenset({*MUST_BE, "Microsoft.Authorization/roleAssignments"})
 FLEX_TAKES = frozenset({"minTlsVersion", "scmMinTlsVersion", "http20Enabled"})
 """What we write into siteConfig. Flex Consumption refuses much of the rest (error 51021), in some regions only: alwaysOn, linuxFxVersion, ftpsState,
@@ -74,14 +109,19 @@ def check(infra: Infra) -> Iterator[Finding]:
             seen.add(known)
             where = f"{file.path}:{symbol}"
             for path, wanted in MUST_BE.get(known, {}).items():
-                if (found := _at(body, path)) != wanted or type(found) is not type(wanted):
+                if (found := _at(body, path)) != wanted or isinstance(found, bool) != isinstance(wanted, bool):
                     yield Finding("policy", f"{where}.{path}", f"is {found!r}, must be {wanted!r}")
             if kind == "Microsoft.Web/sites":
                 for name in sorted((_at(body, "properties.siteConfig") or {}).keys() - FLEX_TAKES):
                     yield Finding("flex", f"{where}.properties.siteConfig.{name}", "Flex Consumption may refuse it")
+            if kind.count("/") > 1 and ("parent" not in body or "/" in str(body["name"])):
+                yield Finding("parent", where, "belongs to another resource: name that as its parent")
             if kind == "Microsoft.Authorization/roleAssignments":
                 yield from _role(file, where, body)
         yield from _secrets(file)
+        for text in MUST_STAND.get(file.path, ()):
+            if text not in file.text:
+                yield Finding("policy", file.path, f"does not say {text}")
     for missing in sorted(NEEDED - seen):
         yield Finding("policy", "infra", f"there is no {missing}")
     yield from _passwords(infra)
@@ -106,11 +146,13 @@ def _role(file: Bicep, where: str, body: Mapping[str, Any]) -> Iterator[Finding]
             yield Finding("role", where, f"gives the role {role}, which is not among those that we need")
     if body.get("scope") not in file.declared.resources:
         yield Finding("role", where, "is not limited to a resource")
-    name = body.get("name")
-    if not isinstance(name, dict) or _at(name, "function.type") != "guid":
-        yield Finding("role", where, "its name must be guid(resource, principal, role)")
-    if _at(body, "properties.principalType") is None:
-        yield Finding("role", where, "says not what kind of principal gets it: a new identity may not be found yet")
+    principal = _at(body, "properties.principalId")
+    scope = {"operator": {"type": "property_accessor", "operands": {"operand_1": body.get("scope"), "operand_2": "id"}}}
+    parts = _at(body, "name.function.parameters") if _at(body, "name.function.type") == "guid" else None
+    if not isinstance(parts, dict) or [each for each in parts.values() if each] != [scope, principal, named]:
+        yield Finding("role", where, "its name must be guid(resource.id, principal, role)")
+    if _at(body, "properties.principalType") != KINDS_OF_PRINCIPAL.get(str(principal)):
+        yield Finding("role", where, "says not, or wrongly, what kind of principal gets it")
 
 
 def _literals(file: Bicep, named: Any) -> list[str]:
@@ -148,6 +190,8 @@ def _secrets(file: Bicep) -> Iterator[Finding]:
             )
         if "ConnectionString" in text:
             yield Finding("secret", f"{file.path}:{line}", f"output {name} gives a connection string away")
+    for method in re.findall(r"\.(list\w+)\(", file.text):
+        yield Finding("secret", file.path, f"{method}() reads keys")
     for each in references(file.words):
         if each.called and each.name.startswith("list"):
             yield Finding("secret", f"{file.path}:{each.line}", f"{each.name}() reads keys")

@@ -31,6 +31,8 @@ def answer(words: list[str], state: dict[str, Any]) -> str:
         case ["keyvault", "secret", "set", *_]:
             state["secrets"][option(words, "--name")] = Path(option(words, "--file")).read_text("utf-8")
             return ""
+        case ["keyvault", "secret", "show", *_]:
+            return str(state["secrets"][option(words, "--name")])
         case ["functionapp", "show", *_]:
             return "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/f"
         case ["account", "show", *_]:
@@ -47,6 +49,11 @@ def answer(words: list[str], state: dict[str, Any]) -> str:
             return "\n".join(each["name"] for each in trust if each["subject"] in option(words, "--query"))
         case ["ad", "app", "federated-credential", "create"]:
             state["apps"][option(words, "--id")]["trust"].append(content(option(words, "--parameters")))
+            return ""
+        case ["ad", "app", "permission", "list"]:
+            return "\n".join(state["apps"][option(words, "--id")]["asked"])
+        case ["ad", "app", "permission", "admin-consent"]:
+            state["apps"][option(words, "--id")]["granted"] = state["apps"][option(words, "--id")]["asked"]
             return ""
         case ["ad", "sp", "show", *_]:
             return state["principals"][option(words, "--id")]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from control.telemetry import FAILURES, GAUGES, ITEMS, RUNS, SPAN_RUN, SPAN_SWEEP, SWEEPS
 from scripts.infra.__main__ import ROOT, findings
 from scripts.infra.app import App, read_directly
 from scripts.infra.files import parse
@@ -139,6 +140,101 @@ FAULTS = {
     "table of another name": (STORAGE, "name: 'vtesync'", "name: 'sync'", "storage"),
     "alert with a wide window": ("alerts.json", '"window": "PT15M"', '"window": "PT1M"', "alert"),
     "alert that is gone": ("alerts.json", "vtesync.poison", "vtesync.state", "alert"),
+    "alert on error only": ("alerts.json", "where Sum >= 3", "where Sum >= 4", "alert"),
+    "alert in misspelt Kusto": ("alerts.json", "| where Sum < 30", "| wher Sum < 30", "query"),
+    "attribute that nobody sends": ("alerts.json", "Properties.state)", "Properties.stat)", "measurement"),
+    "attribute of another measurement": ("alerts.json", "Properties.outcome)", "Properties.cause)", "measurement"),
+    "attribute of no span": ("workbook.json", "Properties.mailbox", "Properties.person", "measurement"),
+    **{
+        f"without {name}": (APP, f"    {name}: {value}\n", "", "setting")
+        for name, value in {
+            "AzureWebJobsStorage__credential": "'managedidentity'",
+            "STORAGE__credential": "'managedidentity'",
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": "component.properties.ConnectionString",
+            "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "'ClientId=${identityClientId};Authorization=AAD'",
+            "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "'true'",
+            "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "'true'",
+            "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "tenantId",
+            "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "withSecret ? '' : identityClientId",
+        }.items()
+    },
+    "key of another": (APP, "secrets/index-key/)'", "secrets/digest-keys/)'", "setting"),
+    "secret in the file": (
+        APP,
+        "'@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/vtenext-access-key/)'",
+        "'Zq8sjd82jdKsl2'",
+        "setting",
+    ),
+    "address of another": (APP, "PUBLIC_URL: reachedAt", "PUBLIC_URL: vtenextUrl", "setting"),
+    "app writes where its keys are": (APP, "KEY_VAULT_URL: panelVaultUri", "KEY_VAULT_URL: vaultUri", "setting"),
+    "tag that azd does not find": (APP, "'azd-service-name': 'connector'", "'azd-service-name': 'conector'", "azd"),
+    "Python that nobody tested": (APP, "version: '3.13'", "version: '3.10'", "policy"),
+    "another language": (APP, "name: 'python'", "name: 'node'", "policy"),
+    "deployment by a key": (APP, "type: 'UserAssignedIdentity'", "type: 'StorageAccountConnectionString'", "policy"),
+    "sign-in without its provider": (
+        APP,
+        "azureActiveDirectory: {\n        enabled: true",
+        "azureActiveDirectory: {\n        enabled: false",
+        "policy",
+    ),
+    "tokens for others": (
+        APP,
+        "            'api://${entraClientId}'\n",
+        "            'api://${entraClientId}'\n            'https://graph.microsoft.com'\n",
+        "policy",
+    ),
+    "tokens by others": (
+        APP,
+        "allowedApplications: [\n              entraClientId",
+        "allowedApplications: [",
+        "policy",
+    ),
+    "alerts that sleep": (ALERTS, "rule.severity\n    enabled: true", "rule.severity\n    enabled: false", "policy"),
+    "alerts that tell nobody": (ALERTS, "        people.id\n", "", "policy"),
+    "nobody to be told": (ALERTS, "'vtesync'\n    enabled: true", "'vtesync'\n    enabled: false", "policy"),
+    "log that goes elsewhere": (VAULT, "    workspaceId: workspaceId\n", "    workspaceId: vault.id\n", "policy"),
+    "vault open to all": (VAULT, "closed && empty(operatorAddresses) ? 'Disabled' : 'Enabled'", "'Enabled'", "policy"),
+    "storage open to all": (STORAGE, "closed ? 'Deny' : 'Allow'", "'Allow'", "policy"),
+    "zone that resolves nothing": (NETWORK, "privatelink.vaultcore.azure.net", "privatelink.vault.azure.net", "policy"),
+    "subnet for another plan": (NETWORK, "Microsoft.App/environments", "Microsoft.Web/serverFarms", "policy"),
+    "no parent": (STORAGE, "  parent: account\n  name: 'default'", "  name: '${name}/default'", "parent"),
+    "keys read by a method": (
+        STORAGE,
+        "output id string = account.id",
+        "output id string = account.listKeys().keys[0].value",
+        "secret",
+    ),
+    "role that does not name who": (
+        STORAGE,
+        "guid(account.id, appPrincipalId, role)",
+        "guid(account.id, role)",
+        "role",
+    ),
+    "role that does not name where": (STORAGE, "guid(account.id, app", "guid(tags.x, app", "role"),
+    "role for a user that is an app": (
+        VAULT,
+        "    principalType: 'ServicePrincipal'",
+        "    principalType: operatorPrincipalType",
+        "role",
+    ),
+    "parameter that azd is not told": (
+        "main.parameters.json",
+        '    "storageSku": {\n      "value": "${STORAGE_SKU=Standard_ZRS}"\n    },\n',
+        "",
+        "params",
+    ),
+    "two defaults": ("main.parameters.json", "STORAGE_SKU=Standard_ZRS", "STORAGE_SKU=Standard_LRS", "params"),
+    "default that hides the question": ("main.parameters.json", "${ALERT_EMAILS}", "${ALERT_EMAILS=}", "params"),
+    "number out of range": ("environments/test.parameters.json", '"value": 40', '"value": 4000', "params"),
+    "id that is too short": (
+        "environments/test.parameters.json",
+        "00000000-0000-0000-0000-000000000000",
+        "abc",
+        "params",
+    ),
+    "type of another parameter": (MAIN, "    closed: privateNetwork", "    closed: location", "params"),
+    "name that is too long": (MAIN, "'stvtesync${unique}'", "'stvtesyncstorage${unique}'", "params"),
+    "lock of no kind": (STORAGE, "level: 'CanNotDelete'", "level: 'CannotDelete'", "value"),
 }
 
 
@@ -150,8 +246,7 @@ def test_a_planted_fault_is_found(fault: str, planted: Planting) -> None:
 
 
 def test_a_measurement_that_the_app_does_not_send(texts: Mapping[str, str], asked: App) -> None:
-    known = frozenset({"vtesync.state"})
-    found = findings(texts, replace(asked, measured=known))
+    found = findings(texts, replace(asked, sent={"vtesync.state": frozenset({"state", "cause"})}))
     assert "alerts.json: the app does not measure vtesync.attempts [measurement]" in map(str, found)
     assert "workbook.json: the app does not measure vtesync.items [measurement]" in map(str, found)
 
@@ -185,6 +280,10 @@ def test_the_app_is_asked_and_answers(asked: App) -> None:
         "SYNC_SCHEDULE",
     } <= asked.read
     assert asked.stored == {"runs", "vtesync"}
+    assert asked.services == {"connector"}
+    assert {*GAUGES, SWEEPS, RUNS, ITEMS, FAILURES, SPAN_RUN, SPAN_SWEEP} == asked.sent.keys()
+    assert asked.sent[ITEMS] == {"kind", "side", "what"}
+    assert {"mailbox", "why", "outcome", "cause", "error"} <= asked.sent[SPAN_RUN]
 
 
 def test_settings_that_the_product_reads_by_itself(tmp_path: Path) -> None:

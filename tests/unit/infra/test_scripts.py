@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -170,3 +171,65 @@ def test_the_admin_role_is_given_once(azure: Azure) -> None:
     [given] = azure.state["given"]
     role = json.loads((ROOT / "infra/entra/permissions.json").read_text("utf-8"))["admin_role"]["id"]
     assert given == {"id": "given-1", "principalId": IDENTITY, "resourceId": "principal-1", "appRoleId": role}
+
+
+def test_consent_shows_what_it_grants_and_grants_it(azure: Azure) -> None:
+    azure.remember(apps={"client-1": {"asked": ["permission-1 Role"]}})
+    run = azure.run("entra/consent.sh", CLIENT_ID="client-1")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == ["permission-1 Role", "Granted."]
+    assert azure.state["apps"]["client-1"]["granted"] == ["permission-1 Role"]
+
+
+def test_consent_to_an_application_that_is_not_there_is_not_said_to_be_granted(azure: Azure) -> None:
+    run = azure.run("entra/consent.sh", CLIENT_ID="client-2")
+    assert run.returncode != 0
+    assert "Granted" not in run.stdout
+
+
+@pytest.mark.parametrize("key", ["digest-keys", "encryption-keys"])
+def test_a_new_key_is_put_first_and_the_old_ones_still_open(azure: Azure, key: str) -> None:
+    azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="a")
+    before = azure.state["secrets"]
+    sealed = keyring(before).encrypt("text", "place")
+    run = azure.run("scripts/rotate.sh", **OF_DEPLOYMENT, KEY=key)
+    assert run.returncode == 0, run.stderr
+    after = azure.state["secrets"]
+    assert {name for name in after if after[name] != before[name]} == {key}
+    new, old = after[key].split(",")
+    assert old == before[key]
+    assert re.fullmatch(r"\d{12}:[\w-]{43}", new)
+    assert keyring(after).decrypt(sealed, "place") == "text"
+    assert azure.state["refreshed"].endswith("/refresh?api-version=2022-03-01")
+    for value in (new, old):
+        assert value not in run.stdout + run.stderr
+        assert all(value not in part for call in azure.state["calls"] for part in call)
+
+
+def test_a_key_of_the_same_minute_is_there_once(azure: Azure) -> None:
+    azure.run("scripts/secrets.sh", **OF_DEPLOYMENT, VTENEXT_ACCESS_KEY="a")
+    for _ in range(3):
+        azure.run("scripts/rotate.sh", **OF_DEPLOYMENT, KEY="digest-keys")
+    names = [part.partition(":")[0] for part in azure.state["secrets"]["digest-keys"].split(",")]
+    assert len(names) == len(set(names)) >= 2
+
+
+@pytest.mark.parametrize("lies_there", [{}, {"digest-keys": ""}, {"digest-keys": "ERROR: forbidden"}])
+def test_without_the_old_keys_nothing_is_placed(azure: Azure, lies_there: dict[str, str]) -> None:
+    azure.remember(secrets=lies_there)
+    run = azure.run("scripts/rotate.sh", **OF_DEPLOYMENT, KEY="digest-keys")
+    assert run.returncode != 0
+    assert "nothing was changed" in run.stderr
+    assert azure.state["secrets"] == lies_there
+    assert azure.state["refreshed"] == ""
+
+
+def test_the_key_of_the_index_is_not_rotated(azure: Azure) -> None:
+    azure.remember(secrets={"index-key": "a"})
+    run = azure.run("scripts/rotate.sh", **OF_DEPLOYMENT, KEY="index-key")
+    assert run.returncode == 1
+    assert azure.state["calls"] == []
+
+
+def keyring(secrets: Mapping[str, str]) -> Keyring:
+    return Keyring.from_settings(secrets["index-key"], secrets["digest-keys"], secrets["encryption-keys"])

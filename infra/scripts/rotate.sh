@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Puts a new key before the old ones, which stay readable, and has the app read them. Not for index-key: rows are found by it, so it never changes.
+#   KEY=digest-keys|encryption-keys   which list
+#   AZURE_KEY_VAULT_NAME, AZURE_RESOURCE_GROUP, AZURE_FUNCTION_APP_NAME   as the deployment says them (azd env get-values)
+# When an old key may be taken away stands in docs/operations.md. Shows no value. Needs: az, signed in; python3; the vault reachable from here.
+set -euo pipefail
+
+key=${KEY:?digest-keys or encryption-keys}
+vault=${AZURE_KEY_VAULT_NAME:?name of the key vault}
+group=${AZURE_RESOURCE_GROUP:?resource group of the app}
+app=${AZURE_FUNCTION_APP_NAME:?name of the function app}
+case "$key" in
+    digest-keys | encryption-keys) ;;
+    *)
+        echo "$key is not rotated: KEY is digest-keys or encryption-keys." >&2
+        exit 1
+        ;;
+esac
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+umask 077
+
+if ! az keyvault secret show --vault-name "$vault" --name "$key" --query value --output tsv >"$scratch/old"; then
+    echo "The keys that are there cannot be read; nothing was changed." >&2
+    exit 1
+fi
+
+# The new list, checked: a list without the old keys would make the tables unreadable.
+python3 - "$scratch/old" "$scratch/new" <<'PYTHON'
+import base64
+import datetime
+import re
+import secrets
+import sys
+
+old = open(sys.argv[1], encoding="utf-8").read().strip()
+parts = [part.strip() for part in old.split(",")]
+if not all(re.fullmatch(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}=?", part) for part in parts):
+    sys.exit("What lies in the vault is no list of id:key; nothing was changed.")
+name = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d%H%M")
+if name in [part.partition(":")[0] for part in parts]:
+    sys.exit(f"There is a key of this minute ({name}) already; nothing was changed.")
+key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+with open(sys.argv[2], "w", encoding="utf-8") as new:
+    new.write(",".join([f"{name}:{key}", *parts]))
+PYTHON
+az keyvault secret set --vault-name "$vault" --name "$key" --file "$scratch/new" --encoding utf-8 --output none
+echo "$key: a new key was put before the old ones"
+
+# References are read again once a day only; this asks for it now.
+site=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv)
+az rest --method post --url "$site/config/configreferences/appsettings/refresh?api-version=2022-03-01" --output none
+echo "The app reads its secrets anew."
