@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEEDS ?= 5000
 ONCE ?=
+LIBRARIES ?=
 
 # Where an environment forbids it, every process of the tests would compile the whole app anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,11 +45,11 @@ sim: setup
 	EVERYTHING=1 $(PY) -m pytest -n 2 --dist worksteal tests/sim tests/whole  # what `make test` samples
 
 package: setup
-	$(PY) scripts/package.py
+	$(PY) scripts/package.py $(if $(LIBRARIES),--libraries)
 
 setup: $(VENV)/.ready node_modules/.ready
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-host.txt scripts/setup_python.sh
+$(VENV)/.ready: requirements.txt constraints.txt requirements-dev.txt requirements-before-313.txt requirements-host.txt scripts/setup_python.sh
 	bash scripts/setup_python.sh $(VENV)
 	touch $@
 

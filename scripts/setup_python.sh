@@ -31,9 +31,9 @@ fi
 
 "$python" -m venv --clear "$venv"
 "$venv/bin/pip" install -q --disable-pip-version-check uv
-"$venv/bin/uv" pip install -q --python "$venv/bin/python" -r requirements-dev.txt
 if "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then
-    "$venv/bin/uv" pip install -q --python "$venv/bin/python" -r requirements-host.txt
+    "$venv/bin/uv" pip install -q --python "$venv/bin/python" -r requirements-dev.txt -r requirements-host.txt
 else  # the engine declares >= 3.13 but runs on 3.11 as it is
+    "$venv/bin/uv" pip install -q --python "$venv/bin/python" -r requirements-dev.txt --override requirements-before-313.txt
     "$venv/bin/pip" install -q --disable-pip-version-check --ignore-requires-python --no-deps -r requirements-host.txt
 fi

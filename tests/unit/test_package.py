@@ -10,9 +10,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from control.version import VERSION
 from scripts import package
@@ -42,7 +45,7 @@ def test_it_holds_the_app_and_nothing_else(tmp_path: Path) -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    wanted = re.compile(r"(function_app\.py|host\.json|requirements\.txt|(sync|mapping|control)/.*)")
+    wanted = re.compile(r"(constraints\.txt|function_app\.py|host\.json|requirements\.txt|(sync|mapping|control)/.*)")
     assert names == sorted(name for name in tracked.stdout.splitlines() if wanted.fullmatch(name))
     for data in (
         "control/texts.json", "control/panel/texts/common.json", "control/panel/templates/base.html",
@@ -108,8 +111,73 @@ def test_the_summary_counts_it(tmp_path: Path) -> None:
         "control/",
         "mapping/",
         "sync/",
-        "function_app.py host.json requirements.txt",
+        "constraints.txt function_app.py host.json requirements.txt",
     ]
+
+
+def test_the_libraries_are_those_of_the_machine_that_runs_there(tmp_path: Path) -> None:
+    command = package.fetching(tmp_path / "into")
+    assert command[1:4] == ["pip", "install", "--quiet"]
+    options = dict(zip(command[4::2], command[5::2], strict=True))
+    assert options == {
+        "--target": str(tmp_path / "into"),
+        "--python-platform": "x86_64-manylinux_2_28",
+        "--python-version": "3.13",
+        "--only-binary": ":all:",
+        "-r": str(ROOT / "requirements.txt"),
+    }
+    assert os.access(command[0], os.X_OK)
+    help_ = subprocess.run([command[0], "pip", "install", "--help"], capture_output=True, text=True, check=True).stdout
+    assert [each for each in options if each not in help_] == []
+
+
+def test_with_the_libraries_they_lie_where_the_host_looks(tmp_path: Path) -> None:
+    fetched = tmp_path / "fetched"
+    for name in (
+        "msal/__init__.py",
+        "msal/__pycache__/x.pyc",
+        "cffi.so",
+        "msal-1.dist-info/METADATA",
+        "bin/x",
+        ".lock",
+    ):
+        (fetched / name).parent.mkdir(parents=True, exist_ok=True)
+        (fetched / name).write_text(name)
+    built = package.build(tmp_path / "dist", fetched=fetched)
+    assert built.name == f"vtenext-m365-sync-{VERSION}-libraries.zip"
+    with zipfile.ZipFile(built) as opened:
+        names = opened.namelist()
+        assert opened.read(".python_packages/lib/site-packages/cffi.so") == b"cffi.so"
+    carried = [name for name in names if name.startswith(".")]
+    assert carried == [
+        f".python_packages/lib/site-packages/{name}"
+        for name in ("cffi.so", "msal-1.dist-info/METADATA", "msal/__init__.py")
+    ]
+    assert sorted(set(names) - set(carried)) == package.contents()
+    assert package.summary(built)[1] == "  .python_packages/lib/site-packages/: 48 bytes (3 files)"
+
+
+def test_the_python_that_is_deployed_is_the_one_that_is_set_up() -> None:
+    setup = (ROOT / "scripts" / "setup_python.sh").read_text("utf-8")
+    assert f'uv" python install -q {package.PYTHON}' in setup
+    requirements = (ROOT / "requirements.txt").read_text("utf-8")
+    assert "python_version" not in requirements, "what builds for another Python is to fail"
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="what is deployed runs on 3.13")
+def test_every_library_that_is_brought_along_is_pinned_as_it_is_tested() -> None:
+    pins = dict(
+        line.split("==")
+        for name in ("requirements.txt", "constraints.txt")
+        for line in (ROOT / name).read_text("utf-8").splitlines()
+        if "==" in line
+    )
+    assert {name: version(name) for name in pins} == pins
+    needed = [Requirement(text) for name in pins for text in requires(name) or ()]
+    missing = {
+        canonicalize_name(each.name) for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})
+    } - pins.keys()
+    assert missing == set()
 
 
 def copied(to: Path) -> Path:
