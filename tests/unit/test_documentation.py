@@ -16,6 +16,7 @@ import pytest
 from control import telemetry
 from control.api import ENDPOINTS
 from control.texts import table
+from control.version import VERSION
 from sync.errors import Cause
 from sync.settings import Settings
 
@@ -45,7 +46,7 @@ FOREIGN = {
     "STORAGEACCOUNT", "VAULT", "NAME", "APP", "RG", "MODE", "KILL", "GET", "PUT", "POST",
 }  # fmt: skip
 """Azure's own settings, and what stands for a name in a command."""
-MADE_UP = {"ledger-2026-11-28.jsonl.gz"}
+MADE_UP = {"ledger-2026-11-28.jsonl.gz", "vtenext-m365-sync-1.0.0.zip"}
 """Files that a command of the text makes."""
 COMMANDS = {"az", "azd", "func", "make", "bash", "pwsh", "python", ".venv/bin/python", "umask", "printf", "rm"}
 AZ = re.compile(
@@ -151,6 +152,14 @@ def test_scripts_are_given_what_they_read() -> None:
         assert needed <= names, (script, needed - names)
         for name in names:
             assert re.search(rf"\$\{{{name}\b", source_of_it), (script, name)
+
+
+def test_zips_are_called_as_they_are_made_and_built_where_they_have_to_be() -> None:
+    sent = re.findall(r"config-zip .*--src (?:dist/)?(\S+) --build-remote (true|false)", "\n".join(shell(OPERATIONS)))
+    assert len(sent) > 1
+    for name, built in sent:
+        assert name in {f"vtenext-m365-sync-{VERSION}.zip", f"vtenext-m365-sync-{VERSION}-libraries.zip"}
+        assert built == ("false" if "-libraries" in name else "true"), name
 
 
 @pytest.mark.parametrize("page", GUIDES)
