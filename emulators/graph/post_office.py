@@ -56,7 +56,7 @@ class PostOffice:
         self._inbox: deque[Notice] = deque()  # appending is all that other threads do
         self._waiting: list[Notice] = []
         self._parcels: deque[Parcel] = deque()
-        self._under_way = 0
+        self._under_way = self._forging = 0
         self._task: asyncio.Task[None] | None = None
         self._random = Random(0)
 
@@ -103,7 +103,7 @@ class PostOffice:
             if self.broken is not None:
                 raise self.broken
             due = any(each.due <= self._world.clock.now() for each in self._waiting)
-            if not (due or self._inbox or self._parcels or self._under_way):
+            if not (due or self._inbox or self._parcels or self._under_way or self._forging):
                 return
             self.wake()
             await asyncio.sleep(TICK_S / 5)
@@ -117,16 +117,18 @@ class PostOffice:
             await self._task
 
     def _busy(self) -> bool:
-        return bool(self._watch().needed or self._inbox or self._waiting or self._parcels or self._under_way)
+        return bool(
+            self._watch().needed or self._inbox or self._waiting or self._parcels or self._under_way or self._forging
+        )
 
     async def _run(self) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
-        self._under_way = 0
+        self._under_way = self._forging = 0
         async with self._outbound.client() as client, asyncio.TaskGroup() as group:
             while self._busy():
                 self._watch().tick()
                 while self._parcels:
-                    self._under_way += 1
+                    self._forging += 1
                     group.create_task(self._forged(client, self._parcels.popleft()))
                 for url, notices in self._due():
                     self._under_way += len(notices)
@@ -195,9 +197,9 @@ class PostOffice:
         url, content, told = parcel
         try:
             status, _ = await _answer(client, url, content, self._world.quirks.answer_limit_s)
-            self._ledger.forged.append({**told, "url": url, "status": status})
         finally:
-            self._under_way -= 1
+            self._forging -= 1
+        self._ledger.forged.append({**told, "url": url, "status": status})
 
 
 async def _answer(client: httpx.AsyncClient, url: str, body: Json | bytes, limit: float) -> tuple[int, bool]:

@@ -217,3 +217,10 @@ async def test_a_reset_forgets_everything(receiver: Receiver, graph: GraphEmulat
     await graph.notifications.quiet()
     assert (receiver.items, graph.notifications.subscriptions()) == ([], [])
     assert graph.notifications.statistics()["sent"] == 0
+
+
+async def test_quiet_waits_for_what_was_forged_too(receiver: Receiver, graph: GraphEmulator) -> None:
+    receiver.slow_s, receiver.statuses = 0.2, [400]
+    graph.notifications.forge("garbage", url=URL)
+    await graph.notifications.quiet()
+    assert [each["status"] for each in graph.notifications.statistics()["forged"]] == [400]
