@@ -82,14 +82,14 @@ class Crowd:
             if not mailboxes or m["mailbox"] in mailboxes
         )
 
-    def settled(self, seconds: float = 300) -> None:
+    def settled(self, seconds: float = 300, every: float = 0.5) -> None:
         """Until all are idle, several looks in a row."""
         quiet, end = 0, time.monotonic() + seconds
         while quiet < 4:
             quiet = quiet + 1 if self.idle() else 0
             if time.monotonic() > end:
                 raise RuntimeError(f"not settled: {self.connector.describe()[:800]}")
-            time.sleep(0.5)
+            time.sleep(every)
 
     def edit(self, user: int, card: str, job: str) -> None:
         """The user edits a card in Outlook."""
@@ -248,7 +248,8 @@ class Slowness:
         with subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
-            assert process.stdin and process.stdout
+            assert process.stdin
+            assert process.stdout
             while True:
                 process.stdin.write("\n")
                 process.stdin.flush()

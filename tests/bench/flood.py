@@ -1,7 +1,10 @@
-"""A thousand notifications in ten seconds at one host: half of them repeat others, a tenth is forged. A mass edit of many people at a time.
+"""A thousand notifications in ten seconds at one host: half of them repeat others, a tenth is forged.
 
-Each comes in a request of its own, which is the worst that Microsoft does. Those of one mailbox come in a burst, as when its user moves a folder; then once
-more the same number without bursts, for comparison. Nothing changed in the mailboxes, so a run costs a look.
+Each comes in a request of its own, which is the worst that Microsoft does. Those of one mailbox come in a burst, as when its user moves a folder;
+then once more the same number without bursts, for comparison. Nothing changed in the mailboxes, so a run costs a look.
+
+One process answers and another runs mailboxes, as on Flex Consumption, where the HTTP functions of an app scale as a group of their own and every
+other function by itself. Then the same with one process for both, which is told beside: its runs stand in the way of its answers.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
+from sync.store.strangers import EVERY
 from tests.bench.crowd import Crowd, Slowness, crowd, until
 from tests.bench.figures import Figure, at_most, shown
 from tests.bench.push import percentile
@@ -54,53 +58,53 @@ def figures(notifications: int) -> list[Figure]:
             place.records(n, 1)
         place.connect()
         place.settled()
+        shots = bursts(place, notifications)
+        both = fired(place, shots)
+        _part(place)
         with Slowness() as slowness:
-            burst = fired(place, bursts(place, notifications))
-        spread = fired(
-            place,
-            [
-                Shot(random.Random(i).random() * SECONDS, s.state, s.item)
-                for i, s in enumerate(bursts(place, notifications))
-            ],
-        )
+            burst = fired(place, shots)
+        spread = fired(place, _spread(shots))
     group, forged = "flood", notifications // 10
-    how = f"one host, {mailboxes} mailboxes, bursts of {BURST}; {slowness.told()}"
+    how = f"{mailboxes} mailboxes, bursts of {BURST}; {slowness.told()}"
     lost = sum(n for status, n in burst.statuses.items() if status != 202)
-    strangers = abs(burst.strangers - forged)
-    found = [
-        at_most(
-            group,
-            f"{notifications} notifications in {SECONDS:.0f} s: slowest answer",
-            round(max(burst.answers), 3),
-            LIMIT,
-            "s",
-            how,
-        ),
-        shown(
-            group,
-            "  answers: median",
-            round(percentile(burst.answers, 50), 3),
-            "s",
-            f"p95 {percentile(burst.answers, 95):.3f} s",
-        ),
+    what = f"{notifications} notifications in {SECONDS:.0f} s"
+    return [
+        at_most(group, f"{what}: slowest answer", round(max(burst.answers), 3), LIMIT, "s", how),
+        shown(group, "  answers: median", _median(burst), "s", f"p95 {percentile(burst.answers, 95):.3f} s"),
         at_most(group, "  that were not taken (202)", lost, 0),
-        at_most(group, f"  forged of which {forged} were sent: counted wrongly", strangers, 0),
+        at_most(group, f"  of {forged} forged: counted wrongly", abs(burst.strangers - forged), 0),
         at_most(
-            group,
-            "  most runs of a mailbox",
-            max(burst.runs.values()),
-            RUNS,
-            how=f"{sum(burst.runs.values())} runs in all",
+            group, "  most runs of a mailbox", max(burst.runs.values()), RUNS, how=f"{sum(burst.runs.values())} in all"
         ),
         at_most(group, "  mailboxes without a run", mailboxes - len(burst.runs), 0),
-        shown(
-            group,
-            "  without bursts: runs in all",
-            sum(spread.runs.values()),
-            how=f"most of a mailbox {max(spread.runs.values())}, slowest answer {max(spread.answers):.3f} s",
-        ),
+        shown(group, "  without bursts: runs in all", sum(spread.runs.values()), how=_told(spread)),
+        shown(group, "  in bursts, one process for all: median", _median(both), "s", how=_told(both)),
     ]
-    return found
+
+
+def _median(came: Came) -> float:
+    return round(percentile(came.answers, 50), 3)
+
+
+def _told(came: Came) -> str:
+    return f"most of a mailbox {max(came.runs.values())}, slowest answer {max(came.answers):.3f} s"
+
+
+def _part(place: Crowd) -> None:
+    """One process for requests, one for everything else."""
+    place.stack.start_host("host-runs")
+    place.stack.stop_host("host")
+    place.stack.start_host("host", **{f"AzureWebJobs.{name}.Disabled": "true" for name in ("run", "sweep", "poisoned")})
+    asyncio.run(_volley(_url(place), [Shot(0, "nobody's", "first")] * 3))  # loads the libraries
+
+
+def _url(place: Crowd) -> str:
+    return f"{place.stack.urls['host']}/api/notifications"
+
+
+def _spread(shots: Sequence[Shot]) -> list[Shot]:
+    dice = random.Random(13)
+    return [replace(shot, at=dice.random() * SECONDS) for shot in shots]
 
 
 def bursts(place: Crowd, notifications: int) -> list[Shot]:
@@ -129,14 +133,21 @@ def _tampered(state: str, dice: random.Random) -> str:
 
 def fired(place: Crowd, shots: Sequence[Shot]) -> Came:
     """Send them in their time, wait for the end of what they set going."""
-    url = f"{place.stack.urls['host']}/api/notifications"
-    before = place.connector.status()["strangers"]["count"]
+    _strangers(place)
+    before = _strangers(place)
     began = time.time()
-    answers = asyncio.run(_volley(url, shots))
+    answers = asyncio.run(_volley(_url(place), shots))
     until("all is done", lambda: _quiet(place), 120, 1.0)
     runs = Counter(state.mailbox for state in place.tap.taken() if state.asked >= began)
-    strangers = place.connector.status()["strangers"]["count"] - before
+    strangers = _strangers(place) - before - 1
     return Came([took for took, _ in answers], Counter(status for _, status in answers), dict(runs), strangers)
+
+
+def _strangers(place: Crowd) -> int:
+    """How many were counted so far: one more, for what came within a few seconds is counted with the next."""
+    time.sleep(EVERY.total_seconds() + 0.1)
+    asyncio.run(_volley(_url(place), [Shot(0, "nobody's", "last")]))
+    return int(place.connector.status()["strangers"]["count"])
 
 
 def _quiet(place: Crowd) -> bool:

@@ -1,7 +1,7 @@
 """From an edit in Outlook to the write in the CRM, by change notifications, while twenty other mailboxes run.
 
-Every edit of every mailbox is followed: when it happened and when its notification was answered (the Graph emulator's own account), when the mailbox's
-lease was taken (the tap), when the CRM was asked to write it (the vtenext emulator's). Without emulated latencies what is left is
+Every edit of every mailbox is followed: when it happened and when its notification was answered (the Graph emulator's own account), when the
+mailbox's lease was taken (the tap), when the CRM was asked to write it (the vtenext emulator's). Without emulated latencies what is left is
 ours and the queue's; with them it is told beside.
 """
 

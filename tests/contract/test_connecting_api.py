@@ -45,7 +45,7 @@ async def as_person(world: World, name: str, oid: str, id_: str, *, admin: bool 
     environment = read_environment({**NEEDED, **CRM, **platform})
     tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
     connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
-    app = App(environment, world.connector, None, None, connecting)  # type: ignore[arg-type]
+    app = App(environment, world.connector, None, None, connecting, None, None)  # type: ignore[arg-type]
     functions = func.FunctionApp()
     functions.register_functions(blueprint(environment, lambda: app, world.new_id))
     named = {each.get_function_name(): each.get_user_function() for each in functions.get_functions()}
