@@ -1,7 +1,7 @@
 """`make scale`: what the product asks of the servers and costs a month, for 10 to 10,000 mailboxes, and which limit each size meets first.
 
-A model, computed from counted costs (`tests/bench/costs.json`, which `make bench ONLY=costs` counts anew), a day of an office, and list prices: all
-three are parameters below. docs/scale.md holds what this prints; a test sees to it.
+A model, computed from counted costs (`tests/bench/costs.json`, which `python -m tests.bench.costs` counts anew), a day of an office, and list
+prices: all three are parameters below. docs/scale.md holds what this prints; a test sees to it.
 """
 
 from __future__ import annotations
