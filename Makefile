@@ -9,7 +9,7 @@ LIBRARIES ?=
 # Where an environment forbids it, every process of the tests would compile the whole app anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo serve test screenshots lint bench sim package clean
+.PHONY: setup demo serve test screenshots lint bench scale sim package clean
 
 demo: setup
 	$(PY) -m tests.e2e.demo $(if $(ONCE),--once)
@@ -39,6 +39,9 @@ policy: setup
 
 bench: setup .local/bench/.ready
 	$(PY) -m tests.bench.run $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY))
+
+scale: setup
+	$(PY) -m scripts.scale
 
 sim: setup
 	$(PY) -m tests.sim.run --seeds $(SEEDS)

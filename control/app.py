@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -16,8 +17,9 @@ from control.queue import RunMessage, RunQueue, mailbox_of_message
 from control.telemetry import SPAN_RUN, SPAN_SWEEP, SWEEPS, Silence, Telemetry, start
 from sync import poison
 from sync.connecting import Connecting
-from sync.connector import Connector
+from sync.connector import AT_ONCE, Connector
 from sync.groups import Groups
+from sync.hinting import Hinting
 from sync.model import Family
 from sync.nudges import nudge
 from sync.run import Limits
@@ -51,6 +53,7 @@ class App:
     previewing: Worker  # the same, to which the connector is active
     connecting: Connecting
     strangers: StrangerCount
+    hinting: Hinting
     telemetry: Telemetry = field(default_factory=Silence)
 
     async def swept(self, why: str, parent: str = "") -> None:
@@ -64,7 +67,10 @@ class App:
 
     async def told(self, hints: Mapping[str, Collection[Family]], rewatch: Collection[str], strangers: int) -> None:
         """What Microsoft 365 tells, by mailbox: marks and messages only. `strangers`: notifications that are none of ours."""
-        await self.connector.hint(hints, rewatch)
+        names = list(hints)
+        for first in range(0, len(names), AT_ONCE):
+            part = names[first : first + AT_ONCE]
+            await asyncio.gather(*(self.hinting.hint(each, hints[each], rewatch=each in rewatch) for each in part))
         if strangers:
             await self.strangers.add(strangers, self.connector.now())
 
@@ -144,6 +150,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         replace(worker, setup=outside.setup_if_active),
         Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url),
         StrangerCount(rows),
+        Hinting(connector),
         start(environment.insights, environment.insights_identity),
     )
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -116,6 +116,8 @@ class Corner:
         self._label = label
         self._on_reset = on_reset
         self._armed: list[_Armed] = []
+        self._sought: set[str] = set()
+        self.sightings: dict[str, datetime] = {}
         self._fault_ids = 0
         self._endpoints: dict[tuple[str, str], Endpoint] = {**self._own_endpoints(), **(extra or {})}
 
@@ -140,6 +142,12 @@ class Corner:
         self._armed.append(_Armed(self._fault_ids, re.compile(match), nth, times, fault))
         return self._fault_ids
 
+    def seek(self, texts: Sequence[str]) -> None:
+        """Note when a request with one of these texts in its label or body first arrives, from now on."""
+        self._sought.update(texts)
+        for text in texts:
+            self.sightings.pop(text, None)
+
     def clear_faults(self) -> None:
         """Disarm every fault."""
         self._armed.clear()
@@ -147,6 +155,8 @@ class Corner:
     def reset(self) -> None:
         """Empty the emulator, the counts and the faults. Clock and latency stay."""
         self.counts.clear()
+        self._sought.clear()
+        self.sightings.clear()
         self.clear_faults()
         self._on_reset()
 
@@ -162,6 +172,8 @@ class Corner:
             return
         label = self._label(scope, body)
         self.counts[label] += 1
+        if self._sought:
+            self._look_out(label, body)
         fault = self._fault_for(label)
         if self.round_trip_ms:
             await asyncio.sleep(self.round_trip_ms / 1000)
@@ -169,6 +181,12 @@ class Corner:
             await self.app(scope, _replay(body), send)
         else:
             await self._disturbed(fault, scope, body, send)
+
+    def _look_out(self, label: str, body: bytes) -> None:
+        said = f"{label} {body.decode(errors='replace')}"
+        for text in [each for each in self._sought if each in said]:
+            self._sought.discard(text)
+            self.sightings[text] = self.clock.now()
 
     def _fault_for(self, label: str) -> Fault | None:
         """The first armed fault that strikes; all of them count the request."""
@@ -205,6 +223,8 @@ class Corner:
     def _own_endpoints(self) -> dict[tuple[str, str], Endpoint]:
         return {
             ("GET", "requests"): lambda _: {"total": self.total, "by": dict(self.counts)},
+            ("POST", "sightings"): lambda given: self.seek(given["texts"]),
+            ("GET", "sightings"): lambda _: {text: at.isoformat() for text, at in self.sightings.items()},
             ("POST", "reset"): lambda _: self.reset(),
             ("PUT", "latency"): lambda given: self.set_latency(**given),
             ("POST", "faults"): self._post_fault,

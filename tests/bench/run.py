@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.azurite import running
-from tests.bench import first_fill, panel, quiet, start, tick
+from tests.bench import costs, fairness, first_fill, flood, hosts, panel, push, quiet, start, tick
 from tests.bench.common import office
 from tests.bench.figures import Figure, as_json, table
 from tests.e2e.stack import stop_on_signals
@@ -26,7 +26,8 @@ from tests.e2e.stack import stop_on_signals
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of everything. `quiet`, `memory`: items of one mailbox; `ticked`: mailboxes; `loop`, `raw`: samples of what is measured against."""
+    """How much of everything. `quiet`, `memory`: items of one mailbox; `ticked`: mailboxes; `loop`, `raw`: samples of what is measured against.
+    The last four are those of the benches on the whole product."""
 
     to_mailbox: int
     to_crm: int
@@ -37,10 +38,16 @@ class Sizes:
     office: panel.Size
     times: int
     ticked: int
+    edits: int
+    crowd: tuple[int, int]  # mailboxes, items of each
+    long_fill: tuple[int, int]  # items, seconds of a slice
+    counted: tuple[int, int]
 
 
-QUICK = Sizes(2_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7, 2_000)
-FULL = Sizes(5_000, 2_000, 300, 100, 10_000, 20_000, panel.LARGE, 15, 10_000)
+QUICK = Sizes(
+    2_000, 300, 50, 50, 2_000, 4_000, panel.Size(500, 5_000, 100, 500), 7, 2_000, 60, (12, 20), (3_000, 10), (120, 400)
+)
+FULL = Sizes(5_000, 2_000, 300, 100, 10_000, 20_000, panel.LARGE, 15, 10_000, 200, (60, 40), (50_000, 20), (400, 4_000))
 
 
 def one_mailbox(storage: str, sizes: Sizes) -> list[Figure]:
@@ -53,12 +60,18 @@ def one_mailbox(storage: str, sizes: Sizes) -> list[Figure]:
         return [*found, *quiet.memory(place, storage, "onemailbox", sizes.memory, sizes.quiet)]
 
 
+NOTIFICATIONS = 1_000
 PARTS: dict[str, Callable[[str, Sizes], list[Figure]]] = {
     "start": lambda storage, _: start.figures(storage),
     "mailbox": lambda storage, sizes: first_fill.to_mailbox(storage, sizes.to_mailbox, sizes.loop),
     "crm": lambda storage, sizes: first_fill.to_crm(storage, sizes.to_crm, sizes.raw),
     "quiet": one_mailbox,
     "tick": lambda _, sizes: tick.figures(sizes.ticked),
+    "push": lambda _, sizes: push.figures(sizes.edits),
+    "hosts": lambda _, sizes: hosts.figures(*sizes.crowd),
+    "flood": lambda _, __: flood.figures(NOTIFICATIONS),
+    "fairness": lambda _, sizes: fairness.figures(*sizes.long_fill),
+    "costs": lambda _, sizes: costs.figures(*sizes.counted),
     "panel": lambda storage, sizes: panel.figures(storage, sizes.office, sizes.times),
 }
 

@@ -18,6 +18,7 @@ from control.app import App
 from control.environment import read_environment
 from control.panel import site
 from sync.connecting import Connecting
+from sync.hinting import Hinting
 from sync.policy import CalendarPolicy
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
@@ -80,7 +81,8 @@ class Api:
         tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
         connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
         worker = worker_of(world)
-        self.app = app = App(environment, world.connector, worker, worker, connecting, StrangerCount(world.rows))
+        count, hinting = StrangerCount(world.rows), Hinting(world.connector)
+        self.app = app = App(environment, world.connector, worker, worker, connecting, count, hinting)
         functions = func.FunctionApp()
         functions.register_functions(blueprint(environment, lambda: app, world.new_id))
         functions.register_functions(site.blueprint(environment, lambda: app, world.new_id))

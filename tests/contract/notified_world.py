@@ -26,6 +26,7 @@ from sync.agenda import APART
 from sync.connecting import Connecting
 from sync.connector import Connector
 from sync.groups import Groups
+from sync.hinting import Hinting
 from sync.model import Family
 from sync.settings_store import Defaults, SettingsStore
 from sync.sides.base import Mailbox
@@ -207,7 +208,7 @@ class Place:
         worker = Worker(registry, board, keys, outside, outside.setup, now, new_id)
         signing = outside.sign_ins
         connecting = Connecting(connector, signing.tokens, States(rows, keys), signing, environment.public_url)
-        return outside, App(environment, connector, worker, worker, connecting, StrangerCount(rows))
+        return outside, App(environment, connector, worker, worker, connecting, StrangerCount(rows), Hinting(connector))
 
     def another_process(self) -> None:
         """The app is started anew, over the same store."""

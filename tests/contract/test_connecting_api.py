@@ -19,7 +19,6 @@ from sync.consent import note_consent
 from sync.model import Family
 from sync.settings import Settings, SignInMode
 from sync.store.states import States
-from sync.store.strangers import StrangerCount
 from sync.store.tokens import TokenStore
 from tests.contract.api_world import Api
 from tests.unit.control.test_environment import CRM, NEEDED
@@ -46,7 +45,7 @@ async def as_person(world: World, name: str, oid: str, id_: str, *, admin: bool 
     environment = read_environment({**NEEDED, **CRM, **platform})
     tokens, states = TokenStore(world.rows, world.keys), States(world.rows, world.keys)
     connecting = Connecting(world.connector, tokens, states, None, "")  # type: ignore[arg-type]
-    app = App(environment, world.connector, None, None, connecting, StrangerCount(world.rows))  # type: ignore[arg-type]
+    app = App(environment, world.connector, None, None, connecting, None, None)  # type: ignore[arg-type]
     functions = func.FunctionApp()
     functions.register_functions(blueprint(environment, lambda: app, world.new_id))
     named = {each.get_function_name(): each.get_user_function() for each in functions.get_functions()}

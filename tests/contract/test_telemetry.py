@@ -35,6 +35,7 @@ from control.queue import RunMessage
 from control.telemetry import Sending, Silence, start
 from emulators.corner import Fault
 from sync import commands
+from sync.hinting import Hinting
 from sync.model import Kind, Reason, Side
 from sync.store.asking import HoldRow
 from sync.store.base import StoreUnreachable
@@ -114,7 +115,16 @@ async def place() -> AsyncIterator[Place]:
 def app_of(place: Place, seen: Seen) -> App:
     one = place.processes[0]
     count = StrangerCount(one.connector.registry.rows)
-    return App(read_environment(NEEDED), one.connector, one.worker, one.worker, None, count, seen.telemetry())  # type: ignore[arg-type]
+    return App(
+        read_environment(NEEDED),
+        one.connector,
+        one.worker,
+        one.worker,
+        None,
+        count,
+        Hinting(one.connector),
+        seen.telemetry(),
+    )  # type: ignore[arg-type]
 
 
 async def work(place: Place, app: App) -> None:
