@@ -56,7 +56,9 @@ class Subscriptions:
         self.there: dict[str, Subscription] = {}
         self.reliable = self.owes = False
         self.first: dict[str, int] = {}
-        self._messages: list[str] = []  # they outlive the process that took them
+        self._messages: dict[
+            str, bool
+        ] = {}  # mailbox -> whether the timer sent it; they outlive the process that took them
         self._seen: dict[tuple[str, Family], int] = {}
         self._late: list[tuple[str, Family]] = []
         self._silent: list[Subscription] = []  # they ended without a word
@@ -97,19 +99,20 @@ class Subscriptions:
     async def runs(self, worker: Worker) -> None:
         """What one tick of the timer, and what is told around it, brings."""
         world = self._world
-        self._messages += await world.registry.due(world.now())
+        self._messages |= dict.fromkeys(await world.registry.due(world.now()), True)
         for _ in range(ROUNDS):
             await self._deliver()
             if not self._messages:
                 break
-            taken = list(dict.fromkeys(self._messages))
-            for mailbox in taken:
-                if await worker.run(mailbox) is None:
+            taken = dict(self._messages)
+            for mailbox, by_timer in taken.items():
+                if await worker.run(mailbox, polls=by_timer) is None:
                     await world.registry.spent(mailbox)
                 self.first.setdefault(mailbox, sum(box.writes for box in self._boxes(mailbox)))
-                self._messages = [each for each in self._messages if each != mailbox]
+                del self._messages[mailbox]
             rows = [await world.registry.mailbox(mailbox) for mailbox in taken]
-            self._messages += [row.id for row in rows if row and goes_on(row, world.now().isoformat())]
+            on = [row.id for row in rows if row and goes_on(row, world.now().isoformat())]
+            self._messages |= dict.fromkeys(on, False)
 
     async def _deliver(self) -> None:
         """Tell of what happened since the last time. What a crash takes along is told no more."""
@@ -120,7 +123,7 @@ class Subscriptions:
             if self.happens(MESSAGE_LOST):
                 owed = True
             else:
-                self._messages.append(mailbox)
+                self._messages.setdefault(mailbox, False)
         self.owes = owed or self._lost
         self._lost = False
 
