@@ -94,6 +94,9 @@ class _Sides:
     async def todo(self, mailbox: str, policy: object) -> Mailbox:
         raise NotImplementedError("no task is synchronised here")
 
+    async def watcher(self, mailbox: str) -> None:
+        """Nobody outside can reach us."""
+
     async def forget_sign_in(self, mailbox: str) -> None:
         raise NotImplementedError("nobody signs in here")
 
