@@ -11,7 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,7 +59,14 @@ class Cost:
         return Cost(**{name: mine[name] + sign * others[name] for name in mine})
 
     def rounded(self) -> Cost:
-        return Cost(**{name: round(each, 3) for name, each in asdict(self).items()})
+        """Processor time is sampled: what is less than nothing is nothing."""
+        return replace(
+            Cost(**{name: round(each, 3) for name, each in asdict(self).items()}), cpu=max(0.0, round(self.cpu, 3))
+        )
+
+
+ANSWERED = Cost(runs=1)
+"""The answer to the notification that asked for a look; a tick asks for it without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +162,17 @@ def count(items: int, more: int) -> dict[str, Cost]:
         found["look_tasks"] = counting.tasks
         found["look_calendar"] = counting.of(lambda: _notify(place, calendar))
         found["look_both"] = counting.of(lambda: _notify(place, people, calendar))
-        found["run"] = run = look + found["look_calendar"] - found["look_both"]
         many = counting.of(lambda: [_notify(place, people) for _ in range(REPEATED)])
         found["notification"] = _one(many, look)
+        for name in ("look_people", "look_calendar", "look_both"):
+            found[name] -= ANSWERED
+        found["run"] = run = found["look_people"] + found["look_calendar"] - found["look_both"]
         with_run = counting.of(lambda: _sweep(place))  # the tasks are looked at by every tick
         found["tick"] = with_run - run
         found |= _changes(place, counting, with_run - run)
         told = {"event": "reauthorizationRequired"}
-        found["renewal"] = (
-            counting.of(lambda: place.outlook.ask("POST", "subscriptions/lifecycle", told)) - found["look_both"]
-        )
+        asked = counting.of(lambda: place.outlook.ask("POST", "subscriptions/lifecycle", told))
+        found["renewal"] = asked - found["look_both"] - ANSWERED
         small = counting.of(lambda: place.connector.say("settings", horizon_days=91))
         _fill(place, more)
         counting.of(lambda: _sweep(place))
