@@ -5,6 +5,7 @@ The store keeps no list of its partitions: what a mailbox has is found by the na
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,12 +41,16 @@ async def leaving_of(connector: Connector, row: MailboxRow) -> Leaving:
     registry, mailbox = connector.registry, row.id
     kinds: Counter[Kind] = Counter()
     ours = pending = 0
-    for family in Family:
+
+    async def count(family: Family) -> None:
+        nonlocal ours, pending
         ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)  # no fence: for reading only
         pending += len(await ledger.pending())
         async for link in ledger.links():
             kinds[link.kind] += 1
             ours += is_ours(link) and family is Family.PEOPLE
+
+    await asyncio.gather(*(count(family) for family in Family))
     return Leaving(
         contacts=kinds[Kind.CONTACT],
         companies=kinds[Kind.COMPANY],

@@ -154,20 +154,15 @@ async def mailbox(connector: Connector, id_: str) -> MailboxStatus | None:
 
 
 async def _in_error(connector: Connector, which: str, after: str, limit: int) -> list[MailboxRow]:
-    """The first as the overview names them, so that no list is read while there are few; those behind by reading on. All as they are now."""
-    registry = connector.registry
-    counted = await overview(registry, connector.now())
-    named, total = (
-        (counted.trouble, counted.trouble_count) if which == TROUBLE else (counted.reconnect, counted.reconnect_count)
-    )
-    ids = [id_ for id_ in named if id_ > after][:limit]
-    found = [row for row in await asyncio.gather(*(registry.mailbox(id_) for id_ in ids)) if row and _is(row, which)]
-    read, last = total > len(named), ids[-1] if ids else after
-    while read and len(found) < limit:
-        rows = await registry.mailboxes(last, READ)
-        found += [row for row in rows if _is(row, which)]
-        read = len(rows) == READ
-        last = rows[-1].id if rows else last
+    """As they are now. Of those that the agenda names as many are read as are shown."""
+    registry, found = connector.registry, list[MailboxRow]()
+    while len(found) < limit:
+        ids = await registry.in_error(after, limit)
+        rows = await asyncio.gather(*(registry.mailbox(id_) for id_ in ids))
+        found += [row for row in rows if row and _is(row, which)]
+        if len(ids) < limit:
+            break
+        after = ids[-1]
     return found[:limit]
 
 

@@ -13,6 +13,7 @@ from sync import commands
 from sync.commands import NotFound
 from sync.overview import state_of
 from sync.own_page import OwnPage, own_page
+from sync.settings import Model
 from sync.store.mailboxes import MailboxRow
 from sync.users import User, UserChange
 
@@ -69,6 +70,25 @@ class UsersShown(Shown):
     why: str
 
 
+class NamesAsked(Model):
+    """`ids` of users or of mailboxes, with blanks between them."""
+
+    ids: Annotated[str, Field(max_length=8000)] = ""
+
+
+class NameShown(Shown):
+    """Who a user is, and which mailbox the user is paired with."""
+
+    id: str
+    mailbox: str
+    name: str
+    email: str
+
+
+class NamesShown(Shown):
+    users: tuple[NameShown, ...]
+
+
 class UsersAsked(Paging):
     """`search`: a part of a name or an address, '' = everybody. Slow: the whole directory is decrypted for it."""
 
@@ -95,6 +115,12 @@ async def user(call: Call) -> UserShown:
     if found is None:
         raise NotFound
     return await _shown(found, call)
+
+
+async def names(call: Call) -> NamesShown:
+    wanted = set(call.asked(NamesAsked).ids.split())
+    found = [user for user in await call.app.connector.users.all() if {user.id, user.mailbox} & wanted]
+    return NamesShown(users=tuple(NameShown(id=u.id, mailbox=u.mailbox, name=u.name, email=u.email) for u in found))
 
 
 async def choices(call: Call) -> ChoicesShown:
@@ -156,6 +182,15 @@ ENDPOINTS = (
         "users", "GET", "users", users, "The CRM's directory with pairing and state", UsersShown, query=UsersAsked
     ),
     Endpoint("user", "GET", "users/{id}", user, "One user, by CRM id", UserShown),
+    Endpoint(
+        "names",
+        "GET",
+        "names",
+        names,
+        "Who some users are, by ids of theirs or of mailboxes",
+        NamesShown,
+        query=NamesAsked,
+    ),
     Endpoint(
         "user_choices",
         "GET",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from control.endpoints.groups import GroupShown, GroupsShown
-from control.endpoints.users import UserShown, UsersShown
+from control.endpoints.users import NameShown, UsersShown
 from control.panel.page import Goto, Page, Refused, View, Visit, at
 from control.panel.people import people
 from control.problems import problem
@@ -55,7 +55,7 @@ async def save(visit: Visit) -> View | Goto:
     return Goto(at(PATH, visit.id), said="groups.saved")
 
 
-def _names(known: Sequence[UserShown], ids: Sequence[str]) -> str:
+def _names(known: Sequence[NameShown], ids: Sequence[str]) -> str:
     return ", ".join(user.name or user.id for user in known if user.id in ids)
 
 
@@ -64,9 +64,9 @@ def _as_text(group_: GroupShown) -> str:
     return "|".join([group_.organizer, *sorted(group_.members)])
 
 
-def _gone(id_: str) -> UserShown:
+def _gone(id_: str) -> NameShown:
     """A member who is not in the directory any more."""
-    return UserShown.model_construct(id=id_, name="", email="", active=False)
+    return NameShown(id=id_, mailbox="", name="", email="")
 
 
 PAGES = (

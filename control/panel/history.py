@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from control.endpoints.journal import (
@@ -31,18 +32,18 @@ async def mailbox(visit: Visit) -> View:
         return View("mailbox.html", moving)
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
-    unsettled = await visit.ask("unsettled", UnsettledListShown, params=asked)
-    ordered = [
-        (await visit.ask("orders", OrdersShown, params={"mailbox": visit.id, "family": family})).orders
-        for family in FAMILIES
-    ]
+    of = [{"mailbox": visit.id, "family": family} for family in FAMILIES]
+    unsettled, ordered = await asyncio.gather(
+        visit.ask("unsettled", UnsettledListShown, params=asked),
+        asyncio.gather(*(visit.ask("orders", OrdersShown, params=each) for each in of)),
+    )
     return View(
         "mailbox.html",
         {
             **moving,
             "unsettled": unsettled,
             "because": because,
-            "orders": [each for orders in ordered for each in orders],
+            "orders": [each for found in ordered for each in found.orders],
             "families": FAMILIES,
         },
     )

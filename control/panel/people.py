@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
-from control.endpoints.mailboxes import Mailbox
-from control.endpoints.users import UserShown
-from control.panel.page import Refused, Visit
-from sync.connector import AT_ONCE
+from control.endpoints.users import NameShown, NamesShown
+from control.panel.page import Visit
 
-_T = TypeVar("_T")
+AT_ONCE = 100
 
 
-async def people(visit: Visit, ids: Iterable[str]) -> dict[str, UserShown]:
-    """Those of them who are in the directory, read a few at a time, in the order of the ids."""
-    found = await _each(ids, lambda id_: visit.ask("user", UserShown, id_))
-    return {user.id: user for user in found}
+async def people(visit: Visit, ids: Iterable[str]) -> dict[str, NameShown]:
+    """Those of them who are in the directory."""
+    wanted = list(dict.fromkeys(ids))
+    return {user.id: user for user in await _named(visit, wanted) if user.id in wanted}
 
 
-async def owners(visit: Visit, mailboxes: Iterable[str]) -> dict[str, UserShown]:
+async def owners(visit: Visit, mailboxes: Iterable[str]) -> dict[str, NameShown]:
     """Whose mailboxes they are, as far as it is known, by the mailbox's id."""
-    boxes = await _each(mailboxes, lambda id_: visit.ask("mailbox", Mailbox, id_))
-    users = await people(visit, (box.user for box in boxes))
-    return {box.mailbox: users[box.user] for box in boxes if box.user in users}
+    wanted = list(dict.fromkeys(mailboxes))
+    return {user.mailbox: user for user in await _named(visit, wanted) if user.mailbox in wanted}
 
 
-async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[_T]]) -> list[_T]:
-    """Those that there are."""
-
-    async def one(id_: str) -> list[_T]:
-        try:
-            return [await ask(id_)]
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            return []
-
-    wanted = [id_ for id_ in dict.fromkeys(ids) if id_]
-    found: list[_T] = []
+async def _named(visit: Visit, ids: Iterable[str]) -> list[NameShown]:
+    wanted = [id_ for id_ in ids if id_]
+    found: list[NameShown] = []
     for start in range(0, len(wanted), AT_ONCE):
-        for part in await asyncio.gather(*map(one, wanted[start : start + AT_ONCE])):
-            found += part
+        part = {"ids": " ".join(wanted[start : start + AT_ONCE])}
+        found += (await visit.ask("names", NamesShown, params=part)).users
     return found

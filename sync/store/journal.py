@@ -12,12 +12,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.model import Kind, Side, Value
 from sync.store.base import Drop, Op, Put, Row, Rows, following, prefix_end
 
 CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
+KEPT_AT_MOST = timedelta(days=40)
+"""No row is older: thirty days, and what the upkeep needs to come round."""
 OF_VALUES = ("j|", "x|")
 """Letters of the rows that hold values: the journal's, and what removals left (`remnants`)."""
 MOST = 240_000  # characters of values in one row: encrypted and in UTF-16 they stay below 1 MiB
@@ -203,12 +206,37 @@ async def kept_rows(rows: Rows, partition: str, since: str = "") -> AsyncIterato
 async def of_run(rows: Rows, partition: str, run: int) -> list[Row]:
     """The journal's rows of one run, the newest first. Runs follow each other in time, so the search ends after it."""
     found: list[Row] = []
-    async for row in kept_rows(rows, partition):
+    async for row in kept_rows(rows, partition, await _shortly_before(rows, partition, run)):
         if int(row.data["run"]) > run:
             break
         if row.data["run"] == run:
             found.append(row)
     return found[::-1]
+
+
+async def _shortly_before(rows: Rows, partition: str, run: int) -> str:
+    """A time at which the run had not begun, and that is not far from its beginning: found by halving, for there may be tens of thousands of rows."""
+
+    async def at(since: str) -> Row | None:
+        return next(iter([r async for r in rows.query(partition, f"j|{since}", prefix_end("j|"), 1)]), None)
+
+    first = await at("")
+    if first is None:
+        return ""
+    low = _time(first)
+    high = low + KEPT_AT_MOST
+    while high - low > timedelta(minutes=2):
+        middle = low + (high - low) / 2
+        row = await at(middle.isoformat(timespec="seconds"))
+        if row is None or int(row.data["run"]) >= run:
+            high = middle
+        else:
+            low = _time(row)
+    return low.isoformat(timespec="seconds")
+
+
+def _time(row: Row) -> datetime:
+    return datetime.fromisoformat(row.key.split("|")[1])
 
 
 async def old_rows(rows: Rows, partition: str, letters: Collection[str], before: str) -> list[Op]:

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 from sync.agenda import hinted, is_told, next_at
 from sync.model import Family
-from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following
+from sync.store.base import Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, following, prefix_end
 
 PARTITION = "mailboxes"
 AGENDA = "~"  # above every id
 TOLD, POLLED = "0", "1"  # before every time: what every tick queues
+IN_ERROR = "~"  # behind every time: nobody is queued, a person is waited for
 LEASE = timedelta(seconds=90)
 MAX_STARTS = 3
 MESSAGE_LOST = timedelta(minutes=15)
@@ -96,6 +97,8 @@ def _data(item: MailboxRow) -> Data:
 
 def place(row: MailboxRow) -> str:
     """The key of the mailbox's place in the agenda, '' = it has none."""
+    if row.state == "error" and row.works:
+        return f"{AGENDA}{IN_ERROR}|{row.id}"
     at = next_at(row)
     return "" if at is None else f"{AGENDA}{at or (TOLD if is_told(row) else POLLED)}|{row.id}"
 
@@ -207,6 +210,12 @@ class Mailboxes:
     async def _due(self, first: str, last: str, limit: int = 0) -> list[str]:
         return [row.key.rpartition("|")[2] async for row in self.rows.query(PARTITION, first, last, limit)]
 
+    async def in_error(self, after: str, limit: int) -> list[str]:
+        """Ids of mailboxes in state error, by id, those behind `after`."""
+        begins = f"{AGENDA}{IN_ERROR}|"
+        rows = self.rows.query(PARTITION, begins + following(after), prefix_end(begins), limit)
+        return [row.key.rpartition("|")[2] async for row in rows]
+
     async def queued(self, mailbox: str, now: datetime) -> None:
         """A message for it is on its way: no tick queues it again before that is taken for lost."""
         await self._revise(mailbox, lambda row: _sent(row, now))
@@ -222,7 +231,7 @@ class Mailboxes:
         keys = [row.key async for row in self.rows.query(PARTITION, AGENDA, f"{AGENDA}{until}~", sample)]
         planned = [key.removeprefix(AGENDA).rpartition("|") for key in keys]
         rows = await asyncio.gather(*(self.mailbox(mailbox) for _, _, mailbox in planned))
-        moments = [at for at, _, _ in planned if at != "0"] + [row.queued_since for row in rows if row]
+        moments = [at for at, _, _ in planned if at not in (TOLD, POLLED)] + [row.queued_since for row in rows if row]
         return min((at for at in moments if "" < at <= now.isoformat()), default="")
 
     async def hint(

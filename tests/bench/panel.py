@@ -33,7 +33,7 @@ from sync.store.mailboxes import MailboxRow, _data
 from sync.store.memory import MemoryRows
 from sync.store.tables import TableRows
 from sync.store.tally import add
-from sync.users import USERS, User
+from sync.users import CHANGED, USERS, User
 from tests.bench.figures import Figure, at_most, shown
 from tests.contract.api_world import HEADERS, Api
 from tests.unit.control.world import World
@@ -72,7 +72,7 @@ async def filled(rows: Rows, size: Size) -> World:
     world = World(rows=cast(MemoryRows, rows))
     await asyncio.gather(
         _put(rows, "mailboxes", (Put(row.id, _data(row)) for row in _mailboxes(world, size))),
-        _put(rows, USERS, (Put(user.id, world.users._data(user)) for user in _users(size))),
+        _put(rows, USERS, [*(Put(user.id, world.users._data(user)) for user in _users(size)), Put(CHANGED, {})]),
         _put(rows, "holds", (Put(hold.id, hold_data(hold)) for hold in _holds(size))),
         *(_put(rows, partition, ops) for partition, ops in _history(size).items()),
         _put(rows, partition_of(mailbox_id(0), Family.PEOPLE), _journal(world, size)),

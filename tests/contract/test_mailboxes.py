@@ -61,8 +61,12 @@ class MailboxesContract:
     async def test_who_waits_for_a_run_waits_since_the_first_message(self, registry: Registry) -> None:
         await rest(registry, A, 1)
         await rest(registry, B, 2)
+        await registry.change_mailbox(C, user="19x3", state="error")
         assert await registry.waits_since(AT) == ""
         assert await registry.waits_since(AT + timedelta(hours=3)) == in_hours(1), "nobody queues it"
+        await registry.change_mailbox(C, state="ok", looks="")  # looked at by every tick
+        assert await registry.waits_since(AT) == "", "no tick queued it yet"
+        await registry.change_mailbox(C, enabled=False)
         await registry.hint(A, {PEOPLE}, AT)
         await registry.queued(A, AT + 2 * MESSAGE_LOST)
         await registry.hint(B, {TASKS}, AT + MINUTE)
@@ -108,8 +112,11 @@ class MailboxesContract:
         await registry.release(taken, dirty=True)
         assert await registry.due(AT) == [A]
         await registry.change_mailbox(A, state="error")
-        assert await places(registry) == []
+        assert len(await places(registry)) == 1
+        assert (await registry.due(AT + 1000 * MINUTE), await registry.due_now(AT)) == ([], [])
+        assert (await registry.in_error("", 5), await registry.in_error(A, 5)) == ([A], [])
         await registry.change_mailbox(A, state="ok")
+        assert await registry.in_error("", 5) == []
         await registry.change_mailbox(A, enabled=False)
         assert await places(registry) == []
         await registry.change_mailbox(A, enabled=True)
