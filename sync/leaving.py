@@ -45,21 +45,26 @@ async def leaving_of(connector: Connector, row: MailboxRow) -> Leaving:
     async def count(family: Family) -> None:
         nonlocal ours, pending
         ledger = MailboxLedger(registry.rows, mailbox, 0, "", family)  # no fence: for reading only
-        pending += len(await ledger.pending())
+        waiting = await ledger.pending()
+        pending += len(waiting)
         async for link in ledger.links():
             kinds[link.kind] += 1
             ours += is_ours(link) and family is Family.PEOPLE
 
-    await asyncio.gather(*(count(family) for family in Family))
+    async def delete() -> int:
+        return await cards_to_delete(connector, row, (await connector.settings.read()).removal)
+
+    counting = asyncio.gather(*(count(family) for family in Family))
+    to_delete, holds, _ = await asyncio.gather(delete(), registry.holds(), counting)
     return Leaving(
         contacts=kinds[Kind.CONTACT],
         companies=kinds[Kind.COMPANY],
         ours=ours,
-        to_delete=await cards_to_delete(connector, row, (await connector.settings.read()).removal),
+        to_delete=to_delete,
         events=kinds[Kind.EVENT],
         tasks=kinds[Kind.TASK],
         pending=pending,
-        holds=sum(1 for hold in await registry.holds() if hold.mailbox == mailbox),
+        holds=sum(1 for hold in holds if hold.mailbox == mailbox),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,11 +32,10 @@ async def unsettled(
 ) -> list[Unsettled]:
     """Items that are pending for these reasons, () = any; without a word those that were given up. Raises NotFound."""
     await _mailbox(connector, mailbox)
-    found: list[Unsettled] = []
-    for family in Family:
-        ledger = MailboxLedger(connector.registry.rows, mailbox, 0, "", family)  # no fence: for reading only
-        found += [Unsettled(family, row) for row in await ledger.pending() if not reasons or row.because in reasons]
-    return sorted(found, key=lambda each: each.key)
+    ledgers = [MailboxLedger(connector.registry.rows, mailbox, 0, "", family) for family in Family]  # only read
+    pending = await asyncio.gather(*(ledger.pending() for ledger in ledgers))
+    found = [Unsettled(family, row) for family, rows in zip(Family, pending, strict=True) for row in rows]
+    return sorted((e for e in found if not reasons or e.row.because in reasons), key=lambda each: each.key)
 
 
 async def retry(connector: Connector, mailbox: str, side: Side | None = None, id_: str = "") -> int:
