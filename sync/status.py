@@ -23,8 +23,6 @@ from sync.tick import last_sweep
 
 EVERY_MINUTES = re.compile(r"0 \*/([1-9]|[1-5]\d) \* \* \* \*")
 TROUBLE = "trouble"
-READ = 500
-"""Rows that are read at once to find some of them."""
 
 
 @dataclass(frozen=True, slots=True)
