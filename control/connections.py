@@ -28,7 +28,7 @@ from sync.model import Family, Item, Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
 from sync.settings import DoubleBooking
-from sync.settings_store import SettingsStore, SignIn
+from sync.settings_store import Present, SettingsStore, SignIn
 from sync.setup import Setup
 from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
@@ -96,6 +96,9 @@ class Connections:
         self._client: VtenextClient | None = None
         self._known_directory: VtenextDirectory | None = None
         self._known: Known | None = None
+        self._begun: Present | None = (
+            None  # what the last run's setup, or whoever asked outside of a run, read of the settings
+        )
         self._people: tuple[Sequence[User], AddressBook] | None = None
         self._probing = asyncio.Lock()
         self._graph: tuple[tuple[SignIn, str], GraphConnection] | None = None
@@ -106,18 +109,19 @@ class Connections:
     # sync.worker.Sides
 
     async def crm(self) -> VtenextCrm:
-        return (await self._probed()).crm
+        return (self._known or await self._probed()).crm
 
     async def mailbox(self, mailbox: str, folder: str) -> Mailbox:
         name = await self._folder_name(mailbox)
         return await open_mailbox(await self.graph(mailbox), mailbox, folder or None, name)
 
     async def contact_folder(self, mailbox: str, name: str | None = None) -> str:
+        await self._as_saved()
         named = await self._folder_name(mailbox) if name is None else name
         return await find_folder(await self.graph(mailbox), mailbox, named)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
-        settings = await self._settings.read()
+        settings = (await self._present()).settings
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(mailbox), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
 
@@ -126,7 +130,7 @@ class Connections:
         address = self._environment.public_url
         if not address:
             return None
-        sign_in, url = await self._settings.sign_in(), f"{address}{NOTIFICATIONS}"
+        sign_in, url = (await self._present()).sign_in, f"{address}{NOTIFICATIONS}"
         parts = ("watches", url, sign_in.tenant_id, sign_in.client_id, "user" if sign_in.delegated else "application")
         made_for = self._keys.index("\n".join(parts))
         return GraphSubscriptions(await self.graph(mailbox), mailbox, url, made_for, lists=sign_in.delegated)
@@ -139,12 +143,16 @@ class Connections:
 
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
-        return await self.setup_if_active() if (await self._settings.read()).active else Setup(False, {}, {})
+        present = await self._as_saved()
+        return await self._setup(present) if present.settings.active else Setup(False, {}, {})
 
     async def setup_if_active(self) -> Setup:
         """As `setup`, whether the connector is active or not: for previews."""
-        settings = await self._settings.read()
-        if self._environment.crm_missing or (await self._settings.sign_in()).missing:
+        return await self._setup(await self._as_saved())
+
+    async def _setup(self, present: Present) -> Setup:
+        settings = present.settings
+        if self._environment.crm_missing or present.sign_in.missing:
             return Setup(False, {}, {})
         known = await self._probed()
         users = await self._users.all()
@@ -186,8 +194,7 @@ class Connections:
 
     async def check_mailboxes(self) -> None:
         """Application mode: read a user. Delegated: the application may read nobody, but it can prove who it is."""
-        sign_in = await self._settings.sign_in()
-        if sign_in.delegated:
+        if (await self._as_saved()).sign_in.delegated:
             await (await self.sign_ins.entra()).check()
         else:
             await _look(await self.graph())
@@ -213,18 +220,18 @@ class Connections:
 
     async def resolve_mailbox(self, address: str) -> MailboxUser:
         """With the application's own permission to read users; without it a delegated mailbox is named by its object id only."""
+        present = await self._as_saved()
         try:
             return await resolve(await self.graph(), address)
         except StopMailbox as stop:
-            delegated = (await self._settings.sign_in()).delegated
-            if not delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
+            if not present.sign_in.delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
                 raise
             return MailboxUser(address.lower())
 
     async def look(
         self, mailbox: str, folder: str, kind: Kind, crm_ids: Sequence[str], item_ids: Sequence[str]
     ) -> list[Item]:
-        known = await self._probed()
+        known, _ = await self._probed(), await self._as_saved()
         present = [*(await known.crm.get(kind, crm_ids)).values()] if crm_ids else []
         if item_ids and mailbox and (folder or kind not in Family.PEOPLE.kinds):  # looking makes no folder
             side = await self._side_of(mailbox, folder, kind, CalendarPolicy(known.zone))
@@ -247,7 +254,7 @@ class Connections:
             self._now,
             self._new_id,
             known.probe.prefix("Groups"),
-            (await self._settings.read()).delete_brake.of_sweep(),
+            (await self._present()).settings.delete_brake.of_sweep(),
         )
 
     async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
@@ -272,11 +279,11 @@ class Connections:
 
         The application's one of before stays open until the next change: runs may still use it.
         """
-        sign_in = await self._settings.sign_in()
-        if mailbox and sign_in.delegated:
-            return await self.sign_ins.connection(mailbox)
+        now = await self._present()
+        if mailbox and now.sign_in.delegated:
+            return await self.sign_ins.connection(mailbox, now)
         async with self._joining:
-            present = (sign_in, (await self._settings.read()).server_name)
+            present = (now.sign_in, now.settings.server_name)
             if self._graph is None or self._graph[0] != present:
                 if self._retired is not None:
                     await self._retired.close()
@@ -288,7 +295,16 @@ class Connections:
         """How the contact folder is called when it is made: as its user wants, else as the settings say; '' = the default folder."""
         row = await self._registry.mailbox(mailbox)
         user = await self._users.get(row.user) if row and row.user else None
-        return (user.folder if user else "") or (await self._settings.read()).folder
+        return (user.folder if user else "") or (await self._present()).settings.folder
+
+    async def _as_saved(self) -> Present:
+        """Settings and sign-in, read now."""
+        self._begun = await self._settings.present()
+        return self._begun
+
+    async def _present(self) -> Present:
+        """As the last look found them, for a run: its setup looked, and what is saved later ends it at its next batch."""
+        return self._begun or await self._as_saved()
 
     def _joined(self, sign_in: SignIn, server: str) -> GraphConnection:
         graph, authority = self._environment.cloud(server)

@@ -39,7 +39,7 @@ def normalise(kind: FieldType, value: str) -> str | None:
 def _text(value: str) -> str:
     """\\n line ends, nothing blank at the end, nothing that UTF-8 cannot carry (half an emoji, as Outlook's own cut leaves it)."""
     whole = value if value.isascii() else _SURROGATE.sub("\ufffd", value)
-    return whole.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    return (whole.replace("\r\n", "\n").replace("\r", "\n") if "\r" in whole else whole).rstrip()
 
 
 def _word(value: str) -> str:
@@ -118,7 +118,7 @@ _NORMALISERS: Mapping[FieldType, Callable[[str], str | None]] = {
 
 def decoded(value: str) -> str:
     """A text that vtenext shows with its tags entity-encoded, as it was typed (ws-contacts-encoding)."""
-    return value.replace("&lt;", "<").replace("&gt;", ">")
+    return value.replace("&lt;", "<").replace("&gt;", ">") if "&" in value else value
 
 
 def has_astral(value: str) -> bool:

@@ -96,6 +96,7 @@ class CardTranslator:
         self.pairs: Sequence[FieldPair] = tuple(each.pair for each in self._bound.values())
         self._lists: dict[str, dict[int, str]] = {}
         self._names = kind == "contact" and LAST_NAME.id in self._bound
+        self._named = [id_ for id_ in self._bound if self._is_name(id_)]
         self._plain: list[BoundPair] = []
         for each in sorted(self._bound.values(), key=lambda one: slot_of(one.mailbox.name)):
             root, slot = slot_of(each.mailbox.name)
@@ -117,7 +118,10 @@ class CardTranslator:
         for id_, name, kind in self._read:
             value = normalise(kind, decoded(_text(fields[name]))) if name in fields else None
             if value is not None:
-                values[id_] = value.strip() if self._is_name(id_) else value
+                values[id_] = value
+        for id_ in self._named:
+            if id_ in values:
+                values[id_] = values[id_].strip()
         return values
 
     def mailbox_values(self, fields: Mapping[str, Value], anchor: Anchor | None = None) -> dict[str, str]:

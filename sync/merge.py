@@ -51,6 +51,8 @@ class Sealed:
 
     def _matches(self, digest: str, pair: str, value: str) -> bool | None:
         """As `Digests.matches`, each computed once: both sides mostly hold the same, and digests are most of a quiet run's work."""
+        if not value:  # costs less than to remember it
+            return self.digests.matches(digest, self.link, pair, self.version, value)
         asked = (pair, digest, value)
         if asked not in self._told:
             self._told[asked] = self.digests.matches(digest, self.link, pair, self.version, value)

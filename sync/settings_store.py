@@ -81,11 +81,20 @@ class Saved:
     at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Settings and sign-in, of one look."""
+
+    settings: Settings
+    sign_in: SignIn
+
+
 class SettingsStore:
     """Reads and saves the settings. `safe` None: the secret is kept in the store, encrypted."""
 
     def __init__(self, rows: Rows, keys: Sealing, defaults: Defaults, safe: Safe | None = None) -> None:
         self._rows, self._keys, self._defaults, self._safe = rows, keys, defaults, safe
+        self._from_vault: tuple[str, str] = ("", "")  # the name that was asked for last, and its secret
 
     async def read(self) -> Settings:
         return (await self.saved()).settings
@@ -111,6 +120,12 @@ class SettingsStore:
         """The tenant in force, an id or a domain; '' = none is named yet."""
         return (await self.read()).tenant_id or self._defaults.tenant_id
 
+    async def present(self) -> Present:
+        """Both, as they are saved now."""
+        row, kept = await self._with_secret()
+        settings = _saved(row).settings if row else Settings()
+        return Present(settings, self._sign_in(settings, kept))
+
     async def sign_in(self, settings: Settings | None = None, secret: str | None = None) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.
 
@@ -119,7 +134,9 @@ class SettingsStore:
         """
         row, kept = await self._with_secret()
         kept = kept if secret is None else secret or None
-        settings = settings or (_saved(row).settings if row else Settings())
+        return self._sign_in(settings or (_saved(row).settings if row else Settings()), kept)
+
+    def _sign_in(self, settings: Settings, kept: str | None) -> SignIn:
         return SignIn(
             settings.tenant_id or self._defaults.tenant_id,
             settings.client_id or self._defaults.client_id,
@@ -166,13 +183,24 @@ class SettingsStore:
             name = _name(token)
             if not name:
                 return row, self._opened(token) if token else None
-            found = await self._safe.vault.read_secret(name) if self._safe else None
+            found = await self._read_from_vault(name)
             if found is not None:
                 return row, found
             before, row = row, await self._rows.get(PARTITION, KEY)
             if row == before:
                 break
         return row, ""
+
+    async def _read_from_vault(self, name: str) -> str | None:
+        """Asked for once: no other secret ever gets a name that was given (`_keep`). But the one name that earlier versions had for all."""
+        if self._safe is None:
+            return None
+        if name == self._from_vault[0]:
+            return self._from_vault[1]
+        found = await self._safe.vault.read_secret(name)
+        if found is not None and name != SECRET_NAME:
+            self._from_vault = (name, found)
+        return found
 
     def _opened(self, token: str) -> str:
         try:

@@ -92,8 +92,9 @@ async def _saw(items: Sequence[Item], kind: Kind, tools: SweepTools) -> None:
 
 async def begin_cursors(crm: Crm, rows: Rows, kinds: Iterable[Kind]) -> None:
     """Before the first run of any mailbox: the sweep reads from now on, what is there already is read by each first fill."""
+    there = {row.key async for row in rows.query(PARTITION)}
     for kind in kinds:
-        if await rows.get(PARTITION, kind.value) is None:
+        if kind.value not in there:
             await rows.transact(PARTITION, [Put(kind.value, {"cursor": await crm.beginning()})])
 
 

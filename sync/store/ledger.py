@@ -20,6 +20,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from sys import intern
 
@@ -131,11 +132,12 @@ def put_link(link: Link) -> list[Op]:
         "base": json.dumps(base, separators=(",", ":")),
         "crm_version": link.crm_version,
         "item_version": link.item_version,
-        "streaks": json.dumps(dict(link.streaks)),
-        "flags": " ".join(sorted(link.flags)),
-        "ends": link.ends,
         "matched": link.matched,
     }
+    said = {"flags": " ".join(sorted(link.flags)), "ends": link.ends}
+    data |= {name: text for name, text in said.items() if text}  # mostly there is none: every property of a row is read
+    if link.streaks:
+        data["streaks"] = json.dumps(dict(link.streaks))
     if link.sent:
         sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
         data["sent"] = json.dumps(sent, separators=(",", ":"))
@@ -291,10 +293,10 @@ class MailboxLedger:
             _base(_text(data, "base")),
             _text(data, "crm_version"),
             _text(data, "item_version"),
-            json.loads(_text(data, "streaks") or "{}"),
+            json.loads(str(data["streaks"])) if "streaks" in data else {},
             frozenset(_text(data, "flags").split()),
             _text(data, "ends"),
-            _sent(_text(data, "sent")),
+            _sent(str(data["sent"])) if "sent" in data else {},
             bool(data.get("matched", _text(data, "origin") == Side.MAILBOX)),  # an older version did not say
         )
 
@@ -388,12 +390,22 @@ def _base(text: str) -> dict[str, Held]:
     base: dict[str, Held] = {}
     for pair, both in json.loads(text).items():
         crm, _, mailbox = both.partition(" ")
-        base[intern(pair)] = Held(crm, crm if mailbox == crm else mailbox)
+        base[intern(pair)] = _alike(crm) if mailbox == crm else Held(crm, mailbox)
     return base
 
 
+def _alike(digest: str) -> Held:
+    return _nothing(digest) if digest.endswith(".") else Held(digest, digest)
+
+
+@cache
+def _nothing(digest: str) -> Held:
+    """What most field pairs hold: there are as many of it as keys and versions."""
+    return Held(digest, digest)
+
+
 def _sent(text: str) -> dict[str, Sent]:
-    parts = {pair: each.split(" ") for pair, each in json.loads(text or "{}").items()}
+    parts = {pair: each.split(" ") for pair, each in json.loads(text).items()}
     return {pair: Sent(Side(side), Held(crm, mailbox)) for pair, (side, crm, mailbox) in parts.items()}
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import hmac
 import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from sync.errors import ConfigMistake
 from sync.store.base import StoreUnreachable
@@ -62,8 +64,8 @@ class Keyring:
 
     def __init__(self, index_key: bytes, digest_keys: Keys, encryption_keys: Keys) -> None:
         # The label keeps the purposes apart even if somebody used one key for several.
-        self._index = hmac.new(index_key, b"index\0", "sha256")
-        self._digests = {id_: hmac.new(key, b"digest\0", "sha256") for id_, key in digest_keys}
+        self._index = _keyed(index_key, b"index\0")
+        self._digests = {id_: _keyed(key, b"digest\0") for id_, key in digest_keys}
         self._ciphers = {id_: AESGCM(key) for id_, key in encryption_keys}
         self._digest_id, self._cipher_id = digest_keys[0][0], encryption_keys[0][0]
 
@@ -81,21 +83,26 @@ class Keyring:
 
     def index(self, text: str) -> str:
         """The name of `text` in a table key: the same for ever, and nobody reads the text from it. Callers fold the case."""
-        return _short(_fed(self._index, text).digest())
+        return _short(_fed(self._index, text))
 
     def digest(self, link: str, pair: str, version: str, value: str) -> str:
-        """`<key id>.<version>.<22 characters>` of a value that a side of a link held in a field pair."""
+        """`<key id>.<version>.<22 characters>` of a value that a side of a link held in a field pair; of '' without characters: most fields of most
+        items are empty, and that a field is empty tells nobody what was in one."""
         if not _TAG.fullmatch(version):
             raise ValueError("a version is 1 to 32 letters, digits, dashes or underscores")
-        return self._digest(self._digest_id, link, pair, version, value)
+        body = self._body(self._digest_id, link, pair, version, value) if value else ""
+        return f"{self._digest_id}.{version}.{body}"
 
     def matches(self, digest: str, link: str, pair: str, version: str, value: str) -> bool | None:
         """Is `digest` the one of this value? None: it was made with a key or a version that is not ours any more."""
         key_id, _, rest = digest.partition(".")
-        if key_id not in self._digests or rest.rpartition(".")[0] != version:
+        made, _, body = rest.rpartition(".")
+        if key_id not in self._digests or made != version:
             return None
-        mine = self._digest(key_id, link, pair, version, value)
-        return digest.isascii() and hmac.compare_digest(mine, digest)
+        if not body:
+            return not value
+        mine = self._body(key_id, link, pair, version, value)  # also of '': earlier versions digested it, too
+        return body.isascii() and compare_digest(mine, body)
 
     def encrypt(self, text: str, aad: str) -> str:
         """`<key id>.<base64url>`, readable with the same `aad` only: name the place where the token will stand."""
@@ -117,17 +124,23 @@ class Keyring:
             raise Undecipherable(key_id, held=True) from None
         return plain.decode(errors="surrogatepass")
 
-    def _digest(self, key_id: str, link: str, pair: str, version: str, value: str) -> str:
+    def _body(self, key_id: str, link: str, pair: str, version: str, value: str) -> str:
         # Lengths first: else ("ab", "c") and ("a", "bc") would be one text.
         framed = f"{len(link)}.{len(pair)}.{len(version)}.{link}{pair}{version}{value}"
-        return f"{key_id}.{version}.{_short(_fed(self._digests[key_id], framed).digest()[:DIGEST_BYTES])}"
+        return _short(_fed(self._digests[key_id], framed)[:DIGEST_BYTES])
 
 
-def _fed(keyed: hmac.HMAC, text: str) -> hmac.HMAC:
-    """A copy of a keyed context (quicker than keying anew), fed. Half surrogate pairs from a server's JSON are no reason to fail."""
+def _keyed(key: bytes, purpose: bytes) -> HMAC:
+    keyed = HMAC(key, SHA256())
+    keyed.update(purpose)
+    return keyed
+
+
+def _fed(keyed: HMAC, text: str) -> bytes:
+    """By a copy of a keyed context (quicker than keying anew). Half surrogate pairs from a server's JSON are no reason to fail."""
     fresh = keyed.copy()
     fresh.update(text.encode(errors="surrogatepass"))
-    return fresh
+    return fresh.finalize()
 
 
 def _short(raw: bytes) -> str:

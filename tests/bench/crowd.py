@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sync.agenda import APART
 from tests.bench.tap import Tap
 from tests.e2e.connector import Connector
 from tests.e2e.hands import Admin, CrmScreen, Outlook
@@ -28,6 +29,8 @@ from tests.e2e.stack import Stack, free_ports
 ROOT = Path(__file__).resolve().parents[2]
 NEVER = "0 0 0 1 1 *"
 FOLDER = "vtenext"
+AFTER = APART.total_seconds() + 3
+"""Seconds. Longer than what was told during a run waits for the next one."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,11 @@ class Crowd:
             if time.monotonic() > end:
                 raise RuntimeError(f"not settled: {self.connector.describe()[:800]}")
             time.sleep(every)
+
+    def at_rest(self) -> bool:
+        """Idle, and no run began for so long that none follows any more because of what was told during the last one."""
+        began = max((state.asked for state in self.tap.taken()), default=0.0)
+        return time.time() - began > AFTER and self.idle()
 
     def edit(self, user: int, card: str, job: str) -> None:
         """The user edits a card in Outlook."""

@@ -58,6 +58,7 @@ def figures(notifications: int) -> list[Figure]:
             place.records(n, 1)
         place.connect()
         place.settled()
+        until("the first fills' own writes are heard of", place.at_rest, 120, 1.0)
         shots = bursts(place, notifications)
         both = fired(place, shots)
         _part(place)
@@ -137,7 +138,7 @@ def fired(place: Crowd, shots: Sequence[Shot]) -> Came:
     before = _strangers(place)
     began = time.time()
     answers = asyncio.run(_volley(_url(place), shots))
-    until("all is done", lambda: _quiet(place), 120, 1.0)
+    until("all is done", place.at_rest, 120, 1.0)
     runs = Counter(state.mailbox for state in place.tap.taken() if state.asked >= began)
     strangers = _strangers(place) - before - 1
     return Came([took for took, _ in answers], Counter(status for _, status in answers), dict(runs), strangers)
@@ -148,15 +149,6 @@ def _strangers(place: Crowd) -> int:
     time.sleep(EVERY.total_seconds() + 0.1)
     asyncio.run(_volley(_url(place), [Shot(0, "nobody's", "last")]))
     return int(place.connector.status()["strangers"]["count"])
-
-
-def _quiet(place: Crowd) -> bool:
-    """Twice in a row nothing runs and no hint is left."""
-    looks = []
-    for _ in range(2):
-        looks.append(place.idle())
-        time.sleep(1.5)
-    return all(looks)
 
 
 async def _volley(url: str, shots: Sequence[Shot]) -> list[tuple[float, int]]:

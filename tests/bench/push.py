@@ -45,10 +45,12 @@ def figures(edits: int, host: Mapping[str, Any] | None = None) -> list[Figure]:
             place.records(n, CARDS)
         place.connect()
         place.settled()
+        until("the first fills' own writes are heard of", place.at_rest, 120, 1.0)
         used = place.cpu()
         with Slowness() as slowness:
             bare = followed(place, edits)
         used = place.cpu() - used
+        until("all is done", place.at_rest, 120, 1.0)
         place.slow_down(ROUND_TRIP * 1000, SERVICE * 1000)
         slow = followed(place, max(edits // 2, 10))
     group = "push"

@@ -23,6 +23,7 @@ from sync.model import Item, Kind
 from sync.settings import Settings
 from sync.settings_store import Defaults, SettingsStore
 from sync.sides.base import Done, MailboxUser, NaturalKey, New
+from sync.store.base import Row
 from sync.store.memory import MemoryRows
 from sync.users import Users
 from tests.contract.graph_world import served
@@ -175,11 +176,46 @@ async def test_graph_is_joined_anew_when_the_sign_in_changes() -> None:
     office = Office("http://127.0.0.1:9")
     first = await office.connections.graph()
     assert await office.connections.graph() is first
-    await office.settings.save(Settings(verbose_log=True), None)
+    await office.settings.save(Settings(active=False, verbose_log=True), None)
+    await office.connections.setup()
     assert await office.connections.graph() is first
-    await office.settings.save(Settings(), "s~2")
+    await office.settings.save(Settings(active=False), "s~2")
+    assert await office.connections.graph() is first, "of a run that begun before"
+    await office.connections.setup()
     assert await office.connections.graph() is not first
     await office.connections.aclose()
+
+
+async def test_a_run_reads_the_settings_once_and_who_asks_outside_of_one_sees_what_is_saved(
+    crm: tuple[VtenextEmulator, str],
+) -> None:
+    graph = GraphEmulator(auth=False)
+    anna = graph.add_user("anna@acme.example", "Anna")
+    with served(graph.app) as url:
+        rows = MemoryRows()
+        office = Office(crm[1], url, rows=rows)
+        office.connections._joined = _without_entra(office, url)  # type: ignore[method-assign]
+        reads = 0
+        get = rows.get
+
+        async def counted(partition: str, key: str) -> Row | None:
+            nonlocal reads
+            reads += key == "settings"
+            return await get(partition, key)
+
+        rows.get = counted  # type: ignore[method-assign]
+        setup = await office.connections.setup()
+        await office.connections.crm()
+        await office.connections.watcher(anna)
+        await office.connections.mailbox(anna, "")
+        await office.connections.calendar(anna, setup.calendar)
+        await office.connections.todo(anna, setup.calendar)
+        assert reads == 1
+        await office.connections.resolve_mailbox("anna@acme.example")
+        await office.connections.check_mailboxes()
+        await office.connections.contact_folder(anna, "")
+        assert reads == 4
+        await office.connections.aclose()
 
 
 async def test_mailboxes_are_checked_and_resolved() -> None:
@@ -196,7 +232,8 @@ async def test_mailboxes_are_checked_and_resolved() -> None:
             await office.connections.resolve_mailbox("nobody@acme.example")
         mailbox = await office.connections.mailbox(anna, "")
         assert (await office.connections.mailbox(anna, mailbox.folder_id)).folder_id == mailbox.folder_id
-        await office.settings.save(Settings(use_default_folder=True), None)
+        await office.settings.save(Settings(active=False, use_default_folder=True), None)
+        await office.connections.setup()
         assert (await office.connections.mailbox(anna, mailbox.folder_id)).folder_id != mailbox.folder_id
         await office.connections.aclose()
 

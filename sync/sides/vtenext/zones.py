@@ -47,8 +47,10 @@ def to_utc(server_time: str, zone: ZoneInfo) -> str:
 
     In the hour that comes twice the first one is meant.
     """
+    if len(server_time) != len("0000-00-00 00:00:00"):
+        return ""
     try:
-        wall = datetime.strptime(server_time, _FORMAT).replace(tzinfo=zone)
+        wall = datetime.fromisoformat(server_time).replace(tzinfo=zone)
     except ValueError:
         return ""
     return iso(wall)

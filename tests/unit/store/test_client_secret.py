@@ -175,3 +175,18 @@ async def test_who_reads_while_the_secret_changes_gets_one_of_the_two(place: Pla
 async def test_no_secret_is_in_the_rows_in_clear(place: Place) -> None:
     await place.store.save(SETTINGS, "s~plain")
     assert "s~plain" not in repr(place.rows.everything())
+
+
+async def test_the_vault_is_asked_once_for_a_name_and_what_another_process_saves_counts_at_once() -> None:
+    vault = Vault()
+    place = Place(vault)
+    other = SettingsStore(place.rows, KEYS, CONFIGURED, Safe(vault, lambda: "another"))
+    await place.store.save(SETTINGS, "s~1")
+    assert await place.secret() == "s~1"
+    vault.refuses = "read"
+    assert [await place.secret(), (await place.store.present()).sign_in.client_secret] == ["s~1", "s~1"]
+    vault.refuses = ""
+    await other.save(SETTINGS, "")
+    assert await place.secret() == CONFIGURED.client_secret
+    await other.save(SETTINGS, "s~2")
+    assert await place.secret() == "s~2"

@@ -74,7 +74,24 @@ def test_a_digest_matches_what_it_was_made_of_and_nothing_else() -> None:
     assert RING.matches(digest, "mailbox|4x124", PAIR, VERSION, VALUE) is False
 
 
-@given(st.tuples(*[st.text(max_size=4)] * 3), st.tuples(*[st.text(max_size=4)] * 3))
+def test_of_nothing_there_is_no_digest_and_that_of_an_earlier_version_still_counts() -> None:
+    nothing = RING.digest(LINK, PAIR, VERSION, "")
+    assert nothing == "k1.c1."
+    assert RING.matches(nothing, LINK, PAIR, VERSION, "") is True
+    assert RING.matches(nothing, LINK, PAIR, VERSION, " ") is False
+    assert RING.matches("k9.c1.", LINK, PAIR, VERSION, "") is None
+    assert RING.matches("k1.c2.", LINK, PAIR, VERSION, "") is None
+    earlier = "k1.c1.uZng5BPUEovAo9_-XSlKkw"
+    assert RING.matches(earlier, LINK, PAIR, VERSION, "") is True
+    assert RING.matches(earlier, LINK, PAIR, VERSION, VALUE) is False
+    assert RING.matches(earlier, "mailbox|4x124", PAIR, VERSION, "") is False
+
+
+TEXTS = st.text(max_size=4)
+PARTS = st.tuples(TEXTS, TEXTS, st.text(min_size=1, max_size=4))
+
+
+@given(PARTS, PARTS)
 def test_parts_never_run_into_each_other(one: tuple[str, str, str], two: tuple[str, str, str]) -> None:
     (link, pair, value), (link2, pair2, value2) = one, two
     digest = RING.digest(link, pair, "c1", value)
