@@ -12,10 +12,12 @@ from sync import history_commands, quarantine
 from sync.commands import NotFound
 from sync.model import Family, Side
 from sync.settings import Model
+from sync.store.base import INT32
 from sync.store.journal import Entry, Kept
 from sync.store.orders import Order
 
 Id = Annotated[str, Field(max_length=400)]
+Run = Annotated[int, Field(ge=0, le=INT32 - 1)]
 
 
 class LineShown(Shown):
@@ -62,7 +64,7 @@ class RunAsked(Paging):
 
     mailbox: Id
     family: Family
-    run: Annotated[int, Field(ge=0)]
+    run: Run
 
 
 class OrdersAsked(Paging):
@@ -89,7 +91,7 @@ class RunOrdered(Model):
     """Which run of the mailbox."""
 
     family: Literal["people", "calendar", "tasks"]
-    run: Annotated[int, Field(ge=0)]
+    run: Run
 
 
 class Retry(Model):
