@@ -10,7 +10,6 @@ A history row names its journal row. Values that the CRM may not see never come 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,8 @@ CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
 OF_VALUES = ("j|", "x|")
 """Letters of the rows that hold values: the journal's, and what removals left (`remnants`)."""
 MOST = 240_000  # characters of values in one row: encrypted and in UTF-16 they stay below 1 MiB
+AHEAD = 10
+"""Beginnings that are read to find where a run's rows end: one more than the slices that a run has as a rule."""
 _NINES = str.maketrans("0123456789", "9876543210")
 BEGUN = "begun"
 """`what` of an action of which only the beginning is known: the process died, or the answer was lost."""
@@ -221,21 +222,13 @@ def beginnings(ops: Sequence[Op], known: Mapping[int, str]) -> dict[int, str]:
 
 async def of_run(rows: Rows, partition: str, run: int) -> list[Row]:
     """The journal's rows of one run, the newest first: they stand between its beginning and that of the next run which wrote any."""
-    mine = f"r|{run:010}|"
-    since, until = await asyncio.gather(
-        _beginning(rows, partition, mine, prefix_end(mine)),
-        _beginning(rows, partition, prefix_end(mine), prefix_end("r|")),
-    )
-    if not since:
+    keys = [row.key async for row in rows.query(partition, f"r|{run:010}|", prefix_end("r|"), AHEAD)]
+    begun = [(int(number), at) for _, number, at in (key.split("|") for key in keys)]
+    if not begun or begun[0][0] != run:
         return []
-    last = prefix_end(f"j|{until}|" if until else "j|")
-    return [row async for row in rows.query(partition, f"j|{since}", last) if row.data["run"] == run][::-1]
-
-
-async def _beginning(rows: Rows, partition: str, first: str, last: str) -> str:
-    """The time that the first of these rows names, '' = there is none."""
-    keys = [row.key async for row in rows.query(partition, first, last, 1)]
-    return keys[0].split("|")[2] if keys else ""
+    until = next((at for number, at in begun if number != run), "")
+    found = rows.query(partition, f"j|{begun[0][1]}", prefix_end(f"j|{until}|" if until else "j|"))
+    return [row async for row in found if row.data["run"] == run][::-1]
 
 
 async def old_rows(rows: Rows, partition: str, before: str) -> list[Op]:

@@ -25,7 +25,7 @@ from sys import intern
 
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
-from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
+from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end, transactions
 from sync.store.journal import beginnings, old_rows, put_beginning, values_of_items
 
 ROOM = MAX_OPS - 2
@@ -164,6 +164,22 @@ def put_pending(row: Pending) -> Op:
         "turn": row.turn,
     }
     return Put(_key("p", row.side, row.id), data)
+
+
+def pending_of(row: Row) -> Pending:
+    return Pending(
+        _side(row.key),
+        _text(row.data, "id"),
+        Reason(_text(row.data, "because")),
+        _text(row.data, "since"),
+        int(row.data["fails"]),
+        _text(row.data, "hold"),
+        _text(row.data, "shown"),
+        _text(row.data, "cause"),
+        _text(row.data, "kind"),
+        _text(row.data, "handles"),
+        int(row.data.get("turn", 0)),
+    )
 
 
 def drop_pending(side: Side, id_: str) -> Op:
@@ -339,22 +355,7 @@ class MailboxLedger:
 
     async def pending(self) -> list[Pending]:
         rows = self.rows.query(self.partition, "p|", prefix_end("p|"))
-        return [
-            Pending(
-                _side(row.key),
-                _text(row.data, "id"),
-                Reason(_text(row.data, "because")),
-                _text(row.data, "since"),
-                int(row.data["fails"]),
-                _text(row.data, "hold"),
-                _text(row.data, "shown"),
-                _text(row.data, "cause"),
-                _text(row.data, "kind"),
-                _text(row.data, "handles"),
-                int(row.data.get("turn", 0)),
-            )
-            async for row in rows
-        ]
+        return [pending_of(row) async for row in rows]
 
     async def tombstones(self) -> list[Tombstone]:
         rows = self.rows.query(self.partition, "t|", prefix_end("t|"))

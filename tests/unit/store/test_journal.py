@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sync.model import Kind
 from sync.store.base import MAX_OPS, Drop, Op, Put, Row, check
-from sync.store.journal import Change, Kept, change_of, kept_of, of_run, old_rows, put_kept
+from sync.store.journal import AHEAD, Change, Kept, change_of, kept_of, of_run, old_rows, put_kept
 from sync.store.ledger import MailboxLedger
 from sync.store.memory import MemoryRows
 from sync.store.secrets import Keyring
@@ -76,6 +76,12 @@ async def test_a_run_is_found_by_where_it_began() -> None:
     )
     assert await found(rows, 9) == ["9-91"]
     assert [await found(rows, run) for run in (0, 4, 10, 2**31)] == [[], [], [], []]
+
+
+async def test_a_run_of_very_many_slices_is_found_too() -> None:
+    rows = MemoryRows()
+    await slices(rows, *({second: 3} for second in range(2 * AHEAD)), {40: 5})
+    assert await found(rows, 3) == [f"3-{second}" for second in reversed(range(2 * AHEAD))]
 
 
 async def test_rows_need_not_be_stored_in_the_order_of_their_times() -> None:
