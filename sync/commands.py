@@ -65,7 +65,7 @@ class Directory:
 
 
 async def run(connector: Connector) -> int:
-    """Sweep now, then run every mailbox that is due; how many. Raises NotNow when nothing may run, or a pause is not over."""
+    """Sweep now, then run every mailbox that may run, with or without work; how many. Raises NotNow when nothing may run, or a pause is not over."""
     board = await connector.board.read()
     state = await connector.state(board)
     if state != "running":

@@ -5,6 +5,7 @@ Listing decrypts nothing. Whoever shows values notes it in the audit first (`not
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from sync.model import Family
 from sync.run import JOURNAL_KEPT
 from sync.store.base import Row
 from sync.store.journal import Change, Entry, Kept, Opens, change_of, entries, kept_of, of_run
-from sync.store.ledger import MailboxLedger
+from sync.store.ledger import MailboxLedger, partition_of
 from sync.store.orders import Order, add, orders
 from sync.store.secrets import Undecipherable
 
@@ -47,8 +48,9 @@ async def history(
 
 async def run_rows(connector: Connector, mailbox: str, family: Family, run: int) -> list[Kept]:
     """The journal of one run of a mailbox, the newest first: also what `restore_run` would restore."""
-    ledger = await _ledger(connector, mailbox, family)
-    return [kept_of(row) for row in await of_run(ledger.rows, ledger.partition, run)]
+    reading = of_run(connector.registry.rows, partition_of(mailbox, family), run)
+    _, rows = await asyncio.gather(_there(connector, mailbox), reading)
+    return [kept_of(row) for row in rows]
 
 
 async def reveal(connector: Connector, keys: Opens, mailbox: str, family: Family, journal: str) -> Change:
@@ -96,10 +98,12 @@ async def restore_run(connector: Connector, by: str, mailbox: str, family: Famil
     return await _order(connector, by, ledger, found, ())
 
 
-async def ordered(connector: Connector, mailbox: str, family: Family) -> list[Order]:
-    """Orders that wait for the next run, and those of the last thirty days that could not be carried out, with why."""
-    ledger = await _ledger(connector, mailbox, family)
-    return await orders(ledger.rows, ledger.partition)
+async def ordered(connector: Connector, mailbox: str, families: Sequence[Family]) -> list[Order]:
+    """Orders that wait for the next run, and those of the last thirty days that could not be carried out, with why: the oldest first."""
+    rows = connector.registry.rows
+    reading = asyncio.gather(*(orders(rows, partition_of(mailbox, family)) for family in families))
+    _, found = await asyncio.gather(_there(connector, mailbox), reading)
+    return sorted((order for part in found for order in part), key=lambda order: order.key)
 
 
 async def _order(
@@ -119,9 +123,13 @@ async def _order(
 
 async def _ledger(connector: Connector, mailbox: str, family: Family) -> MailboxLedger:
     """For reading only: without a fence. Raises NotFound when there is no such mailbox."""
+    await _there(connector, mailbox)
+    return MailboxLedger(connector.registry.rows, mailbox, 0, "", family)
+
+
+async def _there(connector: Connector, mailbox: str) -> None:
     if await connector.registry.mailbox(mailbox) is None:
         raise NotFound
-    return MailboxLedger(connector.registry.rows, mailbox, 0, "", family)
 
 
 async def _buried_with(ledger: MailboxLedger, item_id: str) -> list[str]:

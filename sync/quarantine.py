@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sync.commands import NotFound, NotNow
 from sync.connector import Connector
 from sync.model import Family, Reason, Side
 from sync.restore import GIVEN_UP, put_back, stuck_in
-from sync.store.ledger import MailboxLedger, Pending
+from sync.store.base import Row, prefix_end
+from sync.store.ledger import Pending, partition_of, pending_of
 from sync.store.mailboxes import MailboxRow
 
 
@@ -27,15 +28,31 @@ class Unsettled:
         return f"{self.family.value}|{self.row.side.value}|{self.row.id}"
 
 
-async def unsettled(
-    connector: Connector, mailbox: str, reasons: Sequence[Reason] = tuple(sorted(GIVEN_UP))
-) -> list[Unsettled]:
+@dataclass(frozen=True, slots=True)
+class NotSettled:
+    """What of a mailbox is not settled; `orders`: how many restores wait or could not be done (`history_commands.ordered`)."""
+
+    items: list[Unsettled]
+    orders: int
+
+
+async def unsettled(connector: Connector, mailbox: str, reasons: Collection[Reason] = GIVEN_UP) -> NotSettled:
     """Items that are pending for these reasons, () = any; without a word those that were given up. Raises NotFound."""
-    await _mailbox(connector, mailbox)
-    ledgers = [MailboxLedger(connector.registry.rows, mailbox, 0, "", family) for family in Family]  # only read
-    pending = await asyncio.gather(*(ledger.pending() for ledger in ledgers))
-    found = [Unsettled(family, row) for family, rows in zip(Family, pending, strict=True) for row in rows]
-    return sorted((e for e in found if not reasons or e.row.because in reasons), key=lambda each: each.key)
+    reading = asyncio.gather(*(_open_rows(connector, partition_of(mailbox, family)) for family in Family))
+    _, parts = await asyncio.gather(_mailbox(connector, mailbox), reading)
+    found = [
+        Unsettled(family, pending_of(row))
+        for family, rows in zip(Family, parts, strict=True)
+        for row in rows
+        if row.key.startswith("p|")
+    ]
+    items = sorted((e for e in found if not reasons or e.row.because in reasons), key=lambda each: each.key)
+    return NotSettled(items, sum(map(len, parts)) - len(found))
+
+
+async def _open_rows(connector: Connector, partition: str) -> list[Row]:
+    """Orders and pending rows: their letters follow each other, so one look finds both."""
+    return [row async for row in connector.registry.rows.query(partition, "o|", prefix_end("p|"))]
 
 
 async def retry(connector: Connector, mailbox: str, side: Side | None = None, id_: str = "") -> int:

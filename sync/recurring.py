@@ -24,13 +24,11 @@ from sync.series import to_text
 from sync.sides.base import Done, New, Refused, Remove
 from sync.spans import read_span, span_text
 from sync.store.base import Op
+from sync.store.forming import Forming, drop_forming, forming, put_forming
 from sync.store.ledger import (
-    Forming,
     Intent,
     Tombstone,
-    drop_forming,
     drop_intent,
-    put_forming,
     put_intent,
     put_link,
     put_tombstone,
@@ -131,7 +129,7 @@ def _ours(item: Item, tools: Tools) -> bool:
 
 async def _quiet(uid: str, members: Sequence[Item], tools: Tools) -> bool:
     digest = tools.keys.index(json.dumps(sorted([item.id, item.version] for item in members)))
-    before = await tools.ledger.forming(uid)
+    before = await forming(tools.ledger.rows, tools.ledger.partition, uid)
     now = tools.now()
     if before.members != digest:
         await tools.ledger.commit([put_forming(uid, Forming(digest, 1, now.isoformat()))])

@@ -16,7 +16,7 @@ from sync.run import JOURNAL_KEPT
 from sync.store import tally
 from sync.store.asking import HoldRow
 from sync.store.base import MAX_OPS, Drop, Put
-from sync.store.journal import OF_VALUES, old_rows
+from sync.store.journal import old_rows
 from sync.store.ledger import partition_of
 from sync.store.registry import Registry, held_partition
 
@@ -72,7 +72,7 @@ async def forget_values(registry: Registry, now: datetime) -> None:
     before = (now - JOURNAL_KEPT).isoformat(timespec="seconds")
     for mailbox in part:
         for family in Family:
-            ops = await old_rows(registry.rows, partition_of(mailbox.id, family), OF_VALUES, before)
+            ops = await old_rows(registry.rows, partition_of(mailbox.id, family), before)
             for start in range(0, len(ops), MAX_OPS):
                 await registry.rows.transact(partition_of(mailbox.id, family), ops[start : start + MAX_OPS])
     await registry.rows.transact(PARTITION, [Put(TURN, {"after": part[-1].id if len(part) == A_TICK else ""})])

@@ -44,7 +44,7 @@ class NotRestored(RestoredShown):
 
 
 class Run(Shown):
-    """How many mailboxes were due."""
+    """How many mailboxes are run: all but those that are off, in error or pausing."""
 
     mailboxes: int
 
@@ -94,7 +94,7 @@ def check_shown(what: str, cause: str, lang: str) -> CheckShown:
 
 
 ENDPOINTS = (
-    Endpoint("control_run", "POST", "control/run", run, "Sweep the CRM now, then run every mailbox that is due", Run, 202, Nothing),
+    Endpoint("control_run", "POST", "control/run", run, "Sweep the CRM now, then run every mailbox that may run", Run, 202, Nothing),
     Endpoint("control_kill", "POST", "control/kill", kill, "Stop at once, until Restore state", State, body=Nothing),
     Endpoint(
         "control_restore_state", "POST", "control/restore-state", restore_state,

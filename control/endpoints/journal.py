@@ -11,11 +11,14 @@ from control.texts import sentence
 from sync import history_commands, quarantine
 from sync.commands import NotFound
 from sync.model import Family, Side
+from sync.restore import GIVEN_UP
 from sync.settings import Model
+from sync.store.base import INT32
 from sync.store.journal import Entry, Kept
 from sync.store.orders import Order
 
 Id = Annotated[str, Field(max_length=400)]
+Run = Annotated[int, Field(ge=0, le=INT32 - 1)]
 
 
 class LineShown(Shown):
@@ -62,14 +65,14 @@ class RunAsked(Paging):
 
     mailbox: Id
     family: Family
-    run: Annotated[int, Field(ge=0)]
+    run: Run
 
 
 class OrdersAsked(Paging):
-    """Of which mailbox."""
+    """Of which mailbox; of one family of kinds, "" = of all."""
 
     mailbox: Id
-    family: Family
+    family: Family | Literal[""] = ""
 
 
 class UnsettledAsked(Paging):
@@ -89,7 +92,7 @@ class RunOrdered(Model):
     """Which run of the mailbox."""
 
     family: Literal["people", "calendar", "tasks"]
-    run: Annotated[int, Field(ge=0)]
+    run: Run
 
 
 class Retry(Model):
@@ -140,10 +143,11 @@ class UnsettledShown(Shown):
 
 
 class UnsettledListShown(Shown):
-    """A page of them."""
+    """A page of them; `orders`: how many restores wait, or could not be done."""
 
     items: tuple[UnsettledShown, ...]
     next: str
+    orders: int
 
 
 class RetriedShown(Shown):
@@ -193,21 +197,21 @@ async def restore_run(call: Call) -> OrderedShown:
 
 async def orders(call: Call) -> OrdersShown:
     asked = call.asked(OrdersAsked)
-    found = await history_commands.ordered(call.app.connector, asked.mailbox, asked.family)
+    families = (asked.family,) if asked.family else tuple(Family)
+    found = await history_commands.ordered(call.app.connector, asked.mailbox, families)
     part, after = page(found, lambda order: order.key, asked)
     return OrdersShown(orders=tuple(_order(each, call.lang) for each in part), next=after)
 
 
 async def unsettled(call: Call) -> UnsettledListShown:
     asked = call.asked(UnsettledAsked)
-    connector = call.app.connector
-    if not asked.because:
-        found = await quarantine.unsettled(connector, asked.mailbox)
-    else:
-        found = await quarantine.unsettled(connector, asked.mailbox, ())
-        found = [each for each in found if asked.because in ("all", each.row.because.value)]
-    part, after = page(found, lambda each: each.key, asked)
-    return UnsettledListShown(items=tuple(_unsettled(each, call.lang) for each in part), next=after)
+    reasons = () if asked.because else GIVEN_UP
+    found = await quarantine.unsettled(call.app.connector, asked.mailbox, reasons)
+    wanted = [each for each in found.items if asked.because in ("", "all", each.row.because.value)]
+    part, after = page(wanted, lambda each: each.key, asked)
+    return UnsettledListShown(
+        items=tuple(_unsettled(each, call.lang) for each in part), next=after, orders=found.orders
+    )
 
 
 async def retry(call: Call) -> RetriedShown:

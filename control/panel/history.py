@@ -25,28 +25,22 @@ FAMILIES = tuple(family.value for family in Family)
 
 async def mailbox(visit: Visit) -> View:
     """Its state, what was given up or waits, the restores that were ordered, and the way to an item's history."""
-    box = await visit.ask("mailbox", Mailbox, visit.id)
-    watched = [text(f"history.families.{family}", visit.lang) for family in box.watched]
-    moving = {"box": box, "watched": watched, "names": await people(visit, [box.user])}
     if visit.live:
-        return View("mailbox.html", moving)
+        return View("mailbox.html", await _moving(visit))
     because = visit.params.get("because", "")
     asked = {"mailbox": visit.id, "because": because, "after": visit.params.get("after", ""), "limit": "50"}
-    of = [{"mailbox": visit.id, "family": family} for family in FAMILIES]
-    unsettled, ordered = await asyncio.gather(
-        visit.ask("unsettled", UnsettledListShown, params=asked),
-        asyncio.gather(*(visit.ask("orders", OrdersShown, params=each) for each in of)),
-    )
-    return View(
-        "mailbox.html",
-        {
-            **moving,
-            "unsettled": unsettled,
-            "because": because,
-            "orders": [each for found in ordered for each in found.orders],
-            "families": FAMILIES,
-        },
-    )
+    moving, unsettled = await asyncio.gather(_moving(visit), visit.ask("unsettled", UnsettledListShown, params=asked))
+    mine = {"mailbox": visit.id}
+    orders = (await visit.ask("orders", OrdersShown, params=mine)).orders if unsettled.orders else ()
+    more = {"unsettled": unsettled, "because": because, "orders": orders, "families": FAMILIES}
+    return View("mailbox.html", {**moving, **more})
+
+
+async def _moving(visit: Visit) -> dict[str, object]:
+    """What of it updates by itself."""
+    box = await visit.ask("mailbox", Mailbox, visit.id)
+    watched = [text(f"history.families.{family}", visit.lang) for family in box.watched]
+    return {"box": box, "watched": watched, "names": await people(visit, [box.user])}
 
 
 async def retry(visit: Visit) -> Goto:

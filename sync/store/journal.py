@@ -3,6 +3,7 @@
     h|crm id|back|id history: what, because, field pairs, run; no values, kept. Listed by item, the newest first: `back` is the time with each digit
                      taken from nine, so that a page of it costs no more than itself.
     j|at|id          journal: the values, encrypted, for 30 days. In the order of time, so that what is old is dropped without a search.
+    r|run|at         where a run's rows of the journal begin: a row per slice of a run that wrote any. They go with the journal's.
 
 A history row names its journal row. Values that the CRM may not see never come here; what turns private later is forgotten.
 """
@@ -10,20 +11,19 @@ A history row names its journal row. Values that the CRM may not see never come 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Protocol
 
 from sync.model import Kind, Side, Value
 from sync.store.base import Drop, Op, Put, Row, Rows, following, prefix_end
 
 CHUNK_OF_TEXT = 30_000  # characters of a property: the service takes 32 Ki
-KEPT_AT_MOST = timedelta(days=40)
-"""No row is older: thirty days, and what the upkeep needs to come round."""
 OF_VALUES = ("j|", "x|")
 """Letters of the rows that hold values: the journal's, and what removals left (`remnants`)."""
 MOST = 240_000  # characters of values in one row: encrypted and in UTF-16 they stay below 1 MiB
+AHEAD = 10
+"""Beginnings that are read to find where a run's rows end: one more than the slices that a run has as a rule."""
 _NINES = str.maketrans("0123456789", "9876543210")
 BEGUN = "begun"
 """`what` of an action of which only the beginning is known: the process died, or the answer was lost."""
@@ -203,49 +203,41 @@ async def kept_rows(rows: Rows, partition: str, since: str = "") -> AsyncIterato
         yield row
 
 
+def put_beginning(run: int, at: str) -> Op:
+    """That rows of this run stand in the journal from this time on."""
+    return Put(f"r|{run:010}|{at}", {})
+
+
+def beginnings(ops: Sequence[Op], known: Mapping[int, str]) -> dict[int, str]:
+    """Run -> time of its first journal row among these, where none so early is `known`. Rows are not always stored in the order of their times."""
+    found: dict[int, str] = {}
+    for op in ops:
+        if isinstance(op, Put) and op.key.startswith("j|"):
+            run, at = int(op.data["run"]), op.key.split("|")[1]
+            earliest = found.get(run) or known.get(run)
+            if earliest is None or at < earliest:
+                found[run] = at
+    return found
+
+
 async def of_run(rows: Rows, partition: str, run: int) -> list[Row]:
-    """The journal's rows of one run, the newest first. Runs follow each other in time, so the search ends after it."""
-    found: list[Row] = []
-    async for row in kept_rows(rows, partition, await _shortly_before(rows, partition, run)):
-        if int(row.data["run"]) > run:
-            break
-        if row.data["run"] == run:
-            found.append(row)
-    return found[::-1]
+    """The journal's rows of one run, the newest first: they stand between its beginning and that of the next run which wrote any."""
+    keys = [row.key async for row in rows.query(partition, f"r|{run:010}|", prefix_end("r|"), AHEAD)]
+    begun = [(int(number), at) for _, number, at in (key.split("|") for key in keys)]
+    if not begun or begun[0][0] != run:
+        return []
+    until = next((at for number, at in begun if number != run), "")
+    found = rows.query(partition, f"j|{begun[0][1]}", prefix_end(f"j|{until}|" if until else "j|"))
+    return [row async for row in found if row.data["run"] == run][::-1]
 
 
-async def _shortly_before(rows: Rows, partition: str, run: int) -> str:
-    """A time at which the run had not begun, and that is not far from its beginning: found by halving, for there may be tens of thousands of rows."""
-
-    async def at(since: str) -> Row | None:
-        return next(iter([r async for r in rows.query(partition, f"j|{since}", prefix_end("j|"), 1)]), None)
-
-    first = await at("")
-    if first is None:
-        return ""
-    low = _time(first)
-    high = low + KEPT_AT_MOST
-    while high - low > timedelta(minutes=2):
-        middle = low + (high - low) / 2
-        row = await at(middle.isoformat(timespec="seconds"))
-        if row is None or int(row.data["run"]) >= run:
-            high = middle
-        else:
-            low = _time(row)
-    return low.isoformat(timespec="seconds")
-
-
-def _time(row: Row) -> datetime:
-    return datetime.fromisoformat(row.key.split("|")[1])
-
-
-async def old_rows(rows: Rows, partition: str, letters: Collection[str], before: str) -> list[Op]:
-    """Drops of rows in the order of time (a letter and ISO UTC) that are older than `before`: values can be restored for 30 days (SPEC 4.6)."""
-    return [
-        Drop(row.key)
-        for letter in letters
-        for row in [r async for r in rows.query(partition, letter, f"{letter}{before}")]
-    ]
+async def old_rows(rows: Rows, partition: str, before: str) -> list[Op]:
+    """Drops of the journal and of what removals left, where it is older than `before` (ISO UTC): values can be restored for 30 days (SPEC 4.6)."""
+    old = [row for letter in OF_VALUES for row in [r async for r in rows.query(partition, letter, f"{letter}{before}")]]
+    keys = [row.key for row in old]
+    if runs := [int(row.data["run"]) for row in old if row.key.startswith("j|")]:
+        keys += [row.key async for row in rows.query(partition, "r|", f"r|{max(runs):010}|{before}")]
+    return [Drop(key) for key in keys]
 
 
 async def values_of_items(rows: Rows, partition: str, ids: Collection[str]) -> list[Op]:

@@ -6,8 +6,8 @@ a single row (`Fenced`). Keys of rows begin with what they are:
     f          the fence, raised by whoever takes the lease            c|crm id   a link (all of it)
     k          checkpoint and counters                                 m|item id  points to the link
     i|side|id  intent: a creation on the other side for this item      p|side|id  pending: seen, not settled
-    t|side|id  tombstone: unlinked on purpose                          h|... j|... sync.store.journal
-    b|crm id   digest of an event when connected        u|uid      a CRM series that is forming
+    t|side|id  tombstone: unlinked on purpose                          h|... j|... r|... sync.store.journal
+    b|crm id   digest of an event when connected        u|uid      a CRM series that is forming: sync.store.forming
     e|crm id   an order to export it: sync.store.exports
     q          mails charged, by hour               x|... what a removal left: see sync.store.remnants
 
@@ -26,8 +26,11 @@ from sys import intern
 
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
-from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Rows, prefix_end, transactions
-from sync.store.journal import OF_VALUES, old_rows, values_of_items
+from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end, transactions
+from sync.store.journal import beginnings, old_rows, put_beginning, values_of_items
+
+ROOM = MAX_OPS - 2
+"""Operations of a transaction beside the fence and the row that says where the run's journal begins."""
 
 
 def partition_of(mailbox: str, family: Family = Family.PEOPLE) -> str:
@@ -104,23 +107,6 @@ class Checkpoint:
     under: int = 0  # generation of the board for which `compared` counts: settings or mapping that moved begin anew
 
 
-@dataclass(frozen=True, slots=True)
-class Forming:
-    """A set of records that may be a series: its digest, in how many runs it was seen unchanged, since when (ISO UTC)."""
-
-    members: str = ""
-    seen: int = 0
-    since: str = ""
-
-
-def put_forming(uid: str, forming: Forming) -> Op:
-    return Put(f"u|{safe(uid)}", {"members": forming.members, "seen": forming.seen, "since": forming.since})
-
-
-def drop_forming(uid: str) -> Op:
-    return Drop(f"u|{safe(uid)}")
-
-
 def put_link(link: Link) -> list[Op]:
     """The two rows of a link."""
     base = {pair: f"{held.crm} {held.mailbox}" for pair, held in link.base.items()}
@@ -182,6 +168,22 @@ def put_pending(row: Pending) -> Op:
     return Put(_key("p", row.side, row.id), data)
 
 
+def pending_of(row: Row) -> Pending:
+    return Pending(
+        _side(row.key),
+        _text(row.data, "id"),
+        Reason(_text(row.data, "because")),
+        _text(row.data, "since"),
+        int(row.data["fails"]),
+        _text(row.data, "hold"),
+        _text(row.data, "shown"),
+        _text(row.data, "cause"),
+        _text(row.data, "kind"),
+        _text(row.data, "handles"),
+        int(row.data.get("turn", 0)),
+    )
+
+
 def drop_pending(side: Side, id_: str) -> Op:
     return Drop(_key("p", side, id_))
 
@@ -215,6 +217,7 @@ class MailboxLedger:
         self.partition = partition_of(mailbox, family)
         self._fence_etag = fence_etag
         self._turn = asyncio.Lock()  # transactions carry the fence's ETag: one after another
+        self._begun: dict[int, str] = {}  # run -> where its journal begins, as far as it was committed here
 
     @classmethod
     async def open(cls, rows: Rows, mailbox: str, fence: int, family: Family = Family.PEOPLE) -> MailboxLedger:
@@ -231,22 +234,25 @@ class MailboxLedger:
         return cls(rows, mailbox, fence, etag, family)
 
     async def commit(self, ops: Sequence[Op]) -> None:
-        """Store all or nothing per 99 operations, in order. Raises Fenced when this worker's time is over."""
+        """Store all or nothing per 98 operations, in order. Raises Fenced when this worker's time is over."""
         async with self._turn:
-            for start in range(0, len(ops), MAX_OPS - 1):
-                part = list(ops[start : start + MAX_OPS - 1])
+            for start in range(0, len(ops), ROOM):
+                part = list(ops[start : start + ROOM])
                 fence = Replace("f", {"fence": self.fence}, self._fence_etag)
+                begun = beginnings(part, self._begun)
+                first = [put_beginning(run, at) for run, at in begun.items()]
                 try:
-                    etags = await self.rows.transact(self.partition, [fence, *part])
+                    etags = await self.rows.transact(self.partition, [fence, *part, *first])
                 except Conflict as conflict:
                     if conflict.key == "f":
                         raise Fenced from None
                     raise
                 self._fence_etag = etags[0]
+                self._begun.update(begun)
 
     async def commit_groups(self, groups: Iterable[Sequence[Op]]) -> None:
         """Commit groups of operations, never splitting a group over two transactions."""
-        for part in transactions(groups, MAX_OPS - 1):
+        for part in transactions(groups, ROOM):
             await self.commit(part)
 
     async def checkpoint(self) -> Checkpoint:
@@ -324,16 +330,9 @@ class MailboxLedger:
         rows = self.rows.query(self.partition, "b|", prefix_end("b|"))
         return {row.key[2:]: _text(row.data, "digest") async for row in rows}
 
-    async def forming(self, uid: str) -> Forming:
-        """What was last seen of a CRM series that is forming."""
-        row = await self.rows.get(self.partition, f"u|{safe(uid)}")
-        return (
-            Forming(_text(row.data, "members"), int(row.data["seen"]), _text(row.data, "since")) if row else Forming()
-        )
-
     async def purge_journal(self, before: str) -> None:
         """Forget journal values and what removals left that is older than `before` (ISO UTC): restorable for 30 days (SPEC 4.6)."""
-        await self.commit(await old_rows(self.rows, self.partition, OF_VALUES, before))
+        await self.commit(await old_rows(self.rows, self.partition, before))
 
     async def forget_values(self, ids: Collection[str]) -> None:
         """Remove what the journal holds of items, by the id of either side."""
@@ -358,22 +357,7 @@ class MailboxLedger:
 
     async def pending(self) -> list[Pending]:
         rows = self.rows.query(self.partition, "p|", prefix_end("p|"))
-        return [
-            Pending(
-                _side(row.key),
-                _text(row.data, "id"),
-                Reason(_text(row.data, "because")),
-                _text(row.data, "since"),
-                int(row.data["fails"]),
-                _text(row.data, "hold"),
-                _text(row.data, "shown"),
-                _text(row.data, "cause"),
-                _text(row.data, "kind"),
-                _text(row.data, "handles"),
-                int(row.data.get("turn", 0)),
-            )
-            async for row in rows
-        ]
+        return [pending_of(row) async for row in rows]
 
     async def tombstones(self) -> list[Tombstone]:
         rows = self.rows.query(self.partition, "t|", prefix_end("t|"))

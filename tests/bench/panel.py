@@ -27,7 +27,7 @@ from sync.progress import Progress, write
 from sync.resync import begin_resync
 from sync.store.asking import HoldRow, hold_data
 from sync.store.base import Op, Put, Rows
-from sync.store.journal import Change, Kept, history_place, put_kept
+from sync.store.journal import Change, Kept, history_place, put_beginning, put_kept
 from sync.store.ledger import partition_of
 from sync.store.mailboxes import MailboxRow, _data
 from sync.store.memory import MemoryRows
@@ -142,9 +142,12 @@ def _history(size: Size) -> Mapping[str, Sequence[Op]]:
 def _journal(world: World, size: Size) -> Iterable[Op]:
     """A tenth as much as all history, in one mailbox, in runs that follow each other."""
     for number in range(size.history // 10):
-        at = world.now() - timedelta(days=29) + timedelta(minutes=number)
-        key = f"j|{at.isoformat(timespec='seconds')}|n{number}"
-        kept = Kept(key, f"4x{number}", f"card{number}", Kind.CONTACT, "update", "crm_edited", number // RUN_OF)
+        at = (world.now() - timedelta(days=29) + timedelta(minutes=number)).isoformat(timespec="seconds")
+        if number % RUN_OF == 0:
+            yield put_beginning(number // RUN_OF, at)
+        kept = Kept(
+            f"j|{at}|n{number}", f"4x{number}", f"card{number}", Kind.CONTACT, "update", "crm_edited", number // RUN_OF
+        )
         yield put_kept(kept, Change({"mailbox:phone": "1"}, {"mailbox:phone": "2"}), world.keys)
 
 
@@ -171,7 +174,8 @@ def calls(size: Size) -> dict[str, Ask]:
     """What is asked for."""
     middle = size.mailboxes // 2
     item = {"mailbox": mailbox_id(0), "family": "people", "id": ITEM}
-    run = {"mailbox": mailbox_id(0), "family": "people", "run": str(max(0, size.history // 10 // RUN_OF - 1))}
+    runs = size.history // 10 // RUN_OF
+    last, early = ({"mailbox": mailbox_id(0), "family": "people", "run": str(max(0, n))} for n in (runs - 1, runs // 4))
     box, user, hold = {"id": mailbox_id(middle)}, {"id": f"19x{middle}"}, {"id": f"{size.holds // 2:022}"}
     return {
         "status": Ask("status"),
@@ -184,7 +188,8 @@ def calls(size: Size) -> dict[str, Ask]:
         "holds, page of 25": Ask("holds", {"limit": "25"}),
         "holds, the open ones": Ask("holds", {"limit": "25", "state": "open"}),
         "history of one item": Ask("history", {"limit": "25", **item}),
-        "journal of the last run": Ask("journal_run", {"limit": "25", **run}),
+        "journal of the last run": Ask("journal_run", {"limit": "25", **last}),
+        "journal of an early run": Ask("journal_run", {"limit": "25", **early}),
         "activity": Ask("activity"),
         "audit, page of 25": Ask("audit", {"limit": "25"}),
         "resync, under way": Ask("resync"),
@@ -192,7 +197,7 @@ def calls(size: Size) -> dict[str, Ask]:
         "page: mailboxes": Ask("panel_mailboxes"),
         "page: one mailbox": Ask("panel_mailbox", route=box),
         "page: history of an item": Ask("panel_history", item),
-        "page: journal of the last run": Ask("panel_journal", run),
+        "page: journal of the last run": Ask("panel_journal", last),
         "page: to approve": Ask("panel_holds"),
         "page: one hold": Ask("panel_hold", route=hold),
         "page: users": Ask("panel_users"),

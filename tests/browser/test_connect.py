@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
+from control.endpoint import Guard
+from control.panel import site
 from tests.browser.chromium import Person
 from tests.e2e.company import USERS
 from tests.e2e.hands import CrmScreen, Entra, Outlook
@@ -52,6 +54,36 @@ def town() -> Iterator[Town]:
         yield Town(stack, [accounts[user.mail] for user in USERS])
 
 
+OWN = {"own": "/api/my", "own_parting": "/api/my/disconnect", "own_exports": "/api/my/export-events"}
+"""A person's own pages, by their name in `control.panel.site`."""
+
+
+def test_no_page_of_a_persons_own_is_forgotten() -> None:
+    assert set(OWN) == {page.name for page in site.PAGES if page.method == "GET" and page.guard is Guard.PERSON}
+
+
+def keep_somebody_out(town: Town, one: Person) -> dict[str, list[str]]:
+    """Own pages that axe finds something serious on, light or dark, or that are cut off on a phone."""
+    found: dict[str, list[str]] = {}
+    large = one.page.viewport_size
+    for path in OWN.values():
+        answer = one.page.goto(f"{town.url}{path}")
+        assert answer is not None
+        assert answer.status == 200, path
+        wrong: list[str] = []
+        for scheme in ("light", "dark"):
+            one.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            wrong += one.serious()
+        one.page.set_viewport_size({"width": 375, "height": 700})
+        if one.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wrong.append("cut off")
+        if large:
+            one.page.set_viewport_size(large)
+        if wrong:
+            found[path] = wrong
+    return found
+
+
 def enter(page: Page, account: Account) -> None:
     """On Microsoft's sign-in page."""
     page.fill("input[name=loginfmt]", account.upn)
@@ -88,7 +120,8 @@ def test_a_user_connects_through_the_popup_and_disconnects(town: Town, person: C
     one.page.reload()
     expect(one.page.locator("input[name=sync_start]")).to_have_value("2026-01-01")
     expect(one.page.locator("input[name=sync_start]")).to_be_disabled()
-    assert one.serious() == []
+    assert keep_somebody_out(town, one) == {}
+    one.page.goto(f"{town.url}/api/my")
     one.page.select_option("select[name=private_events]", "none")
     one.page.click("form#preferences button")
     expect(one.page.locator(".notice.good")).to_contain_text("preferenze sono state salvate")

@@ -57,11 +57,15 @@ async def test_a_restore_is_ordered_by_value_and_by_run(api: Api) -> None:
     (line,) = listed["lines"]
     assert (await api.ask("journal_restore", {"names": ["crm:a~b"]}, id=line["values"])) == (200, {"orders": 1})
     assert (await api.ask("run_restore", {"family": "people", "run": 7}, id=ANNAS)) == (200, {"orders": 1})
+    assert (await read(api, "unsettled", mailbox=ANNAS))[1]["orders"] == 2
     _, waiting = await read(api, "orders", mailbox=ANNAS, family="people")
     assert [(order["crm"], order["names"], order["by"]) for order in waiting["orders"]] == [
         ("12x1", ["crm:a~b"], "token"),
         ("12x1", [], "token"),
     ]
+    assert (await read(api, "orders", mailbox=ANNAS))[1] == waiting, "of all families"
+    assert (await read(api, "orders", mailbox=ANNAS, family="calendar"))[1]["orders"] == []
+    assert (await read(api, "orders", mailbox="nobody"))[0] == 404
 
 
 async def test_given_up_items_are_listed_and_tried_again(api: Api) -> None:

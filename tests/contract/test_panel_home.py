@@ -52,7 +52,15 @@ async def test_kill_and_restore_by_the_buttons(api: Api, browser: Browser) -> No
     assert restored.said.startswith("Both connections work")
     assert (await api.world.board.read()).state == "running"
     assert (await browser.send(restored, "form#restore-attempts")).said == "The counters of attempts are at zero."
-    assert (await browser.send(restored, "form#run")).said.startswith("Started")
+    assert (await browser.send(restored, "form#run")).said == "Started: mailboxes that are run now: 2."
+
+
+async def test_run_now_says_that_all_mailboxes_run_but_those_that_may_not(api: Api, browser: Browser) -> None:
+    page = await browser.open(HOME)
+    for words in ("every mailbox", "also where nothing is known to have changed", "off, in error or pausing"):
+        assert words in page.one("section:has(form#run)").get_text()
+    await api.world.registry.change_mailbox(BRUNOS, state="error", cause="reconnect")
+    assert (await browser.send(page, "form#run")).said == "Started: mailboxes that are run now: 1."
 
 
 async def test_a_restore_that_fails_says_which_connection_and_why(api: Api, browser: Browser) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.contract.test_own_page import AZURE, signed_in
@@ -11,10 +15,12 @@ PANEL = (
     "Pannello di controllo", "Cron Jobs", "ExchangeControlCron", "Attivo", "Last Run", "KILL", "Ripristina stato", "Ripristina tentativi", "300 s",
     "Modifica", "Eliminazione contatti", "Verbose Log", "Nome server", "Versione", "Client ID", "Client Secret",
     "Impostazione della Sincronizzazione",
-    "Setup server e autenticazione oAuth2", "Sincronizzazione contatti", "Sincronizzazione eventi", "Sincronizzazione compiti",
+    "Setup server e autenticazione oAuth2 per O365", "Nome", "Stato", "Run", "Verbose Log (Debug)", "Utente su cui sincronizzare", "per: admin",
+    "Sincronizzazione contatti", "Sincronizzazione eventi", "Sincronizzazione compiti",
     "Sincronizzazione aziende", "VTE → Office 365", "Office 365 → VTE", "Utente assegnato al contatto", "Mappatura campi Exchange",
     "Mappatura campi Calendario", "Data inizio", "Data fine", "Soggetto", "Luogo", "Descrizione", "Visibilità", "Importanza", "Invia promemoria",
-    "Risorsa", "Colore", "Exchange Sync Data", "Versione Office365", "Versione 2016", "acconsenti per conto dell'organizzazione",
+    "Risorsa", "Colore", "Exchange Sync Data", "Versione Office365", "Versione 2016", "Indirizzo e-mail 2",
+    "acconsenti per conto dell'organizzazione",
 )  # fmt: skip
 PATHS = ("", "/settings", "/settings/edit", "/mapping/contact", "/calendar-mapping", f"/users/{ANNA}")
 
@@ -27,17 +33,22 @@ async def test_labels_of_the_panel() -> None:
     assert [label for label in PANEL if not any(label.lower() in text for text in texts)] == []
 
 
-async def test_labels_of_the_users_preferences() -> None:
+@pytest.mark.parametrize("mode", ["application", "delegated"])
+async def test_labels_of_the_users_preferences(mode: str) -> None:
     api = Api(World(), **AZURE)
     await api.raw("users", signed_in("an-admin", admin=True))
     async with Browser(api, "it", token="") as browser:
         browser._client.headers.update({"X-MS-CLIENT-PRINCIPAL": signed_in(ANNAS)["X-MS-CLIENT-PRINCIPAL"]})
-        await api.raw("user_put", signed_in("an-admin", admin=True), b'{"enabled": true}', route={"id": ANNA})
-        text = (await browser.open("/api/my")).text
+        await api.raw("settings_put", signed_in("an-admin", admin=True), json.dumps({"sign_in_mode": mode}).encode())
+        who = {"enabled": True} if mode == "application" else {"mailbox": "anna@acme.example"}
+        await api.raw("user_put", signed_in("an-admin", admin=True), json.dumps(who).encode(), route={"id": ANNA})
+        page = await browser.open("/api/my")
     for label in (
         "Exchange Connector",
         "Exchange Sync Data",
         "Rubrica",
         "La data non è modificabile una volta effettuata la connessione",
     ):
-        assert label in text
+        assert label in page.text
+    buttons = [each.get_text().strip() for each in page.soup.select("a[data-popup]")]
+    assert buttons == (["Connect"] if mode == "delegated" else [])

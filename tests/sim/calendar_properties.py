@@ -15,7 +15,7 @@ from sync.sides.memory_events import over
 from sync.store.ledger import MailboxLedger
 from sync.store.memory import MemoryRows
 from tests.sim.calendar_story import CalendarStory, serial_of
-from tests.sim.properties import Books
+from tests.sim.properties import Books, unfound
 from tests.sim.world import ROME, World
 
 FIELDS = {"body": "description", "importance": "taskpriority", "sensitivity": "visibility"}
@@ -40,6 +40,7 @@ async def calendar_violations(story: CalendarStory, last_writes: int) -> list[st
     found += _exported(story, books)
     found += _past(story, books)
     found += _clear_text(world)
+    found += await unfound(world, Family.CALENDAR)
     return found
 
 

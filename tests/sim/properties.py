@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from sync.brakes import MAILBOX_LIMITS
-from sync.model import Link, Reason, Role, Side
+from sync.model import Family, Link, Reason, Role, Side
 from sync.sides.memory import Card, Record
 from sync.store.base import prefix_end
-from sync.store.journal import change_of
+from sync.store.journal import change_of, of_run
 from sync.store.ledger import MailboxLedger, Pending, Tombstone, partition_of
 from sync.store.memory import MemoryRows
 from tests.sim.story import Story, _serial_of_card, _serial_of_record
@@ -45,6 +45,20 @@ async def violations(story: Story, last_writes: int) -> list[str]:
     found += await _lost(story, books)
     found += _remembered(world, books)
     found += _clear_text(world)
+    found += await unfound(world, Family.PEOPLE)
+    return found
+
+
+async def unfound(world: World, family: Family) -> list[str]:
+    """Rows of the journal that are not found by their run, so that what the run took away could not be restored."""
+    found: list[str] = []
+    for mailbox in world.mailboxes:
+        partition, runs = partition_of(mailbox, family), dict[int, set[str]]()
+        async for row in world.rows.query(partition, "j|", prefix_end("j|")):
+            runs.setdefault(int(row.data["run"]), set()).add(row.key)
+        for run, keys in runs.items():
+            missed = keys ^ {row.key for row in await of_run(world.rows, partition, run)}
+            found += [f"{mailbox}: {key} of run {run} is not found" for key in sorted(missed)]
     return found
 
 

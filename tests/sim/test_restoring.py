@@ -223,7 +223,7 @@ async def test_an_order_whose_values_are_gone_says_so() -> None:
     await history_commands.restore(connector(world), world.keys, "admin", BOX, Family.PEOPLE, line.journal)
     await world.rows.transact(f"{BOX}|people", [Drop(line.journal)])
     await world.settle(1)
-    (order,) = await history_commands.ordered(connector(world), BOX, Family.PEOPLE)
+    (order,) = await history_commands.ordered(connector(world), BOX, (Family.PEOPLE,))
     assert (order.outcome, order.by) == ("gone", "admin")
     assert phones(world) == ["222", "222"]
 

@@ -110,7 +110,7 @@ async def test_values_whose_key_was_taken_away_are_gone_and_stop_nothing(world: 
     await history_commands.restore(world.connector, world.keys, "a", ANNAS, Family.PEOPLE, NEW)
     outcome = await replace(worker_of(world), keys=other).run(ANNAS)
     assert outcome is not None
-    (order,) = await history_commands.ordered(world.connector, ANNAS, Family.PEOPLE)
+    (order,) = await history_commands.ordered(world.connector, ANNAS, (Family.PEOPLE,))
     assert order.outcome == "gone"
     assert (await world.mailbox(ANNAS)).state == "ok"
 

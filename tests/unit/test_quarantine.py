@@ -28,11 +28,11 @@ async def world() -> World:
 
 
 async def reasons(world: World) -> dict[str, Reason]:
-    return {each.row.id: each.row.because for each in await quarantine.unsettled(world.connector, ANNAS, ())}
+    return {each.row.id: each.row.because for each in (await quarantine.unsettled(world.connector, ANNAS, ())).items}
 
 
 async def test_given_up_items_are_listed_with_their_cause(world: World) -> None:
-    found = await quarantine.unsettled(world.connector, ANNAS)
+    found = (await quarantine.unsettled(world.connector, ANNAS)).items
     assert [(each.row.id, each.row.fails, each.row.cause) for each in found] == [("12x1", 3, "400 x"), ("card", 0, "")]
     assert len(await reasons(world)) == 3
 

@@ -48,7 +48,7 @@ async def restore_last(world: WholeWorld, crm_id: str) -> None:
     line = (await history_commands.history(connector(world), box(world), PEOPLE, crm_id))[0]
     await history_commands.restore(connector(world), Control().keys, "admin", box(world), PEOPLE, line.journal)
     await world.settle(4)
-    assert await history_commands.ordered(connector(world), box(world), PEOPLE) == []
+    assert await history_commands.ordered(connector(world), box(world), (PEOPLE,)) == []
 
 
 async def test_a_value_comes_back_on_both_sides() -> None:
