@@ -1,4 +1,4 @@
-"""The functions of the app: a timer that sweeps, a queue trigger that runs mailboxes, the HTTP functions of the control plane.
+"""The functions of the app: a timer that sweeps, two queue triggers that run mailboxes, the HTTP functions of the control plane.
 
 The only place that reads the environment, the clock and randomness. The start checks the settings and imports nothing heavy: the
 servers' libraries are loaded when a function is first called. A malformed setting stops the start.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -20,10 +20,12 @@ from control.api import blueprint
 from control.environment import read_environment
 from control.failures import Failed, report
 from control.panel import site
-from control.queue import POISON, QUEUE, read_message
+from control.queue import FILLS, RUNS, RunMessage, read_message
 
 if TYPE_CHECKING:
     from control.app import App
+
+Work = Callable[[RunMessage, str], Awaitable[None]]
 
 environment = read_environment(os.environ)
 app = func.FunctionApp()
@@ -64,6 +66,16 @@ async def reported(work: Awaitable[None], what: str, message: str = "") -> None:
         raise Failed(id_) from None
 
 
+async def taken(message: func.QueueMessage, context: func.Context, what: str, how: Callable[[], Work]) -> None:
+    """A queue message's work."""
+    text = message.get_body().decode(errors="replace")
+
+    async def work() -> None:
+        await how()(read_message(text), context.trace_context.trace_parent or "")
+
+    await reported(work(), what, text)
+
+
 app.register_functions(blueprint(environment, connected, new_id))
 app.register_functions(site.blueprint(environment, connected, new_id))
 app.register_functions(oauth.blueprint(environment, lambda: connected().connecting, new_id))
@@ -81,20 +93,14 @@ async def sweep(timer: func.TimerRequest, context: func.Context) -> None:
 
 
 @app.function_name("run")
-@app.queue_trigger(arg_name="message", queue_name=QUEUE, connection=environment.connection)
+@app.queue_trigger(arg_name="message", queue_name=RUNS, connection=environment.connection)
 async def run(message: func.QueueMessage, context: func.Context) -> None:
-    """One message: a slice of one mailbox, or a sweep that an admin asked for."""
-
-    text = message.get_body().decode(errors="replace")
-
-    async def work() -> None:
-        await connected().ran(read_message(text), context.trace_context.trace_parent or "")
-
-    await reported(work(), "run", text)
+    """One message: a short slice of one mailbox, or a sweep that somebody asked for."""
+    await taken(message, context, "run", lambda: connected().ran)
 
 
-@app.function_name("poisoned")
-@app.queue_trigger(arg_name="message", queue_name=POISON, connection=environment.connection)
-async def poisoned(message: func.QueueMessage) -> None:
-    """A message whose work failed as often as host.json allows: it is shown to admins instead of being lost."""
-    await reported(connected().gave_up(message.get_body().decode(errors="replace")), "poisoned")
+@app.function_name("fill")
+@app.queue_trigger(arg_name="message", queue_name=FILLS, connection=environment.connection)
+async def fill(message: func.QueueMessage, context: func.Context) -> None:
+    """One message: a slice of one mailbox in which there is work for minutes. A function of its own has places of its own."""
+    await taken(message, context, "fill", lambda: connected().filled)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from control.connections import Connections
 from control.environment import Environment
 from control.measuring import Heard, measure, tell_run
-from control.queue import RunMessage, RunQueue, mailbox_of_message
+from control.queue import FILLS, RUNS, RunMessage, RunQueue, mailbox_of_message
 from control.telemetry import SPAN_RUN, SPAN_SWEEP, SWEEPS, Silence, Telemetry, start
 from sync import poison
 from sync.connecting import Connecting
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 log = logging.getLogger("connector")
+QUICK = timedelta(minutes=1)
+"""How long a slice may be in the way of others that take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,11 @@ class App:
     strangers: StrangerCount
     hinting: Hinting
     telemetry: Telemetry = field(default_factory=Silence)
+    queues: Sequence[RunQueue] = ()
 
     async def swept(self, why: str, parent: str = "") -> None:
         """The timer's work; what a crash left of a change of the settings comes first. `parent`: the host's trace."""
+        await self._take_given_up()
         with self.telemetry.span(SPAN_SWEEP, parent, why=why):
             await carry_out(self.connector)
             ticked = await tick(self.connector, why)
@@ -78,10 +82,19 @@ class App:
         """The CRM says that something changed."""
         await nudge(self.connector)
 
-    async def gave_up(self, text: str) -> None:
+    async def _take_given_up(self) -> None:
+        """Note the messages that failed too often: once a sweep, for they are few, and a function of their own would ask all day long."""
+        try:
+            for queue in self.queues:
+                async for text, at in queue.given_up():
+                    await self.gave_up(text, at)
+        except StoreUnreachable as error:  # the sweep is worth more; they stay where they are
+            log.warning("messages that were given up: not taken, %s", error)
+
+    async def gave_up(self, text: str, at: datetime) -> None:
         """A message that failed too often."""
         mailbox = mailbox_of_message(text)
-        await poison.note(self.connector.registry.rows, mailbox, self.connector.now())
+        await poison.note(self.connector.registry.rows, mailbox, at)
         if mailbox:
             await self.connector.registry.spent(mailbox)
 
@@ -91,8 +104,19 @@ class App:
             await poison.failed(self.connector.registry.rows, mailbox_of_message(text), error, id_)
 
     async def ran(self, message: RunMessage, parent: str = "") -> None:
-        """A queue message's work. Verbose: the decisions, as counts by reason."""
+        """The work of a message of the queue for what takes seconds. What takes longer nevertheless goes on in the other one."""
+        limits = self.worker.limits
+        quick = replace(limits, slice=min(limits.slice, QUICK))
+        await self._ran(message, parent, replace(self.worker, limits=quick))
+
+    async def filled(self, message: RunMessage, parent: str = "") -> None:
+        """The work of a message of the queue for what takes minutes."""
+        await self._ran(message, parent, self.worker)
+
+    async def _ran(self, message: RunMessage, parent: str, worker: Worker) -> None:
+        """Verbose: the decisions, as counts by reason."""
         if not message.mailbox:
+            await self._take_given_up()
             with self.telemetry.span(SPAN_SWEEP, parent, why=message.why):
                 ticked = await tick_asked(self.connector, message.why)
                 self._told(ticked)
@@ -100,9 +124,7 @@ class App:
             return
         with self.telemetry.span(SPAN_RUN, parent, mailbox=message.mailbox, why=message.why):
             heard = Heard()
-            outcome = await run_one(
-                self.connector, replace(self.worker, heard=heard.hear), message.mailbox, message.why
-            )
+            outcome = await run_one(self.connector, replace(worker, heard=heard.hear), message.mailbox, message.why)
             tell_run(self.telemetry, heard, outcome)
         if outcome is None:
             log.info("run %s (%s): nothing done", message.mailbox, message.why)
@@ -123,10 +145,10 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     credential = _identity(environment) if environment.account or environment.key_vault_url else None
     if environment.storage:
         rows = TableRows.connect(environment.storage)
-        queue = RunQueue.connect(environment.storage)
     else:
         rows = TableRows.connect(f"https://{environment.account}.table.core.windows.net", credential)
-        queue = RunQueue.connect("", environment.account, credential)
+    storage = environment.storage, environment.account, credential
+    queue, fills = RunQueue.connect(RUNS, *storage), RunQueue.connect(FILLS, *storage)
     vault = None
     if environment.key_vault_url and credential is not None:
         vault = KeyVaultSecrets.connect(environment.key_vault_url, credential)
@@ -139,7 +161,18 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
     outside = Connections(environment, rows, keys, settings, users, groups, now, new_id)
     limits = Limits(slice=environment.run_limit, crm_time_limit=environment.crm_time_limit)
     connector = Connector(
-        registry, board, settings, users, groups, outside, queue, Audit(rows), environment.crm_missing, now, new_id
+        registry,
+        board,
+        settings,
+        users,
+        groups,
+        outside,
+        queue,
+        fills,
+        Audit(rows),
+        environment.crm_missing,
+        now,
+        new_id,
     )
     signing = outside.sign_ins
     worker = Worker(registry, board, keys, outside, outside.setup, now, new_id, limits)
@@ -152,6 +185,7 @@ def build(environment: Environment, now: Callable[[], datetime], new_id: Callabl
         StrangerCount(rows),
         Hinting(connector),
         start(environment.insights, environment.insights_identity),
+        (queue, fills),
     )
 
 

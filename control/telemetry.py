@@ -50,7 +50,7 @@ HOLDS_OLDEST_HOURS: Final = "vtesync.holds_oldest_hours"
 OLDEST_DUE_MINUTES: Final = "vtesync.oldest_due_minutes"
 """Gauge: how long the mailbox waits that was due first and that no run was begun for, 0 when none waits or nothing may run."""
 POISON: Final = "vtesync.poison"
-"""Gauge: messages in the queue `runs-poison`, about."""
+"""Gauge: messages that failed too often and whose mailboxes have not run well since."""
 SECRET_DAYS_LEFT: Final = "vtesync.secret_days_left"  # noqa: S105 - a measurement's name
 """Gauge: days until the client secret ends, below 0 when it has ended; not sent while nobody entered the date."""
 

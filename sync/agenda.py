@@ -13,6 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from sync import progress
 from sync.model import Family
 
 NOW = ""
@@ -50,6 +51,10 @@ class Planned(Protocol):
     def queued_until(self) -> str: ...
     @property
     def began_at(self) -> str: ...
+    @property
+    def progress(self) -> str: ...
+    @property
+    def clearing(self) -> str: ...
 
 
 def next_at(row: Planned) -> str | None:
@@ -75,6 +80,13 @@ def due(row: Planned, families: Iterable[Family], now: datetime, *, again: bool,
 def is_told(row: Planned) -> bool:
     """Is there something to do beside looking whether there is?"""
     return bool(row.dirty or row.full or row.hints)
+
+
+def is_long(row: Planned) -> bool:
+    """Does its next run take minutes, as far as the row says? Everything is compared, for the first time or anew, or it is cleared."""
+    families = progress.read(row.progress).values()
+    compared = families and all(not each.items and (each.compared_at or each.absent) for each in families)
+    return bool(row.full or row.clearing or not compared)
 
 
 def apart(row: Planned, now: datetime) -> int:

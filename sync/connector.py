@@ -34,7 +34,7 @@ from sync.users import Users
 AT_ONCE = 16
 HINT, NUDGE, CONTINUED = "hint", "nudge", "continued"
 TOLD = frozenset({HINT, NUDGE, CONTINUED})
-"""Why a run was queued for what was told: it looks at nothing else, and leaves to the timer what every tick looks at."""
+"""Why a run was queued for what was told, or goes on: it looks at nothing else, and leaves to the timer what every tick looks at."""
 LOOK_AGAIN = timedelta(minutes=1)
 
 
@@ -99,7 +99,10 @@ class Outside(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """One process's access to everything. `crm_missing`: settings of the CRM that are not there."""
+    """One process's access to everything. `crm_missing`: settings of the CRM that are not there.
+
+    `queue`: for what takes seconds. `fills`: for what takes minutes, so that many first fills stand in nobody's way.
+    """
 
     registry: Registry
     board: BoardStore
@@ -108,6 +111,7 @@ class Connector:
     groups: Groups
     outside: Outside
     queue: Queue
+    fills: Queue
     audit: Audit
     crm_missing: tuple[str, ...]
     now: Callable[[], datetime]
@@ -179,13 +183,14 @@ class Connector:
         return len(names)
 
     async def _enqueue(self, mailbox: str, why: str, delay: int) -> None:
-        await self.registry.queued(mailbox, self.now())
-        await self._send(mailbox, why, delay)
+        row = await self.registry.queued(mailbox, self.now())
+        await self._send(mailbox, row, why, delay)
 
-    async def _send(self, mailbox: str, why: str, delay: int = 0) -> None:
+    async def _send(self, mailbox: str, row: MailboxRow | None, why: str, delay: int) -> None:
         """A message for a mailbox that is noted as queued. What was not sent is not on its way."""
+        takes_long = why == CONTINUED or (row is not None and agenda.is_long(row))
         try:
-            await self.queue.send(mailbox, why, delay)
+            await (self.fills if takes_long else self.queue).send(mailbox, why, delay)
         except StoreUnreachable:
             await self.registry.spent(mailbox)
             raise
@@ -201,7 +206,7 @@ class Connector:
             now = self.now()
             row = await self.registry.hint(mailbox, told[mailbox], now, rewatch=mailbox in rewatch, runs=runs)
             if row is not None:
-                await self._send(mailbox, HINT, agenda.apart(row, now))
+                await self._send(mailbox, row, HINT, agenda.apart(row, now))
             return row is not None
 
         names = list(told)

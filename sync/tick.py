@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sync import nudges
 from sync.agenda import apart
 from sync.alone import alone
-from sync.connector import CONTINUED, NUDGE, TOLD, Connector
+from sync.connector import CONTINUED, HINT, NUDGE, TOLD, Connector
 from sync.errors import RetryLater, StopConnector, StopMailbox
 from sync.run import Outcome
 from sync.store.base import Put
@@ -116,7 +116,9 @@ async def run_one(connector: Connector, worker: Worker, mailbox: str, why: str =
     row = await connector.registry.mailbox(mailbox)
     now = connector.now()
     if row and goes_on(row, now.isoformat()) and await _may_run(connector, await connector.board.read()):
-        await connector.enqueue([mailbox], CONTINUED, apart(row, now))
+        more = outcome is not None and outcome.unfinished  # else there is only what happened meanwhile
+        why = CONTINUED if more else HINT
+        await connector.enqueue([mailbox], why, apart(row, now))
     return outcome
 
 

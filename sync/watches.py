@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -21,8 +21,8 @@ LIFE = {
     Family.TASKS: timedelta(minutes=4_200),
 }
 """What we ask for: a margin under the maximum of 10,080 and 4,230 minutes (BEHAVIOUR 3.1)."""
-AGAIN = timedelta(hours=1)
-"""So long after a refusal it is tried again."""
+AGAIN, SELDOM = timedelta(hours=1), timedelta(days=1)
+"""So long after a refusal it is tried again. After a second one of the lasting sort twice as long, and so on, up to SELDOM."""
 MOST_LISTS = 20
 """Lists of tasks that are subscribed to; who has more is looked at by every tick."""
 
@@ -51,24 +51,36 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A place where one could not be had or renewed, and why; it alone is tried again, at `again_at`. `times`: refusals in a row that will last."""
+
+    place: Place
+    cause: str
+    again_at: str
+    times: int = 0
+
+    def waits(self, now: datetime) -> bool:
+        return self.again_at > now.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
 class Watches:
-    """A mailbox's. `made_for`: under which address and sign-in, as a digest. `cause`: why one could not be had or renewed; all is tried again at
-    `again_at`."""
+    """A mailbox's. `made_for`: under which address and sign-in, as a digest."""
 
     kept: tuple[Watch, ...] = ()
     made_for: str = ""
-    cause: str = ""
-    again_at: str = ""
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """Why not all of them are there, '' = they are."""
+        return min((each.cause for each in self.refused), default="")
 
     def families(self, now: datetime) -> set[Family]:
-        """Those that tell us of every change."""
+        """Those that tell us of every change. Of tasks every list has to."""
         alive = {watch.place.family for watch in self.kept if watch.until > now.isoformat()}
         lost = {watch.place.family for watch in self.kept if watch.until <= now.isoformat()}
-        return alive - lost - ({Family.TASKS} if self.cause else set())
-
-    def wait(self, now: datetime) -> bool:
-        """Is what failed lately left alone?"""
-        return self.again_at > now.isoformat()
+        return alive - lost - ({each.place.family for each in self.refused} & {Family.TASKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +96,17 @@ class Todo:
 
 
 def todo(there: Watches, wanted: Sequence[Place], made_for: str, now: datetime, *, asked: bool) -> Todo:
-    """`asked`: Microsoft 365 wants all of them renewed. What failed lately is left alone for a while. Then all are renewed, too: what was asked for
-    may be among what failed."""
+    """`asked`: Microsoft 365 wants all of them renewed. What was refused lately is left alone for a while. Then it is renewed however young it is: it
+    may be that this was asked for."""
     if there.made_for != made_for:
         return Todo(drop=there.kept, create=tuple(wanted))
     mine = {watch.place: watch for watch in there.kept}
+    wait = {each.place for each in there.refused if each.waits(now)}
+    due = {each.place for each in there.refused} - wait
     drop = tuple(watch for place, watch in mine.items() if place not in wanted)
     present = [mine[place] for place in wanted if place in mine]
-    wait = there.wait(now)
-    all_of_them = asked or bool(there.cause and not wait)
-    renew = tuple(watch for watch in present if all_of_them or (_half_over(watch, now) and not wait))
-    create = () if wait else tuple(place for place in wanted if place not in mine)
+    renew = tuple(w for w in present if asked or w.place in due or (_half_over(w, now) and w.place not in wait))
+    create = tuple(place for place in wanted if place not in mine and place not in wait)
     return Todo(drop, renew, create)
 
 
@@ -107,14 +119,16 @@ def read(text: str) -> Watches:
     if not text:
         return Watches()
     data = json.loads(text)
-    kept = tuple(Watch(Place(Family(f), list_id), id_, until) for f, list_id, id_, until in data.pop("kept"))
-    return Watches(kept, **data)
+    kept = tuple(Watch(Place(Family(f), list_id), id_, until) for f, list_id, id_, until in data["kept"])
+    refused = tuple(Refused(Place(Family(f), list_id), *more) for f, list_id, *more in data.get("refused", ()))
+    return Watches(kept, data["made_for"], refused)
 
 
 def write(watches: Watches) -> str:
     """As a column of the mailbox's row."""
-    data = asdict(watches)
-    data["kept"] = [[w.place.family.value, w.place.list_id, w.id, w.until] for w in watches.kept]
+    kept = [[w.place.family.value, w.place.list_id, w.id, w.until] for w in watches.kept]
+    refused = [[r.place.family.value, r.place.list_id, r.cause, r.again_at, r.times] for r in watches.refused]
+    data = {"kept": kept, "made_for": watches.made_for, "refused": refused}
     return json.dumps(data, separators=(",", ":")) if watches != Watches() else ""
 
 
@@ -135,7 +149,14 @@ def _proof(mailbox: str, family: str, nonce: str, keys: Index) -> str:
     return keys.index("\n".join(("subscription", mailbox, family, nonce)))
 
 
-def answered(kept: Collection[Watch], made_for: str, cause: str, now: datetime) -> Watches:
+def refused(place: Place, cause: str, before: Refused | None, now: datetime, *, lasting: bool) -> Refused:
+    """Once more, or for the first time. `lasting`: it is not to be expected that the next hour changes anything."""
+    times = (before.times if before else 0) + 1 if lasting else 0
+    wait = min(AGAIN * 2 ** max(0, min(times, 16) - 1), SELDOM)
+    return Refused(place, cause, (now + wait).isoformat(timespec="seconds"), times)
+
+
+def answered(kept: Collection[Watch], made_for: str, refused: Collection[Refused]) -> Watches:
     """What is there after all was done."""
-    again_at = (now + AGAIN).isoformat(timespec="seconds") if cause else ""
-    return Watches(tuple(sorted(kept, key=lambda watch: watch.place)), made_for, cause, again_at)
+    by_place = sorted(refused, key=lambda each: each.place)
+    return Watches(tuple(sorted(kept, key=lambda watch: watch.place)), made_for, tuple(by_place))

@@ -16,6 +16,10 @@ from sync.errors import Cause, Failure
 from sync.model import Family
 from sync.watches import LIFE, MOST_LISTS, Place, Watch, Watches
 
+GONE = 404
+LASTING = frozenset({400, 403, GONE})
+"""What is refused so will be in an hour, too: a shared list, one that went, a right that is missing."""
+
 
 class Watcher(Protocol):
     """Subscriptions to one mailbox at Microsoft 365."""
@@ -54,35 +58,41 @@ class Watching:
 
     async def keep(self, watcher: Watcher, there: Watches, places: Sequence[Place], *, asked: bool) -> Watches:
         """What is there afterwards. `asked`: Microsoft 365 wants them renewed."""
-        work = watches.todo(there, places, watcher.made_for, self.now(), asked=asked)
-        waits = there.made_for == watcher.made_for and there.wait(self.now())
-        if not work and (waits or not there.cause):
+        now = self.now()
+        work = watches.todo(there, places, watcher.made_for, now, asked=asked)
+        same = there.made_for == watcher.made_for
+        before = {each.place: each for each in there.refused if same and each.place in places}
+        if not work and len(before) == len(there.refused):
             return there
-        kept = {watch.place: watch for watch in there.kept}
+        kept, refused = {watch.place: watch for watch in there.kept}, dict(before)
+
+        def note(place: Place, answer: Watch | Failure) -> bool:
+            """Could it reach us?"""
+            if isinstance(answer, Watch):
+                kept[place] = answer
+                refused.pop(place, None)
+                return True
+            lasting = answer.status in LASTING and not _unreachable(answer)
+            refused[place] = watches.refused(place, _cause(answer), before.get(place), now, lasting=lasting)
+            return not _unreachable(answer)
+
         for watch in work.drop:
             await watcher.drop(watch)
             del kept[watch.place]
-        causes: set[Cause] = set()
         create = list(work.create)
         for watch in work.renew:
             renewed = await watcher.renew(watch, self._until(watch.place))
-            if isinstance(renewed, Watch):
-                kept[watch.place] = renewed
-            elif renewed.status == 404:
+            if isinstance(renewed, Failure) and renewed.status == GONE:
                 del kept[watch.place]
                 create.append(watch.place)
             else:
-                causes.add(_cause(renewed))
-        for place in create:
+                note(watch.place, renewed)
+        for number, place in enumerate(create):
             made = await watcher.create(place, self._until(place), self._state(place))
-            if isinstance(made, Watch):
-                kept[place] = made
-            else:
-                causes.add(_cause(made))
-                if _unreachable(made):  # nor for the next one
-                    break
-        done = watches.answered(list(kept.values()), watcher.made_for, min(causes, default=""), self.now())
-        return replace(done, cause=there.cause, again_at=there.again_at) if waits and not causes else done
+            if not note(place, made):  # nor for the others
+                refused |= {other: replace(refused[place], place=other) for other in create[number:]}
+                break
+        return watches.answered(kept.values(), watcher.made_for, refused.values())
 
     def _until(self, place: Place) -> datetime:
         return self.now() + LIFE[place.family]

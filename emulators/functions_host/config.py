@@ -115,6 +115,15 @@ def apply_settings(path: Path, environment: MutableMapping[str, str]) -> None:
         environment.setdefault(name, value)
 
 
+def largest_body(environment: Mapping[str, str]) -> int:
+    """Bytes of a request's body that are taken; 413 beyond."""
+    name = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+    text = environment.get(name, "104857600")
+    if not text.isdecimal():
+        raise ConfigError(f"{name}: expected a number of bytes, not {text!r}")
+    return int(text)
+
+
 def resolve(text: str, where: str, environment: Mapping[str, str] = os.environ) -> str:
     """Replace each %NAME% by the setting NAME; other binding expressions ({...}) are refused."""
 

@@ -19,7 +19,7 @@ from azure.data.tables.aio import TableClient
 from starlette.types import ASGIApp
 
 from emulators.functions_host import engine
-from emulators.functions_host.config import ConfigError, HostConfig, connection
+from emulators.functions_host.config import ConfigError, HostConfig, connection, largest_body
 from emulators.functions_host.functions import Function, QueueTrigger, TimerTrigger
 from emulators.functions_host.invoker import Invoker, Tasks
 from emulators.functions_host.lease import TABLE, Lease
@@ -83,6 +83,7 @@ class Host:
             self._host_id,
             self._invoker,
             self._tasks,
+            largest_body(os.environ),
         )
         face = PlatformSignIn(web, self._options.sign_in) if self._options.sign_in else web
         timers, lease, table = self._timers()

@@ -56,11 +56,13 @@ class Web:
         host_id: str,
         invoker: Invoker,
         tasks: Tasks,
+        largest: int,
     ) -> None:
         self._functions = {function.name.lower(): function for function in functions}
         self._keys = keys
         self._host_id = host_id
         self._invoker = invoker
+        self._largest = largest
         self._tasks = tasks
         self._began = time.monotonic()
         self._routes: list[tuple[Route, Function, HttpTrigger]] = []
@@ -93,6 +95,11 @@ class Web:
         return Response(status_code=404)
 
     async def _function(self, request: Request, function: Function, parameters: Mapping[str, str]) -> Response:
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > self._largest:
+                return Response(status_code=413)
         value = Datum(
             {
                 "method": text(request.method),
@@ -100,7 +107,7 @@ class Web:
                 "headers": _texts(_joined(request.headers.items(), ", ")),
                 "params": _texts(parameters),
                 "query": _texts(_joined(request.query_params.multi_items(), ",")),
-                "body": Datum(await request.body(), "bytes"),
+                "body": Datum(bytes(body), "bytes"),
             },
             "http",
         )

@@ -196,6 +196,8 @@ resource settings 'Microsoft.Web/sites/config@2025-05-01' = {
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL: 'true'
     APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED: 'true'
+    // Bytes. What the app takes at most; the host would read a hundred times that before it calls the app.
+    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1048576'
     WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenantId
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: withSecret ? '' : identityClientId
     KEY_VAULT_URL: panelVaultUri

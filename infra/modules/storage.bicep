@@ -96,9 +96,19 @@ resource runs 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01
   name: 'runs'
 }
 
+resource fills 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = {
+  parent: queues
+  name: 'fills'
+}
+
 resource poison 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = {
   parent: queues
   name: 'runs-poison'
+}
+
+resource fillsPoison 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = {
+  parent: queues
+  name: 'fills-poison'
 }
 
 resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from control.notifications import MAX_BODY
 from scripts.infra import measured
 from scripts.infra.files import Finding, Infra
 
@@ -31,6 +32,7 @@ OF_THE_HOST = frozenset(
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
         "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
         "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT",
         "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
         "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
     }
@@ -72,6 +74,7 @@ MUST_SAY: Mapping[str, str] = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=${identityClientId};Authorization=AAD",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
+    "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(MAX_BODY),
     "WEBSITE_AUTH_AAD_ALLOWED_TENANTS": "tenantId",
 }
 """Settings with one right value; a name is a symbol of the file."""
@@ -94,13 +97,13 @@ class App:
     documented: frozenset[str]
     paths: frozenset[str]
     sent: Mapping[str, frozenset[str]]  # measurements and traces, with their attributes
-    stored: frozenset[str]  # names of its table and its queue
+    stored: frozenset[str]  # names of its table and its queues
     services: frozenset[str]  # what azure.yaml calls it
 
 
 def ask(root: Path) -> App:
     """Ask the app at `root`."""
-    from control.queue import QUEUE
+    from control.queue import FILLS, POISON, RUNS
     from sync.store.tables import TableRows
 
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -115,7 +118,7 @@ def ask(root: Path) -> App:
         documented=frozenset(example["Values"]),
         paths=frozenset(f"/{prefix}/{route}" for route in json.loads(run.stdout)),
         sent=measured.sent(root),
-        stored=frozenset({QUEUE, str(defaults["table"])}),
+        stored=frozenset({RUNS, FILLS, RUNS + POISON, FILLS + POISON, str(defaults["table"])}),
         services=frozenset(re.findall(r"^services:\n  (\w+):", (root / "azure.yaml").read_text("utf-8"), re.M)),
     )
 

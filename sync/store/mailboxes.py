@@ -216,9 +216,9 @@ class Mailboxes:
         rows = self.rows.query(PARTITION, begins + following(after), prefix_end(begins), limit)
         return [row.key.rpartition("|")[2] async for row in rows]
 
-    async def queued(self, mailbox: str, now: datetime) -> None:
+    async def queued(self, mailbox: str, now: datetime) -> MailboxRow | None:
         """A message for it is on its way: no tick queues it again before that is taken for lost."""
-        await self._revise(mailbox, lambda row: _sent(row, now))
+        return await self._revise(mailbox, lambda row: _sent(row, now))
 
     async def spent(self, mailbox: str) -> None:
         """Its message came, and no run began."""

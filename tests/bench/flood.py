@@ -95,7 +95,7 @@ def _part(place: Crowd) -> None:
     """One process for requests, one for everything else."""
     place.stack.start_host("host-runs")
     place.stack.stop_host("host")
-    place.stack.start_host("host", **{f"AzureWebJobs.{name}.Disabled": "true" for name in ("run", "sweep", "poisoned")})
+    place.stack.start_host("host", **{f"AzureWebJobs.{name}.Disabled": "true" for name in ("run", "fill", "sweep")})
     asyncio.run(_volley(_url(place), [Shot(0, "nobody's", "first")] * 3))  # loads the libraries
 
 

@@ -203,7 +203,7 @@ class Place:
         outside.graph_app, outside.crm_app, outside.time = self.graph.app, self.vtenext.app, ByClock(self.clock)
         registry, board = Registry(rows), BoardStore(rows)
         connector = Connector(
-            registry, board, settings, users, groups, outside, self.queue, Audit(rows), (), now, new_id
+            registry, board, settings, users, groups, outside, self.queue, self.queue, Audit(rows), (), now, new_id
         )
         worker = Worker(registry, board, keys, outside, outside.setup, now, new_id)
         signing = outside.sign_ins

@@ -129,7 +129,7 @@ class Place:
         registry, board = Registry(self.rows), BoardStore(self.rows)
         audit = Audit(self.rows)
         connector = Connector(
-            registry, board, settings, users, groups, outside, self.queue, audit, (), self.time.now, new_id
+            registry, board, settings, users, groups, outside, self.queue, self.queue, audit, (), self.time.now, new_id
         )
         return Process(connector, Worker(registry, board, keys, outside, outside.setup, self.time.now, new_id))
 

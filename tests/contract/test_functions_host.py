@@ -24,7 +24,7 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
-from emulators.functions_host.config import ConfigError, read_host_json, resolve, timespan
+from emulators.functions_host.config import ConfigError, largest_body, read_host_json, resolve, timespan
 from emulators.functions_host.functions import Retry
 from emulators.functions_host.routes import decode_path, parse
 from emulators.functions_host.schedule import check_schedule, next_after
@@ -215,6 +215,7 @@ class Place:
             "GO": str(self.go),
             "FUNCTIONS_HOST_KEY": "a-host-key",
             "FUNCTIONS_MASTER_KEY": "a-master-key",
+            "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "100000",
             "AzureWebJobs.hidden.Disabled": "true",
             **settings,
         }
@@ -271,6 +272,12 @@ def test_request_and_answer_arrive_whole(host: Host) -> None:
     assert seen["query"] == {"q": "1,2"}
     assert (seen["method"], seen["header"], seen["body"], seen["name"]) == ("POST", "T", "città", "echo")
     assert seen["url"].startswith(f"http://127.0.0.1:{host.port}/api/")
+
+
+def test_a_body_that_is_too_large_reaches_no_function(host: Host) -> None:
+    for content in (b"x" * 100_001, iter([b"x" * 60_000] * 2)):  # its length is said before, or not
+        assert host.http.post("/api/echo/x", content=content).status_code == 413
+    assert host.http.post("/api/echo/x", content=b"x" * 100_000).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -520,6 +527,13 @@ def test_host_json_is_checked(tmp_path: Path, content: str, sentence: str) -> No
     (tmp_path / "host.json").write_text(content)
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         read_host_json(tmp_path / "host.json")
+
+
+def test_the_largest_body_is_that_of_the_real_host_unless_set() -> None:
+    name = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"
+    assert (largest_body({}), largest_body({name: "7"})) == (100 * 1024 * 1024, 7)
+    with pytest.raises(ConfigError, match=name):
+        largest_body({name: "1MB"})
 
 
 def test_host_json_defaults_are_those_of_the_real_host(tmp_path: Path) -> None:

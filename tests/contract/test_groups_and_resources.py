@@ -58,6 +58,7 @@ class Company:
             office.groups,
             self.outside,
             Sent(),
+            Sent(),
             Audit(office.rows),
             (),
             self.now,

@@ -9,8 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from control.queue import RunMessage
 from emulators.corner import Fault
 from sync import commands
+from sync.commands import part
+from sync.connector import NUDGE
 from sync.leaving_commands import remove_user
 from sync.model import Family
 from sync.settings_commands import change_settings
@@ -85,7 +88,7 @@ async def test_a_create_is_told_several_times_and_brings_one_run_and_one_more_th
     assert "Rossi" in place.records()
     written = place.writes
     assert await place.work() <= 1  # our own write was told, too
-    assert place.messages() in ([], ["hint"], ["continued"])
+    assert place.messages() in ([], ["hint"])
     assert place.writes == written
     assert await place.work() == 0
 
@@ -105,7 +108,7 @@ async def test_a_notification_during_a_run_is_followed_by_exactly_one_run(place:
     place.edit(contact, department="Vendite")
     await place.work()
     assert place.outside.meanwhile is None
-    assert place.messages() == ["hint", "continued"]
+    assert place.messages() == ["hint", "hint"]
     assert (place.records()["Rossi"]["title"], place.records()["Rossi"]["department"]) == ("CFO", "Vendite")
     assert (await place.row()).hints == ""
     assert not (await place.row()).dirty
@@ -410,6 +413,33 @@ async def test_a_mailbox_off_the_allow_list_is_told_of_in_vain(stack: AsyncExitS
     assert place.records().keys() == {"Verdi"}
 
 
+async def test_a_disabled_user_s_mailbox_is_told_of_in_vain_until_its_subscriptions_end(place: Place) -> None:
+    """They are no strangers' and nothing is written or queued for them. Nobody renews them, and who is enabled again has new ones."""
+    await part(place.connector, place.users[0], barred=True)
+    await place.work()
+    before = await picture(place)
+    place.graph.corner.counts.clear()
+    place.receiving.answers.clear()
+    state = place.state_of()
+    place.create("Rossi")
+    await place.graph.notifications.quiet()
+    assert await place.tell(state, lifecycleEvent="reauthorizationRequired") == 202
+    assert set(place.receiving.answers) == {202}
+    assert (place.messages(), await picture(place), place.graph.corner.total) == ([], before, 0)
+    assert (await strangers(place.rows)).count == 0
+    for _ in range(8):
+        place.clock.advance(24 * 3600)
+        await place.tick()
+    place.edit(place.create("Verdi"), jobTitle="CTO")
+    await place.graph.notifications.quiet()
+    assert place.subscriptions() == []
+    await commands.change_user(place.connector, place.users[0], {"enabled": True})
+    await place.work()
+    assert await place.watched() == {PEOPLE, CALENDAR}
+    assert place.records().keys() == {"Rossi", "Verdi"}
+    assert len(place.subscriptions()) == 2
+
+
 async def test_another_address_replaces_all_within_the_hour(stack: AsyncExitStack) -> None:
     place = Place(stack)
     await place.connect()
@@ -483,6 +513,45 @@ async def test_a_queue_that_cannot_be_reached_makes_microsoft_tell_again(place: 
     place.queue.down = False
     await place.pass_minutes(2, ticks=False)
     assert "Rossi" in place.records()
+
+
+async def test_what_was_noted_and_not_sent_is_queued_by_the_next_tick_though_nobody_tells_again(place: Place) -> None:
+    """In an office of many mailboxes, in the middle of a delivery about several."""
+    place.queue.down = True
+    assert await place.tell(place.state_of(), place.state_of(kind="event")) == 503
+    place.queue.down = False
+    place.messages()
+    row = await place.row()
+    assert (row.hints, row.queued_until, place.queue.waiting) == ("calendar people", "", [])
+    place.clock.advance(60)
+    await place.app.swept("timer")
+    assert place.messages() == ["timer"]
+    await place.work()
+    assert (await place.row()).hints == ""
+
+
+async def test_a_nudge_s_sweep_sees_it_too(place: Place) -> None:
+    place.queue.down = True
+    await place.tell(place.state_of())
+    place.queue.down = False
+    await place.app.ran(RunMessage("", NUDGE))
+    assert [(mailbox, why) for _, mailbox, why in place.queue.waiting] == [(place.mailboxes[0], NUDGE)]
+
+
+async def test_a_tick_that_cannot_send_leaves_all_of_them_to_the_next_one(stack: AsyncExitStack) -> None:
+    place = Place(stack, ("anna", "bruno", "carla"))
+    await place.connect()
+    place.queue.down = True
+    for user in range(3):
+        assert await place.tell(place.state_of(user)) == 503
+    place.clock.advance(60)
+    with suppress(StoreUnreachable):
+        await place.app.swept("timer")
+        pytest.fail("the host would take it for done")
+    place.queue.down = False
+    place.clock.advance(60)
+    await place.app.swept("timer")
+    assert {mailbox for _, mailbox, _ in place.queue.waiting} == set(place.mailboxes)
 
 
 async def test_an_app_that_is_down_for_an_hour_hears_of_it_afterwards(place: Place) -> None:

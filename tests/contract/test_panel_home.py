@@ -13,7 +13,7 @@ from sync.errors import Cause, StopConnector
 from sync.model import Family, Item, Kind, Reason, Side
 from sync.store import tally
 from sync.store.asking import HoldRow
-from sync.watches import Place, Watch
+from sync.watches import Place, Refused, Watch
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, World
@@ -159,7 +159,10 @@ async def test_forged_notifications_are_counted_only_when_there_were_some(api: A
             watches.Watches(tuple(Watch(Place(family), family, "2030") for family in (Family.PEOPLE, Family.CALENDAR))),
             ("within seconds: events, contacts and companies.",),
         ),
-        (watches.Watches(cause="notifications_refused"), (table()["cause"]["notifications_refused"]["en"],)),
+        (
+            watches.Watches(refused=(Refused(Place(Family.PEOPLE), "notifications_refused", ""),)),
+            (table()["cause"]["notifications_refused"]["en"],),
+        ),
         (watches.Watches(), ()),
     ],
 )

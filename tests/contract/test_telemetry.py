@@ -199,7 +199,7 @@ async def test_how_it_all_stands_is_told_by_every_tick(place: Place) -> None:
     seen, connector = Seen(), place.processes[0].connector
     app = app_of(place, seen)
     for text in (json.dumps({"v": 1, "mailbox": "0000000a-0000-4000-8000-000000000000", "why": "x"}), "none of ours"):
-        await app.gave_up(text)
+        await app.gave_up(text, place.time.at)
     asked = place.time.at - timedelta(hours=30)
     await connector.registry.put_hold(
         HoldRow("h1", "", Kind.CONTACT, Side.MAILBOX, Reason.DELETE_BRAKE, asked.isoformat())

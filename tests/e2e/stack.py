@@ -313,6 +313,7 @@ class Stack:
             "DIGEST_KEYS": f"1:{_key()}",
             "ENCRYPTION_KEYS": f"1:{_key()}",
             "SYNC_SCHEDULE": "0 */5 * * * *",
+            "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "1048576",
         }
         if "vtenext" in self.urls:
             values |= {"VTENEXT_URL": self.urls["vtenext"], "VTENEXT_USERNAME": CRM_USER, "VTENEXT_ACCESS_KEY": CRM_KEY}

@@ -121,7 +121,12 @@ def test_a_nudge_brings_an_edit_of_the_crm_to_outlook(place: Place) -> None:
 def test_a_message_that_is_given_up_is_shown_with_its_cause_until_the_state_is_restored(place: Place) -> None:
     with QueueClient.from_connection_string(place.stack.settings["STORAGE"], "runs") as queue:
         queue.send_message(base64.b64encode(b'{"v": 99, "mailbox": "", "why": "timer"}').decode())
-    (shown,) = wait_for("it is shown", lambda: place.whole()["poison"], 60)
+
+    def swept() -> list[dict[str, str]]:
+        place.connector.order("run")
+        return list(place.whole()["poison"])
+
+    (shown,) = wait_for("it is shown", swept, 60)
     assert (shown["mailbox"], shown["error"]) == ("", "ValueError")
     assert shown["id"] in (place.stack.logs / "host.log").read_text("utf-8")
     assert place.whole()["state"] == "running"

@@ -46,10 +46,10 @@ class Killing(Process):
 
 def _office(world: World) -> Connector:
     """What Kill needs of it: the rows."""
-    nobody = (None,) * 6
-    settings, users, groups, outside, queue, audit = nobody
+    nobody = (None,) * 7
+    settings, users, groups, outside, queue, fills, audit = nobody
     return Connector(
-        world.registry, world.board, settings, users, groups, outside, queue, audit, (), world.now, world.new_id
+        world.registry, world.board, settings, users, groups, outside, queue, fills, audit, (), world.now, world.new_id
     )  # type: ignore[arg-type]
 
 

@@ -83,6 +83,7 @@ def connector_of(world: World) -> Connector:
         Groups(rows, keys),
         cast(Outside, Unasked()),
         Sent(),
+        Sent(),
         Audit(rows),
         (),
         world.now,

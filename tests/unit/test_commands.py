@@ -554,7 +554,12 @@ async def test_run_asks_for_answers_too_a_timer_only_now_and_then(world: World) 
 )
 async def test_a_run_is_continued_only_when_it_can_go_on(world: World, after: dict[str, Any], continued: bool) -> None:
     await world.registry.change_mailbox(ANNAS, dirty=False, queued_until="")
-    runner = Runner(lambda: world.registry.change_mailbox(ANNAS, **after))
+
+    async def does() -> Outcome:
+        await world.registry.change_mailbox(ANNAS, **after)
+        return Outcome()
+
+    runner = Runner(does)
     await run_one(world.connector, runner, ANNAS)  # type: ignore[arg-type]
     assert world.queue.take() == ([ANNAS] if continued else [])
 

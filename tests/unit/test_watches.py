@@ -12,7 +12,23 @@ import pytest
 
 from sync.model import Family
 from sync.store.secrets import Keyring
-from sync.watches import AGAIN, LIFE, Place, Todo, Watch, Watches, answered, read, secret, todo, told_by, write
+from sync.watches import (
+    AGAIN,
+    LIFE,
+    SELDOM,
+    Place,
+    Refused,
+    Todo,
+    Watch,
+    Watches,
+    answered,
+    read,
+    refused,
+    secret,
+    todo,
+    told_by,
+    write,
+)
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 HERE = "made for this address"
@@ -30,8 +46,13 @@ def watch(place: Place, left: float = 1.0, id_: str = "") -> Watch:
     return Watch(place, id_ or f"id of {place.family} {place.list_id}".strip(), until.isoformat(timespec="seconds"))
 
 
-def there(*kept: Watch, **more: str) -> Watches:
-    return Watches(kept, **{"made_for": HERE, **more})
+def there(*kept: Watch, refused: tuple[Refused, ...] = ()) -> Watches:
+    return Watches(kept, HERE, refused)
+
+
+def lacking(place: Place, why: str = "notifications_refused") -> Refused:
+    """Refused a moment ago."""
+    return refused(place, why, None, NOW, lasting=False)
 
 
 def later(when: timedelta) -> str:
@@ -71,7 +92,7 @@ def test_asked_by_microsoft_all_are_renewed_however_young() -> None:
 
 
 def test_another_address_or_sign_in_makes_all_anew_and_waits_for_nothing() -> None:
-    before = there(watch(PEOPLE), cause="notifications_unreachable", again_at=later(AGAIN))
+    before = there(watch(PEOPLE), refused=(lacking(CALENDAR, "notifications_unreachable"),))
     work = todo(before, [PEOPLE, CALENDAR], "another", NOW, asked=False)
     assert work == Todo(drop=before.kept, create=(PEOPLE, CALENDAR))
 
@@ -83,20 +104,41 @@ def test_lists_that_are_gone_are_dropped_and_new_ones_made() -> None:
     assert todo(there(gone), [], HERE, NOW, asked=True) == Todo(drop=(gone,))
 
 
-def test_after_a_refusal_nothing_is_made_or_renewed_for_a_while_unless_asked_and_then_all_of_it() -> None:
+def test_after_a_refusal_that_one_alone_is_left_alone_for_a_while_and_then_tried_again() -> None:
     old, young, gone = watch(PEOPLE, 0.4), watch(CALENDAR), watch(LIST)
-    refused = there(old, young, gone, cause="notifications_refused", again_at=later(AGAIN))
     wanted = [PEOPLE, CALENDAR, OTHER_LIST]
-    assert todo(refused, wanted, HERE, NOW, asked=False) == Todo(drop=(gone,))
-    assert todo(refused, wanted, HERE, NOW, asked=True) == Todo(drop=(gone,), renew=(old, young))
-    over = todo(refused, wanted, HERE, NOW + AGAIN, asked=False)
-    assert over == Todo(drop=(gone,), renew=(old, young), create=(OTHER_LIST,))
+    no_list = there(old, young, gone, refused=(lacking(OTHER_LIST),))
+    assert todo(no_list, wanted, HERE, NOW, asked=False) == Todo(drop=(gone,), renew=(old,))
+    assert todo(no_list, wanted, HERE, NOW, asked=True) == Todo(drop=(gone,), renew=(old, young))
+    over = todo(no_list, wanted, HERE, NOW + AGAIN, asked=False)
+    assert over == Todo(drop=(gone,), renew=(old,), create=(OTHER_LIST,))
 
 
-def test_what_is_there_afterwards_says_why_not_all_and_when_it_is_tried_again() -> None:
-    assert answered([watch(LIST), watch(PEOPLE)], HERE, "", NOW) == there(watch(PEOPLE), watch(LIST))
-    refused = answered([], HERE, "notifications_refused", NOW)
-    assert (refused.cause, refused.again_at) == ("notifications_refused", later(AGAIN))
+def test_a_renewal_that_was_refused_is_tried_again_however_young_and_no_other_one_is() -> None:
+    young, other = watch(PEOPLE), watch(CALENDAR)
+    refusal = there(young, other, refused=(lacking(PEOPLE),))
+    assert todo(refusal, [PEOPLE, CALENDAR], HERE, NOW, asked=False) == Todo()
+    assert todo(refusal, [PEOPLE, CALENDAR], HERE, NOW + AGAIN, asked=False) == Todo(renew=(young,))
+    half_over = there(watch(PEOPLE, 0.4), refused=(lacking(PEOPLE),))
+    assert todo(half_over, [PEOPLE], HERE, NOW, asked=False) == Todo()
+
+
+def test_what_is_there_afterwards_says_why_not_all() -> None:
+    assert answered([watch(LIST), watch(PEOPLE)], HERE, []) == there(watch(PEOPLE), watch(LIST))
+    found = answered([], HERE, [lacking(LIST), lacking(PEOPLE)])
+    assert (found.cause, found.refused) == ("notifications_refused", (lacking(PEOPLE), lacking(LIST)))
+    assert lacking(LIST).again_at == later(AGAIN)
+
+
+def test_what_is_refused_for_good_is_tried_more_and_more_seldom_and_what_may_pass_every_hour() -> None:
+    before, waits = None, []
+    for _ in range(40):
+        before = refused(LIST, "x", before, NOW, lasting=True)
+        waits.append(datetime.fromisoformat(before.again_at) - NOW)
+    assert waits[:4] == [AGAIN, 2 * AGAIN, 4 * AGAIN, 8 * AGAIN]
+    assert set(waits[5:]) == {SELDOM}
+    passing = refused(LIST, "x", before, NOW, lasting=False)
+    assert (passing.again_at, passing.times) == (later(AGAIN), 0)
 
 
 # which families tell us of every change
@@ -112,23 +154,26 @@ def test_only_those_that_are_alive_tell_us() -> None:
 def test_of_tasks_every_list_has_to_be_alive() -> None:
     assert there(watch(LIST), watch(OTHER_LIST, -0.1)).families(NOW) == set()
     assert there(watch(LIST), watch(OTHER_LIST)).families(NOW) == {Family.TASKS}
-    lacking = there(watch(PEOPLE), watch(LIST), cause="notifications_refused")
-    assert lacking.families(NOW) == {Family.PEOPLE}
+    assert there(watch(PEOPLE), watch(LIST), refused=(lacking(OTHER_LIST),)).families(NOW) == {Family.PEOPLE}
+    assert there(watch(LIST), refused=(lacking(CALENDAR),)).families(NOW) == {Family.TASKS}
 
 
 # as a column
 
 
 def test_they_come_back_as_they_were_written() -> None:
-    kept = there(watch(PEOPLE), watch(Place(Family.TASKS, 'AAMk"=,|é')), cause="x", again_at=later(AGAIN))
+    odd = Place(Family.TASKS, 'AAMk"=,|é')
+    kept = there(watch(PEOPLE), watch(odd), refused=(refused(odd, "x", None, NOW, lasting=True), lacking(LIST)))
     assert read(write(kept)) == kept
     assert write(Watches()) == ""
     assert read("") == Watches()
+    assert read('{"kept":[],"made_for":"here","cause":"x","again_at":"2026"}') == Watches((), "here"), "of before"
 
 
 def test_as_many_as_there_may_be_fit_in_a_column() -> None:
     lists = [Place(Family.TASKS, "A" * 160 + str(n)) for n in range(20)]
-    kept = there(*(watch(place, id_=str(uuid4())) for place in [PEOPLE, CALENDAR, *lists]))
+    places = [PEOPLE, CALENDAR, *lists]
+    kept = there(*(watch(place, id_=str(uuid4())) for place in places), refused=tuple(map(lacking, places)))
     assert len(write(kept)) < 16_000
 
 

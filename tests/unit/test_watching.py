@@ -100,7 +100,7 @@ async def test_what_is_wanted_is_made_with_a_secret_each_and_noted() -> None:
     assert {place: until - NOW for place, until in keeping.fake.there.values()} == {
         place: LIFE[place.family] for place in keeping.places
     }
-    assert (kept.made_for, kept.cause, kept.again_at) == ("here", "", "")
+    assert (kept.made_for, kept.cause, kept.refused) == ("here", "", ())
     assert keeping.agrees()
 
 
@@ -142,7 +142,7 @@ async def test_one_that_is_gone_and_cannot_be_made_anew_is_not_noted() -> None:
     keeping.fake.fails["create people"] = Failure(403, "ExtensionError")
     kept = await keeping.keep(asked=True)
     assert [each.place for each in kept.kept] == [CALENDAR]
-    assert (kept.cause, kept.again_at > NOW.isoformat()) == (REFUSED, True)
+    assert [(each.place, each.cause, each.waits(NOW)) for each in kept.refused] == [(PEOPLE, REFUSED, True)]
 
 
 async def test_where_we_cannot_be_reached_no_other_is_tried() -> None:
@@ -178,7 +178,7 @@ async def test_any_other_refusal_is_noted_and_the_rest_goes_on(failure: Failure)
     keeping = Keeping(PEOPLE, CALENDAR, LIST)
     keeping.fake.fails["create people"] = failure
     kept = await keeping.keep()
-    assert (kept.cause, kept.families(NOW)) == (REFUSED, {Family.CALENDAR})
+    assert (kept.cause, kept.families(NOW)) == (REFUSED, {Family.CALENDAR, Family.TASKS})
     assert keeping.agrees()
 
 
@@ -194,7 +194,7 @@ async def test_a_renewal_that_fails_leaves_what_is_there_and_is_tried_again() ->
     keeping.time += AGAIN
     kept = await keeping.keep()
     assert "renew people" in keeping.fake.calls
-    assert (kept.cause, kept.again_at) == ("", "")
+    assert (kept.cause, kept.refused) == ("", ())
 
 
 async def test_a_renewal_that_microsoft_asked_for_and_that_failed_is_not_forgotten() -> None:
@@ -208,7 +208,7 @@ async def test_a_renewal_that_microsoft_asked_for_and_that_failed_is_not_forgott
     assert keeping.fake.calls == []
     keeping.time += AGAIN
     await keeping.keep()
-    assert sorted(keeping.fake.calls) == ["renew calendar", "renew people"]
+    assert keeping.fake.calls == ["renew people"]
     assert await keeping.keep() == keeping.kept
     assert (keeping.fake.calls, keeping.kept.cause) == ([], "")
 
@@ -220,7 +220,6 @@ async def test_a_cause_ends_with_what_it_was_about() -> None:
     keeping.fake.fails["create tasks list-2"] = Failure(403)
     assert (await keeping.keep()).cause == REFUSED
     keeping.places = [PEOPLE, LIST]
-    keeping.time += AGAIN
     kept = await keeping.keep()
     assert (kept.cause, kept.families(keeping.time)) == ("", {Family.PEOPLE, Family.TASKS})
 
@@ -228,14 +227,47 @@ async def test_a_cause_ends_with_what_it_was_about() -> None:
 async def test_other_work_meanwhile_does_not_put_off_what_waits() -> None:
     keeping = Keeping(PEOPLE, CALENDAR)
     keeping.fake.fails["create calendar"] = Failure(503)
-    again_at = (await keeping.keep()).again_at
+    waits = (await keeping.keep()).refused
     for _ in range(3):
         keeping.time += AGAIN / 4
         kept = await keeping.keep(asked=True)
-        assert (kept.cause, kept.again_at) == (REFUSED, again_at)
+        assert (kept.cause, kept.refused) == (REFUSED, waits)
     keeping.fake.fails.clear()
     keeping.time += AGAIN / 4
     assert (await keeping.keep()).families(keeping.time) == {Family.PEOPLE, Family.CALENDAR}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_shared_list_that_is_refused_has_no_other_renewed_and_is_asked_for_ever_more_seldom(
+    status: int,
+) -> None:
+    """It used to have everything renewed every hour."""
+    other = Place(Family.TASKS, "list-2")
+    keeping = Keeping(PEOPLE, CALENDAR, LIST, other)
+    keeping.fake.fails["create tasks list-2"] = Failure(status)
+    await keeping.keep()
+    asked: list[str] = []
+    for _ in range(48):
+        keeping.time += timedelta(minutes=30)
+        kept = await keeping.keep()
+        asked += keeping.fake.calls
+        assert (kept.cause, kept.families(keeping.time)) == (REFUSED, {Family.PEOPLE, Family.CALENDAR})
+    assert asked == ["create tasks list-2"] * 4  # after 1, 3, 7 and 15 hours
+    keeping.fake.fails.clear()
+    keeping.time += timedelta(hours=8)
+    assert (await keeping.keep()).families(keeping.time) == set(Family)
+    assert (keeping.fake.calls, keeping.kept.cause) == (["create tasks list-2"], "")
+
+
+async def test_another_address_forgets_what_was_refused_under_the_one_before() -> None:
+    keeping = Keeping(PEOPLE, LIST)
+    keeping.fake.fails["create tasks list-1"] = Failure(403)
+    for _ in range(3):
+        await keeping.keep()
+        keeping.time += timedelta(hours=8)
+    keeping.fake.made_for = "elsewhere"
+    kept = await keeping.keep()
+    assert [each.times for each in kept.refused] == [1]
 
 
 async def test_another_address_drops_all_and_makes_all_anew() -> None:

@@ -154,6 +154,7 @@ class World:
             self.groups,
             self.servers,
             self.queue,
+            self.queue,
             Audit(self.rows),
             crm_missing,
             self.now,

@@ -280,7 +280,7 @@ def test_the_app_is_asked_and_answers(asked: App) -> None:
         "AzureWebJobsStorage__clientId",
         "SYNC_SCHEDULE",
     } <= asked.read
-    assert asked.stored == {"runs", "vtesync"}
+    assert asked.stored == {"runs", "runs-poison", "fills", "fills-poison", "vtesync"}
     assert asked.services == {"connector"}
     assert {*GAUGES, SWEEPS, RUNS, ITEMS, FAILURES, SPAN_RUN, SPAN_SWEEP} == asked.sent.keys()
     assert asked.sent[ITEMS] == {"kind", "side", "what"}
