@@ -20,6 +20,8 @@ def align(elements: Sequence[str], slots: Slots, anchor: Anchor | None) -> dict[
     Without an anchor by place. With one: first the elements that it recognises; an element that stands where no pair is mapped (before the
     last mapped place) stays there; the others go, in order, to places that held something, then to free ones.
     """
+    if not elements:
+        return {}
     if anchor is None:
         return {place: place - 1 for place in slots if place <= len(elements)}
     found: dict[int, int] = {}

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from mapping.model import Rendered, Translator
 from sync.colours import colour
+from sync.errors import Fenced
 from sync.events import hides
 from sync.joining import claimed_by, record_stamp, write_stamp
 from sync.journal import change_by, deleted, keep, new_key
@@ -23,11 +24,7 @@ from sync.settle import foreseen, record_digest, values_of
 from sync.sides.base import Done, New, Remove, Revise
 from sync.store.base import Op
 from sync.store.journal import Kept
-from sync.store.ledger import (
-    Intent,
-    put_intent,
-    put_link,
-)
+from sync.store.ledger import Intent, drop_intent, put_intent, put_link
 from sync.tools import Tools
 from sync.written import happened
 
@@ -38,7 +35,11 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     jobs = [_job(action, tools) for action in await _claimed(actions, tools)]
     await _announce(jobs, tools)
     await colour([job.writes[Side.MAILBOX] for job in jobs if Side.MAILBOX in job.writes], tools)
-    await tools.guard()  # whoever hung between intent and call may have been replaced
+    try:
+        await tools.guard()  # whoever hung between intent and call may have been replaced
+    except Fenced:
+        await _withdraw(jobs, tools)
+        raise
     await asyncio.gather(*(_call(side, jobs, tools) for side in Side))
     groups: list[list[Op]] = []
     ended: list[str] = []
@@ -154,6 +155,12 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
     if roles:
         await tools.registry.hold_records(tools.context.policy.mailbox, roles)
     await tools.ledger.commit_groups(groups)
+
+
+async def _withdraw(jobs: Sequence[Job], tools: Tools) -> None:
+    """Nothing was sent: no later run needs to wait until that is certain. Raises Fenced where somebody took over."""
+    made = [job.action for job in jobs if isinstance(job.action, Create)]
+    await tools.ledger.commit_groups([drop_intent(each.source.side, each.source.id)] for each in made)
 
 
 def _begun(job: Job, link: Link, tools: Tools) -> Link:

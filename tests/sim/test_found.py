@@ -15,6 +15,7 @@ from sync.model import Kind
 from sync.run import Limits
 from sync.sides.base import New, Refused, Result, Write
 from sync.sides.memory import Card, MemoryCrm, MemoryMailbox, Record
+from sync.store.base import Op, Put
 from tests.sim.world import Accident, World
 
 USERS = {"19x1": "mailbox-a", "19x2": "mailbox-b"}
@@ -261,3 +262,29 @@ async def test_what_the_crm_could_not_take_is_written_by_the_next_run(act: str) 
     world.crm = crm
     await world.settle(1)
     assert [r.fields["title"] for r in living(world)] == (["Direttrice"] if act == "edit" else [])
+
+
+async def test_what_was_announced_and_never_sent_is_not_waited_for() -> None:
+    """An admin connected somebody else, which ends runs under way, between the intents of a batch and its call."""
+    world = await connected()
+    for number in range(5):
+        world.crm.add(Kind.CONTACT, "19x1", person(f"p{number}"))
+    await world.tick()
+    for number in range(5, 10):
+        world.crm.add(Kind.CONTACT, "19x1", person(f"p{number}"))
+    store, moved = world.rows.transact, False
+
+    async def transact(partition: str, ops: Sequence[Op]) -> list[str]:
+        nonlocal moved
+        tags = await store(partition, ops)
+        if not moved and any(isinstance(op, Put) and op.key.startswith("i|") for op in ops):
+            moved = True
+            await world.board.touch()
+        return tags
+
+    world.rows.transact = transact  # type: ignore[method-assign]
+    await world.tick()
+    assert moved
+    (mailbox,) = (each for each in world.mailboxes.values() if each.id == "mailbox-a")
+    await world.runs(world.worker())
+    assert len(shown(mailbox)) == 10, "without the five minutes in which an unanswered call may still succeed"
