@@ -11,8 +11,9 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from control.environment import Environment
 from control.session import has_session
@@ -32,6 +33,14 @@ NAME_CLAIMS = frozenset(
 )
 
 
+ISSUER_CLAIMS = frozenset({"idp", "http://schemas.microsoft.com/identity/claims/identityprovider"})
+"""Who signed the account in: named of guests, seldom of members (then it is this tenant)."""
+ACCOUNT_CLAIMS = frozenset({"acct"})
+"""1 = a guest, where the application asks for it."""
+GUEST = "#ext#"
+"""In the principal name that a tenant gives to a guest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admin:
     """Somebody who may. `id`: the person's object id, or `token`."""
@@ -41,7 +50,10 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is signed in. `oid`: the object id, or `token`; `tenant`: '' for the token; `names`: principal name and address, small."""
+    """Somebody who is signed in. `oid`: the object id, or `token`; `tenant`: '' for the token; `names`: principal name and address, small.
+
+    A guest has no `names`: it is another organisation that says what they are, or nobody. By the object id a guest is who an admin says.
+    """
 
     tenant: str
     oid: str
@@ -111,9 +123,22 @@ def _principal(header: str) -> Person | Denied:
     oid = next((value for typ, value in claims if typ in ID_CLAIMS), "")
     if not entra or not oid:
         return Denied(403, "not_admin")
+    tenant = next((value for typ, value in claims if typ in TENANT_CLAIMS), "")
+    names = tuple(dict.fromkeys(value.lower() for typ, value in claims if typ in NAME_CLAIMS and "@" in value))
     return Person(
-        tenant=next((value for typ, value in claims if typ in TENANT_CLAIMS), ""),
+        tenant=tenant,
         oid=oid,
         admin=any(typ in role_claims and value == ROLE for typ, value in claims),
-        names=tuple(dict.fromkeys(value.lower() for typ, value in claims if typ in NAME_CLAIMS and "@" in value)),
+        names=() if _is_guest(claims, tenant, names) else names,
+    )
+
+
+def _is_guest(claims: Sequence[tuple[str, str]], tenant: str, names: Sequence[str]) -> bool:
+    """Is the account at home elsewhere than in the tenant that lets it in?"""
+    issuers = [value.lower() for typ, value in claims if typ in ISSUER_CLAIMS]
+    elsewhere = any(not tenant or tenant.lower() not in urlsplit(issuer).path.split("/") for issuer in issuers)
+    return (
+        elsewhere
+        or ("1" in (value for typ, value in claims if typ in ACCOUNT_CLAIMS))
+        or any(GUEST in n for n in names)
     )

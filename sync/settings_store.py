@@ -27,7 +27,7 @@ SECRET_PLACE = "control|settings|client-secret"  # noqa: S105 - what the token i
 
 
 class Vault(Protocol):
-    """What is needed of a key vault (sync.store.vault.Secrets)."""
+    """What is needed of a key vault (`sync.store.secrets.KeyVaultSecrets`)."""
 
     async def read_secret(self, name: str) -> str | None: ...
 

@@ -12,7 +12,7 @@ import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error, b2a_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -174,24 +174,8 @@ def _keys(field: str, text: str) -> list[tuple[str, bytes]]:
     return keys
 
 
-class Secrets(Protocol):
-    """Named secrets. Names are Key Vault's: letters, digits and dashes."""
-
-    async def read_secret(self, name: str) -> str | None:
-        """The present value, None when there is none. Raises StoreUnreachable."""
-        ...
-
-    async def write_secret(self, name: str, value: str) -> None:
-        """Set a new value. Raises StoreUnreachable, and then it is unknown which value holds."""
-        ...
-
-    async def delete_secret(self, name: str) -> None:
-        """Gone already is well. Raises StoreUnreachable."""
-        ...
-
-
 class KeyVaultSecrets:
-    """Secrets in a key vault. `aclose` at the end."""
+    """Named secrets in a key vault; names are letters, digits and dashes. Fills `sync.settings_store.Vault`. `aclose` at the end."""
 
     def __init__(self, client: SecretClient) -> None:
         self._client = client
@@ -206,6 +190,7 @@ class KeyVaultSecrets:
         return cls(SecretClient(vault_url, credential, retry_total=3, connection_timeout=10, read_timeout=30))
 
     async def read_secret(self, name: str) -> str | None:
+        """The present value, None when there is none. Raises StoreUnreachable."""
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
         try:
@@ -216,6 +201,7 @@ class KeyVaultSecrets:
             raise _unreachable(error) from None
 
     async def write_secret(self, name: str, value: str) -> None:
+        """Set a new value. Raises StoreUnreachable, and then it is unknown which value holds."""
         from azure.core.exceptions import AzureError
 
         try:
@@ -224,7 +210,10 @@ class KeyVaultSecrets:
             raise _unreachable(error) from None
 
     async def delete_secret(self, name: str) -> None:
-        """The vault keeps it for its days of soft deletion. The name cannot be written again meanwhile."""
+        """Gone already is well. The vault keeps it for its days of soft deletion; the name cannot be written again meanwhile.
+
+        Raises StoreUnreachable.
+        """
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
         try:
@@ -239,25 +228,6 @@ class KeyVaultSecrets:
 
     async def aclose(self) -> None:
         await self._client.close()
-
-
-class EnvironmentSecrets:
-    """For local use: `client-secret` is read from CLIENT_SECRET; what is written lives as long as the process, on no disk."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._written: dict[str, str] = {}
-
-    async def read_secret(self, name: str) -> str | None:
-        if name in self._written:
-            return self._written[name]
-        return self._environment.get(name.upper().replace("-", "_")) or None
-
-    async def write_secret(self, name: str, value: str) -> None:
-        self._written[name] = value
-
-    async def delete_secret(self, name: str) -> None:
-        self._written.pop(name, None)
 
 
 def _unreachable(error: Exception) -> StoreUnreachable:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.crowd import FOLDER, Crowd, crowd
+from tests.bench.crowd import AFTER, FOLDER, Crowd, crowd
 from tests.bench.figures import Figure, at_most, shown
 
 RECORDED = Path(__file__).with_name("costs.json")
 _RAN = re.compile(r" functions_host (queue|timer|http) (\w+) ")
-QUIET = 3.0
+QUIET = AFTER
 """Seconds without an invocation: what was set going has ended."""
 REPEATED = 40
 APART = 0.25

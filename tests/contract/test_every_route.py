@@ -12,6 +12,7 @@ import pytest
 
 from control.api import ENDPOINTS
 from control.oauth import ROUTES
+from control.openapi import document
 from control.panel.site import PAGES
 from tests.unit.control.test_environment import CRM, NEEDED
 
@@ -26,6 +27,15 @@ OPEN = {
 """Stylesheet and script, and the way in: tests/contract/test_panel_shell.py says what strangers get there."""
 TOLD = {"notifications": ["POST", "notifications"], "nudge": ["POST", "nudge"]}
 """What the servers tell (control/notifications.py): `{}` is no delivery, and without NUDGE_KEY there are no nudges."""
+POPUP = {
+    "oauth_connect",
+    "oauth_connect_post",
+    "oauth_callback",
+    "oauth_consent",
+    "oauth_consent_post",
+    "oauth_consent_callback",
+}
+"""What a browser is led through (docs/decisions.md, Control): no API."""
 ASK = """
 import asyncio, json, sys
 import azure.functions as func
@@ -61,6 +71,11 @@ def test_no_route_lets_a_stranger_in(azure: bool) -> None:
     named |= {page.name: [page.method, page.route] for page in PAGES} | OPEN | TOLD
     assert {name: about[:2] for name, about in found.items()} == named
     pages = {page.name for page in PAGES}
+    paths = document(ENDPOINTS)["paths"].values()
+    described = {operation["operationId"] for methods in paths for operation in methods.values()}
+    assert found.keys() - described == pages | POPUP | OPEN.keys() | TOLD.keys(), (
+        "left out of openapi.json: these, and nothing else"
+    )
     assert all(set(found[name][2]) <= {302, 403} for name in pages), "to where one signs in"
     assert [set(found[name][2]) for name in TOLD] == [{400}, {404}]
     open_ones = {

@@ -19,11 +19,17 @@ from tests.unit.test_leaving import CARDS, link
 AZURE = {"WEBSITE_SITE_NAME": "app", "WEBSITE_AUTH_ENABLED": "true", "ADMIN_TOKEN": ""}
 
 
-def signed_in(oid: str, address: str = "", *, tenant: str = TENANT, admin: bool = False) -> dict[str, str]:
-    """The headers that the platform adds."""
+OTHER = "0000000d-0000-4000-8000-000000000000"
+
+
+def signed_in(
+    oid: str, address: str = "", *, tenant: str = TENANT, admin: bool = False, idp: str = ""
+) -> dict[str, str]:
+    """The headers that the platform adds. `idp`: who signed the account in, where the token says so."""
     claims = [{"typ": "oid", "val": oid}, {"typ": "tid", "val": tenant}]
     claims += [{"typ": "preferred_username", "val": address}] if address else []
     claims += [{"typ": "roles", "val": "Connector.Admin"}] if admin else []
+    claims += [{"typ": "idp", "val": idp}] if idp else []
     principal = {"auth_typ": "aad", "claims": claims, "role_typ": "roles"}
     header = base64.b64encode(json.dumps(principal).encode()).decode()
     return {"X-MS-CLIENT-PRINCIPAL": header, "Content-Type": "application/json"}
@@ -52,6 +58,20 @@ async def test_a_user_sees_the_own_page_and_nobody_elses(api: Api) -> None:
     for stranger, refused in ((nobody, 404), (foreign, 403)):
         assert (await _asked(api, "me", stranger))[0] == refused
         assert (await _asked(api, "me_put", stranger, {"private_events": "none"}))[0] == refused
+
+
+async def test_a_guest_is_nobodys_user_by_the_address(api: Api) -> None:
+    """A guest's address is what another organisation says of it: it may be that of a colleague who has not connected yet."""
+    admin = signed_in("an-admin", admin=True)
+    assert (await _asked(api, "user_put", admin, {"enabled": False, "mailbox": ""}, id=ANNA))[0] == 200
+    member = signed_in(OTHER, "anna@acme.example")
+    guest = signed_in(OTHER, "anna@acme.example", idp="https://sts.windows.net/99999999-2222-4333-8444-555555555555/")
+    assert (await _asked(api, "me", member))[1]["user"]["id"] == ANNA
+    for name, body in (("me", {}), ("me_put", {"private_events": "none"}), ("my_exports", {}), ("me_parting", {})):
+        assert (await _asked(api, name, guest, body))[0] == 404
+    assert (await _asked(api, "user_disconnect", guest, {}, id=ANNA))[0] == 404
+    await api.world.users.change(ANNA, mailbox=OTHER)
+    assert (await _asked(api, "me", guest))[1]["user"]["id"] == ANNA, "paired with the object id, which admins do"
 
 
 @pytest.mark.parametrize(

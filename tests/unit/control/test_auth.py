@@ -96,6 +96,37 @@ def test_an_ordinary_person_is_somebody_but_no_admin() -> None:
     assert admin_of(principal(*ANNA), azure()) == Denied(403, "not_admin")
 
 
+IDP = "http://schemas.microsoft.com/identity/claims/identityprovider"
+HOME = "33333333-2222-4333-8444-555555555555"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        (IDP, f"https://sts.windows.net/{HOME}/"),
+        ("idp", f"https://login.microsoftonline.com/{HOME}/v2.0"),
+        ("idp", "live.com"),
+        ("idp", "google.com"),
+        ("idp", "mail"),
+        ("idp", "https://evil.example/?tenant-1"),
+        ("idp", ""),
+        ("acct", "1"),
+        ("upn", "anna_evil.example#EXT#@acme.onmicrosoft.com"),
+    ],
+)
+def test_a_guest_is_nobody_by_an_address(claim: tuple[str, str]) -> None:
+    """What a guest is called another organisation says, or nobody."""
+    found = person_of(principal(*ANNA, (MAIL, "boss@acme.example"), claim), azure())
+    assert found == Person("tenant-1", "person-1", False, ())
+
+
+@pytest.mark.parametrize(
+    "claim", [(IDP, "https://sts.windows.net/TENANT-1/"), ("idp", "https://sts.windows.net/tenant-1/"), ("acct", "0")]
+)
+def test_a_member_whose_token_says_so_keeps_the_address(claim: tuple[str, str]) -> None:
+    assert person_of(principal(*ANNA, claim), azure()) == Person("tenant-1", "person-1", False, ("anna@acme.example",))
+
+
 def test_an_admin_is_a_person_too() -> None:
     assert person_of(principal(*ADMIN, ("tid", "tenant-1")), azure()) == Person("tenant-1", "person-1", True)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sync.errors import ConfigMistake
 from sync.store.base import StoreUnreachable, check_key
-from sync.store.secrets import EnvironmentSecrets, Keyring, KeyVaultSecrets, Secrets, Undecipherable
+from sync.store.secrets import Keyring, KeyVaultSecrets, Undecipherable
 
 INDEX, OLD, NEW, OTHER = (bytes(range(start, start + 32)) for start in (0, 40, 80, 120))
 
@@ -248,19 +248,6 @@ def test_a_keyring_does_not_show_its_keys() -> None:
 
 
 # the places of secrets
-
-
-async def test_the_environment_is_read_and_a_new_value_wins() -> None:
-    environment = {"CLIENT_SECRET": "from outside", "EMPTY": ""}
-    secrets: Secrets = EnvironmentSecrets(environment)
-    assert await secrets.read_secret("client-secret") == "from outside"
-    assert await secrets.read_secret("empty") is None
-    assert await secrets.read_secret("unknown") is None
-    await secrets.write_secret("client-secret", "new")
-    assert await secrets.read_secret("client-secret") == "new"
-    assert environment["CLIENT_SECRET"] == "from outside"
-    await secrets.delete_secret("client-secret")
-    assert await secrets.read_secret("client-secret") == "from outside"
 
 
 async def test_a_key_vault_keeps_what_is_written() -> None:
