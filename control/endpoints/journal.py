@@ -72,7 +72,7 @@ class OrdersAsked(Paging):
     """Of which mailbox; of one family of kinds, "" = of all."""
 
     mailbox: Id
-    family: Family | Literal[""] = ""
+    family: Literal["", "people", "calendar", "tasks"] = ""
 
 
 class UnsettledAsked(Paging):
@@ -197,7 +197,7 @@ async def restore_run(call: Call) -> OrderedShown:
 
 async def orders(call: Call) -> OrdersShown:
     asked = call.asked(OrdersAsked)
-    families = (asked.family,) if asked.family else tuple(Family)
+    families = (Family(asked.family),) if asked.family else tuple(Family)
     found = await history_commands.ordered(call.app.connector, asked.mailbox, families)
     part, after = page(found, lambda order: order.key, asked)
     return OrdersShown(orders=tuple(_order(each, call.lang) for each in part), next=after)
