@@ -7,6 +7,7 @@ sets the rows right. Until then a run leaves such a mailbox alone (`Setup.parted
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 
 from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
@@ -58,11 +59,13 @@ async def _begin(connector: Connector, user: User) -> bool:
     """The mailbox is this user's from now on. False: it waits for the user to sign in."""
     registry, delegated = connector.registry, (await connector.settings.read()).delegated
     waits = delegated and not await signed_in(registry.rows, user.mailbox)
-    at = connector.now().isoformat(timespec="seconds")
+    row = await registry.mailbox(user.mailbox)
+    at = connector.now().replace(microsecond=0)
+    if row and row.left_at:  # times in seconds: who comes back at once comes after having left
+        at = max(at, datetime.fromisoformat(row.left_at) + timedelta(seconds=1))
     state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
     fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
-    row = await registry.mailbox(user.mailbox)
     if row and row.clearing == LEAVE and row.user == user.id:  # a removal that has not ended is taken back
         fresh["clearing"] = UNDO
-    await registry.change_mailbox(user.mailbox, user=user.id, enabled=True, connected_at=at, **fresh)
+    await registry.change_mailbox(user.mailbox, user=user.id, enabled=True, connected_at=at.isoformat(), **fresh)
     return not waits

@@ -30,6 +30,17 @@ world = _world
 # what was confirmed
 
 
+async def test_who_came_back_in_the_same_second_can_be_removed_again(world: World) -> None:
+    await link(world, Family.PEOPLE, *CARDS)
+    await remove_user(world.connector, ANNA, 0)
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    while (await world.mailbox()).clearing:
+        await worker_of(world).run(ANNAS)
+    assert not (await world.mailbox()).has_left
+    await remove_user(world.connector, ANNA, 0)
+    assert (await world.mailbox()).clearing == LEAVE
+
+
 async def test_no_card_was_confirmed_and_none_goes_whatever_the_settings_say_later(world: World) -> None:
     await link(world, Family.PEOPLE, *CARDS)
     await remove_user(world.connector, ANNA, 0)
