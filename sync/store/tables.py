@@ -244,8 +244,9 @@ def _operation(partition: str, op: Op) -> tuple[str, dict[str, Any], dict[str, A
 
 
 def _row(entity: Any) -> Row:
-    data = {name: value for name, value in entity.items() if name not in ("PartitionKey", "RowKey")}
-    return Row(entity["PartitionKey"], entity["RowKey"], data, entity.metadata["etag"])
+    data = dict(entity)
+    partition, key = data.pop("PartitionKey"), data.pop("RowKey")
+    return Row(partition, key, data, entity.metadata["etag"])
 
 
 def _quoted(text: str) -> str:
