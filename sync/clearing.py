@@ -36,7 +36,7 @@ from sync.undoing import undo
 PASSES = 3
 """How often a slice looks again at cards whose deletion was refused; after three refusals a card is left (`sync.record.again`)."""
 SHOWN = 100
-FORGOTTEN = ("i|", "p|", "b|", "e|", "u|", "q")
+FORGOTTEN = ("i|", "p|", "b|", "e|", "o|", "u|", "q")
 """Rows of a ledger that end with the user; the fence, history, journal, tombstones and remnants stay, and of the checkpoint the number of the run:
 the journal names runs for thirty days, and the next user of the mailbox must not begin with the same ones."""
 

@@ -242,7 +242,8 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     resource = before.resource if change.resource is None else change.resource
     if paired.id and (enabled or resource):
         await not_taken(connector, id_, paired.id)
-    if enabled and not before.connected and not (await connector.settings.read()).allows(paired.id):
+    anew = enabled and (not before.connected or paired.id != before.mailbox)
+    if anew and not (await connector.settings.read()).allows(paired.id):
         raise NotNow("not_allowed")
     wanted: dict[str, object] = {
         "mailbox": paired.id,

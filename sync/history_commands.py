@@ -109,6 +109,9 @@ async def ordered(connector: Connector, mailbox: str, families: Sequence[Family]
 async def _order(
     connector: Connector, by: str, ledger: MailboxLedger, rows: Sequence[Kept], names: tuple[str, ...]
 ) -> Ordered:
+    row = await connector.registry.mailbox(ledger.mailbox)
+    if row is None or not row.enabled:  # nobody would carry it out
+        raise NotNow("not_connected")
     at = connector.now().isoformat(timespec="seconds")
     found = [
         Order(f"o|{at}|{number:06d}|{connector.new_id()}", kept.key, kept.crm_id, by, names)
@@ -116,8 +119,7 @@ async def _order(
     ]
     await add(ledger.rows, ledger.partition, found)
     if found and await connector.state() == "running":
-        row = await connector.registry.mailbox(ledger.mailbox)
-        await connector.wake([row] if row else [], "restore")
+        await connector.wake([row], "restore")
     return Ordered(len(found))
 
 

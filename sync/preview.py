@@ -77,6 +77,8 @@ async def preview(connector: Connector, worker: Worker, user_id: str, limit: tim
     if not user.mailbox and not user.email:
         raise NotNow("nothing_to_show")
     mailbox = user.mailbox or (await resolved(connector, "mailbox", user.email)).id
+    if not (await connector.settings.read()).allows(mailbox):  # our own limit (SPEC 5.1), also for looking
+        raise NotNow("not_allowed")
     await may_ask(connector, mailbox)
     seen = await dry_run(worker, mailbox, user.id, limit, user.preferences, user.folder or None)
     await may_ask(connector, "")  # killed meanwhile: what was seen until then is no preview

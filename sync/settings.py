@@ -29,6 +29,8 @@ from sync.policy import (
 
 PARTITION = "control"
 _GUID = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
+"""Of the start of the synchronisation. Windows of time are counted from it, and a zone takes hours off."""
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 
 
@@ -73,9 +75,17 @@ def _guid(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    if _GUID.fullmatch(text):
+    secret = text.strip()  # as it was copied
+    if _GUID.fullmatch(secret.removeprefix("{").removesuffix("}")):
         raise wrong("no_secret_id")
-    return text
+    return secret
+
+
+def start_day(day: date) -> date:
+    """From when on something is synchronised, for pydantic: a day that people mean."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise wrong("start_day")
+    return day
 
 
 def _version(text: str) -> str:
@@ -171,7 +181,7 @@ class Settings(Model):
     folder_name: Annotated[str, Field(max_length=200), AfterValidator(contact_folder)] = "vtenext"
     use_default_folder: bool = False
     private_events: PrivateEvents = PrivateEvents.BUSY
-    sync_start: date = date(1970, 1, 1)
+    sync_start: Annotated[date, AfterValidator(start_day)] = FIRST_DAY
     delete_contacts: bool = False
     delete_contacts_scope: RemovalScope = RemovalScope.LINKED
     horizon_days: Annotated[int, Field(ge=7, le=365)] = 90

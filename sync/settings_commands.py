@@ -14,6 +14,9 @@ from sync.settings_effects import carry_out
 from sync.settings_store import Saved
 from sync.store.base import Stale
 
+TRIES = 5
+"""How often a change over whichever version is there is made over a newer one."""
+
 
 async def change_settings(
     connector: Connector, body: Mapping[str, Any], by: str = "", over: int | None = None
@@ -22,6 +25,16 @@ async def change_settings(
 
     `over`: the version that is changed, None = whichever is there. Raises Stale when it is not the present one, ConfigMistake.
     """
+    for _ in range(TRIES - 1):
+        try:
+            return await _change(connector, body, over, by)
+        except Stale:
+            if over is not None:
+                raise  # whoever names a version looked at that one
+    return await _change(connector, body, over, by)
+
+
+async def _change(connector: Connector, body: Mapping[str, Any], over: int | None, by: str) -> Saved:
     saved = await connector.settings.saved()
     before = saved.settings
     after, secret = changed(before, body)
@@ -37,7 +50,7 @@ async def change_settings(
         raise Stale
     if after != before or secret is not None:
         at = connector.now().isoformat(timespec="seconds")
-        saved = await connector.settings.save(after, secret, over=over, by=by, at=at)
+        saved = await connector.settings.save(after, secret, over=saved.version, by=by, at=at)
     await carry_out(connector)
     return saved
 

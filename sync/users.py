@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from mapping.colours import is_colour
 from sync.policy import DeleteLimits, Preferences, PrivateEvents
-from sync.settings import PARTITION, Model, contact_folder, mistake_of, wrong
+from sync.settings import PARTITION, Model, contact_folder, mistake_of, start_day, wrong
 from sync.sides.base import CrmUser
 from sync.store.base import Conflict, Drop, Insert, Op, Put, Replace, Row, Rows, following
 from sync.store.secrets import Sealing, Undecipherable
@@ -95,7 +95,7 @@ def _start(text: str) -> str:
     if text and not _DAY.fullmatch(text):
         raise wrong("day_or_none")
     try:
-        return date.fromisoformat(text).isoformat() if text else ""
+        return start_day(date.fromisoformat(text)).isoformat() if text else ""
     except ValueError:
         raise wrong("day_that_exists") from None
 

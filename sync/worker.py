@@ -189,9 +189,11 @@ class Worker:
         left = row.clearing == LEAVE and not present.enabled  # somebody else may have been connected with this mailbox
         after = {"state": "removed"} if left else {"state": "ok", "full": True, "dirty": True}
         done = {"clearing": "", "permitted": 0, "scope": "", "cause": "", "attempts": 0, "due_at": "", "counts": counts}
-        fresh = (
-            {"progress": "", "watches": "", "looks": ""} if row.clearing == LEAVE else {}
-        )  # its ledgers were emptied
+        fresh: dict[str, object] = {}
+        if row.clearing == LEAVE:  # its ledgers were emptied
+            fresh = {"progress": "", "watches": "", "looks": ""}
+        elif row.clearing == UNDO:  # the order is over: its user may be removed again
+            fresh = {"left_at": ""}
         await self.registry.release(lease, **done, **after, **fresh)
         return False
 

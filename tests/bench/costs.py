@@ -159,7 +159,6 @@ def count(items: int, more: int) -> dict[str, Cost]:
         counting.of(lambda: _sweep(place))
         people, calendar = _states(place)
         found["look_people"] = look = counting.of(lambda: _notify(place, people))
-        found["look_tasks"] = counting.tasks
         found["look_calendar"] = counting.of(lambda: _notify(place, calendar))
         found["look_both"] = counting.of(lambda: _notify(place, people, calendar))
         many = counting.of(lambda: [_notify(place, people) for _ in range(REPEATED)])
@@ -167,7 +166,8 @@ def count(items: int, more: int) -> dict[str, Cost]:
         for name in ("look_people", "look_calendar", "look_both"):
             found[name] -= ANSWERED
         found["run"] = run = found["look_people"] + found["look_calendar"] - found["look_both"]
-        with_run = counting.of(lambda: _sweep(place))  # the tasks are looked at by every tick
+        with_run = counting.of(lambda: _sweep(place))  # the tasks are looked at by every tick, and by no run that was told of others
+        found["look_tasks"] = counting.tasks
         found["tick"] = with_run - run
         found |= _changes(place, counting, with_run - run)
         told = {"event": "reauthorizationRequired"}

@@ -8,16 +8,21 @@ from dataclasses import replace
 import pytest
 
 from sync import commands
+from sync.clearing_tools import LEAVE
 from sync.commands import NotNow
 from sync.errors import ConfigMistake
-from sync.leaving_commands import remove_user
+from sync.history_commands import restore
+from sync.leaving_commands import remove_user, undo_removal
 from sync.model import Family, Kind, Reason, Side
+from sync.preview import preview
 from sync.settings_commands import change_settings
-from sync.settings_store import Safe, SettingsStore
+from sync.settings_store import Safe, Saved, SettingsStore
 from sync.store.asking import HoldRow
 from sync.store.base import StoreUnreachable
-from tests.contract.api_world import Api
-from tests.unit.control.world import ANNA, ANNAS, BRUNOS, CONFIGURED, World
+from sync.store.journal import Change, Kept, put_kept
+from sync.store.ledger import partition_of
+from tests.contract.api_world import Api, worker_of
+from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, CONFIGURED, World
 from tests.unit.test_leaving import CARDS, link
 from tests.unit.test_leaving import world as _world
 
@@ -100,3 +105,69 @@ async def test_no_name_or_address_gets_into_the_audit() -> None:
     for id_ in ("anna@acme.example", "Anna Rossi", "Rossi"):
         assert (await api.ask("user_put", {"enabled": False}, id=id_))[0] == 404
     assert {each["target"] for each in (await api.ask("audit"))[1]["audit"]} == {"?"}
+
+
+async def test_a_mailbox_that_the_allow_list_forbids_is_not_looked_into(world: World) -> None:
+    await change_settings(world.connector, {"allow_list": [ANNAS]})
+    with pytest.raises(NotNow, match="not_allowed"):
+        await preview(world.connector, worker_of(world), BRUNO)
+
+
+async def test_an_allow_list_is_not_passed_by_pairing_anew(world: World) -> None:
+    await change_settings(world.connector, {"allow_list": [ANNAS]})
+    with pytest.raises(NotNow, match="not_allowed"):
+        await commands.change_user(world.connector, ANNA, {"mailbox": "bruno@acme.example"})
+
+
+async def test_who_was_removed_and_undone_can_be_removed_again(world: World) -> None:
+    await link(world, Family.PEOPLE, *CARDS)
+    await remove_user(world.connector, ANNA, 0)
+    worker = worker_of(world)
+    await worker.run(ANNAS)
+    await undo_removal(world.connector, ANNA)
+    while (await world.mailbox()).clearing:
+        await worker.run(ANNAS)
+    await link(world, Family.PEOPLE, *CARDS)
+    await remove_user(world.connector, ANNA, 0)
+    assert (await world.mailbox()).clearing == LEAVE
+
+
+async def test_of_two_changes_over_whichever_version_both_count(world: World) -> None:
+    read = world.settings.saved
+    others = [{"active": False}]
+
+    async def overtaken() -> Saved:
+        saved = await read()
+        if others:
+            await change_settings(world.connector, others.pop())
+        return saved
+
+    world.settings.saved = overtaken  # type: ignore[method-assign]
+    after = await change_settings(world.connector, {"verbose_log": True})
+    assert (after.settings.verbose_log, after.settings.active) == (True, False), "nobody's pause is lifted in silence"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2100-01-01", "9999-12-31"])
+async def test_no_start_is_outside_of_what_people_mean(world: World, day: str) -> None:
+    with pytest.raises(ConfigMistake, match="sync_start"):
+        await change_settings(world.connector, {"sync_start": day})
+    with pytest.raises(ConfigMistake, match="sync_start"):
+        await commands.change_user(world.connector, BRUNO, {"sync_start": day})
+
+
+@pytest.mark.parametrize("id_", ["{8a3d1c52-0000-4000-8000-000000000000}", " 8a3d1c52-0000-4000-8000-000000000000\n"])
+async def test_a_secrets_id_is_none_however_it_was_copied(world: World, id_: str) -> None:
+    with pytest.raises(ConfigMistake, match="client_secret"):
+        await change_settings(world.connector, {"client_secret": id_})
+    await change_settings(world.connector, {"client_secret": " a~secret \n"})
+    assert (await world.settings.sign_in()).client_secret == "a~secret"
+
+
+async def test_nothing_is_ordered_that_nobody_carries_out(world: World) -> None:
+    kept = Kept("j|2026-03-01T08:00:00+00:00|1", "4x1", "c1", Kind.CONTACT, "update", "crm_edited", 1)
+    values = Change({"mailbox:phone": "1"}, {"mailbox:phone": "2"})
+    await world.rows.transact(partition_of(ANNAS, Family.PEOPLE), [put_kept(kept, values, world.keys)])
+    assert (await restore(world.connector, world.keys, "me", ANNAS, Family.PEOPLE, kept.key)).orders == 1
+    await commands.change_user(world.connector, ANNA, {"enabled": False})
+    with pytest.raises(NotNow, match="not_connected"):
+        await restore(world.connector, world.keys, "me", ANNAS, Family.PEOPLE, kept.key)
