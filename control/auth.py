@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from control.environment import Environment
 from control.session import has_session
+from sync.signing import GUEST
 
 ROLE = "Connector.Admin"
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
@@ -37,8 +38,6 @@ ISSUER_CLAIMS = frozenset({"idp", "http://schemas.microsoft.com/identity/claims/
 """Who signed the account in: named of guests, seldom of members (then it is this tenant)."""
 ACCOUNT_CLAIMS = frozenset({"acct"})
 """1 = a guest, where the application asks for it."""
-GUEST = "#ext#"
-"""In the principal name that a tenant gives to a guest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ GRAPH_SCOPES = (
 NEEDED = frozenset({"Contacts.ReadWrite", "Calendars.ReadWrite", "User.Read"})
 """Without these nothing can be synchronised; without the others tasks, or colours of categories, wait."""
 
+GUEST = "#ext#"
+"""In the principal name, in small letters, that a tenant gives to a guest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:

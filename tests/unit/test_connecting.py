@@ -193,6 +193,14 @@ async def test_without_pairing_and_without_an_address_in_common_nobody_is_bound(
     assert await scene.go(TOKEN, CARLA, oid=STRANGER) == "wrong_account"
 
 
+async def test_a_guest_account_with_the_address_is_not_the_mailbox(scene: Scene) -> None:
+    """A guest of the tenant has an address, which another organisation gave it, and no mailbox here."""
+    scene.mailboxes.addresses[STRANGER] = ("anna@acme.example", "anna_acme.example#EXT#@tenant.onmicrosoft.com")
+    before = await scene.bound()
+    assert await scene.go(oid=STRANGER) == "wrong_account"
+    assert await scene.bound() == before
+
+
 async def test_a_mailbox_that_is_connected_to_another_user_is_refused(scene: Scene) -> None:
     await scene.go()
     scene.mailboxes.addresses[ANNAS] = ("anna@acme.example", "bruno@acme.example")
