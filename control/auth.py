@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from control.environment import Environment
 from control.session import has_session
-from sync.signing import GUEST
+from sync.signing import named_as_guest
 
 ROLE = "Connector.Admin"
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
@@ -136,8 +136,5 @@ def _is_guest(claims: Sequence[tuple[str, str]], tenant: str, names: Sequence[st
     """Is the account at home elsewhere than in the tenant that lets it in?"""
     issuers = [value.lower() for typ, value in claims if typ in ISSUER_CLAIMS]
     elsewhere = any(not tenant or tenant.lower() not in urlsplit(issuer).path.split("/") for issuer in issuers)
-    return (
-        elsewhere
-        or ("1" in (value for typ, value in claims if typ in ACCOUNT_CLAIMS))
-        or any(GUEST in n for n in names)
-    )
+    said = any(typ in ACCOUNT_CLAIMS and value == "1" for typ, value in claims)
+    return elsewhere or said or named_as_guest(names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,8 +17,7 @@ GRAPH_SCOPES = (
 NEEDED = frozenset({"Contacts.ReadWrite", "Calendars.ReadWrite", "User.Read"})
 """Without these nothing can be synchronised; without the others tasks, or colours of categories, wait."""
 
-GUEST = "#ext#"
-"""In the principal name, in small letters, that a tenant gives to a guest."""
+_GUEST = "#ext#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +75,8 @@ class Entra(Protocol):
     async def check(self) -> None:
         """Are tenant, application and secret right? One request, which needs no consent."""
         ...
+
+
+def named_as_guest(names: Iterable[str]) -> bool:
+    """Is one of these a principal name as a tenant gives it to its guests?"""
+    return any(_GUEST in name.lower() for name in names)
