@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from control.environment import Environment
 from control.session import has_session
+from sync.signing import named_as_guest
 
 ROLE = "Connector.Admin"
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
@@ -37,8 +38,6 @@ ISSUER_CLAIMS = frozenset({"idp", "http://schemas.microsoft.com/identity/claims/
 """Who signed the account in: named of guests, seldom of members (then it is this tenant)."""
 ACCOUNT_CLAIMS = frozenset({"acct"})
 """1 = a guest, where the application asks for it."""
-GUEST = "#ext#"
-"""In the principal name that a tenant gives to a guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,5 @@ def _is_guest(claims: Sequence[tuple[str, str]], tenant: str, names: Sequence[st
     """Is the account at home elsewhere than in the tenant that lets it in?"""
     issuers = [value.lower() for typ, value in claims if typ in ISSUER_CLAIMS]
     elsewhere = any(not tenant or tenant.lower() not in urlsplit(issuer).path.split("/") for issuer in issuers)
-    return (
-        elsewhere
-        or ("1" in (value for typ, value in claims if typ in ACCOUNT_CLAIMS))
-        or any(GUEST in n for n in names)
-    )
+    said = any(typ in ACCOUNT_CLAIMS and value == "1" for typ, value in claims)
+    return elsewhere or said or named_as_guest(names)

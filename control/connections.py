@@ -156,11 +156,11 @@ class Connections:
             return Setup(False, {}, {})
         known = await self._probed()
         users = await self._users.all()
-        left_out = {user.mailbox for user in users if user.connected and not settings.allows(user.mailbox)}
+        left_out = settings.left_out(user.mailbox for user in users if user.connected)
         return Setup(
             active=True,
             translators=known.translators,
-            homes=homes_of(user for user in users if settings.allows(user.mailbox)),
+            homes=homes_of(user for user in users if user.mailbox not in left_out),
             admin_mailbox=settings.shared_mailbox,
             admin_user=settings.admin_user,
             kinds=settings.policies(),

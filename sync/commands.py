@@ -323,6 +323,11 @@ async def not_taken(connector: Connector, id_: str, mailbox: str) -> None:
 async def resolved(connector: Connector, field: str, address: str) -> MailboxUser:
     """Whose mailbox it is that a setting or preference names. Raises ConfigMistake, NotNow."""
     await configured(connector)
+    return await looked_up(connector, field, address)
+
+
+async def looked_up(connector: Connector, field: str, address: str) -> MailboxUser:
+    """The same, of who looked already whether settings are missing. Raises ConfigMistake."""
     try:
         return await connector.outside.resolve_mailbox(address)
     except StopMailbox as stop:

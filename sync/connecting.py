@@ -18,7 +18,7 @@ from sync.consent import ADMIN, POPUP, note_consent
 from sync.errors import Cause
 from sync.following import follow
 from sync.sides.base import MailboxUser
-from sync.signing import NEEDED, Declined, Entra, Granted
+from sync.signing import NEEDED, Declined, Entra, Granted, named_as_guest
 from sync.store.states import Asked, StateRefused, States
 from sync.store.tokens import TokenStore
 from sync.users import Taken, User
@@ -294,8 +294,9 @@ class Connecting:
 
 
 def _has(mailbox: MailboxUser, address: str) -> bool:
-    """Is it one of the mailbox's addresses? A user without an address is paired by an admin only."""
-    return bool(address) and address.lower() in {each.lower() for each in mailbox.addresses}
+    """Is it one of the mailbox's addresses? A user without an address is paired by an admin only, and so is one who signs in with a guest account."""
+    addresses = {each.lower() for each in mailbox.addresses}
+    return bool(address) and address.lower() in addresses and not named_as_guest(addresses)
 
 
 def unfit(user: User) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, LiteralString
@@ -28,6 +28,8 @@ from sync.policy import (
 )
 
 PARTITION = "control"
+MOST_ALLOWED = 10_000
+"""Mailboxes of an allow-list: their ids fill three quarters of what a row may hold."""
 _GUID = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 """Of the start of the synchronisation. Windows of time are counted from it, and a zone takes hours off."""
@@ -197,7 +199,7 @@ class Settings(Model):
     client_id: Annotated[str, AfterValidator(_guid)] = ""
     verbose_log: bool = False
     sign_in_mode: SignInMode = SignInMode.APPLICATION
-    allow_list: Annotated[tuple[Address, ...], Field(max_length=1000)] = ()
+    allow_list: Annotated[tuple[Address, ...], Field(max_length=MOST_ALLOWED)] = ()
 
     @model_validator(mode="after")
     def _admin_target_is_whole(self) -> Settings:
@@ -227,7 +229,12 @@ class Settings(Model):
 
     def allows(self, mailbox: str) -> bool:
         """May this mailbox be synchronised? In application mode an allow-list that is not empty is exhaustive."""
-        return self.delegated or not self.allow_list or mailbox in self.allow_list
+        return not self.left_out([mailbox])
+
+    def left_out(self, mailboxes: Iterable[str]) -> frozenset[str]:
+        """Which of these may not be synchronised: all at once, because both may be ten thousand."""
+        exhaustive = self.allow_list and not self.delegated
+        return frozenset(mailboxes).difference(self.allow_list) if exhaustive else frozenset()
 
     @property
     def removal(self) -> RemovalScope | None:

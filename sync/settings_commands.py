@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sync.commands import NotFound, known_user, resolved
+from sync.commands import NotFound, configured, known_user, looked_up, resolved
 from sync.connector import Connector
 from sync.errors import ConfigMistake
 from sync.restore import Check, checked
@@ -16,6 +17,9 @@ from sync.store.base import Stale
 
 TRIES = 5
 """How often a change over whichever version is there is made over a newer one."""
+NEW_AT_ONCE, ABREAST = 1000, 10
+"""Mailboxes that one command may put on the allow-list, each of which is asked for, and how many are asked for at once: Azure gives an answer four
+minutes."""
 
 
 async def change_settings(
@@ -81,9 +85,23 @@ async def _with_admin(connector: Connector, settings: Settings) -> Settings:
 
 
 async def _with_ids(connector: Connector, before: Settings, after: Settings) -> Settings:
-    """The allow-list as object ids: no address is kept in clear."""
-    found: list[str] = []
-    for text in after.allow_list:
-        known = text in before.allow_list
-        found.append(text if known else (await resolved(connector, "allow_list", text.strip())).id)
-    return after.model_copy(update={"allow_list": tuple(dict.fromkeys(found))})
+    """The allow-list as object ids: no address is kept in clear. What is new is asked for, as much as one command has time for."""
+    known = set(before.allow_list)
+    asked = [text for text in dict.fromkeys(after.allow_list) if text not in known]
+    if len(asked) > NEW_AT_ONCE:
+        raise ConfigMistake("allow_list", "new_at_once", {"max_length": str(NEW_AT_ONCE)})
+    if asked:
+        await configured(connector)
+    ids: dict[str, str] = {}
+    for start in range(0, len(asked), ABREAST):
+        part = asked[start : start + ABREAST]
+        answers = await asyncio.gather(
+            *(looked_up(connector, "allow_list", text.strip()) for text in part), return_exceptions=True
+        )
+        for text, answer in zip(part, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            ids[text] = answer.id
+    return after.model_copy(
+        update={"allow_list": tuple(dict.fromkeys(ids.get(text, text) for text in after.allow_list))}
+    )

@@ -45,8 +45,10 @@ async def carry_out(connector: Connector) -> bool:
 
 async def _follow(connector: Connector, before: Settings, after: Settings) -> None:
     """Every step may be done twice. The waking comes last: what runs finds all of it done."""
-    for each in await connector.users.all():
-        if each.connected and not after.allows(each.mailbox):
+    connected = [each for each in await connector.users.all() if each.connected]
+    left_out = after.left_out(each.mailbox for each in connected)
+    for each in connected:
+        if each.mailbox in left_out:
             await part(connector, each.id)
     await connector.board.touch()
     if before.shared_mailbox not in ("", after.shared_mailbox):

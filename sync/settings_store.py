@@ -8,8 +8,9 @@ be deleted yet, are listed in rows of their own, which are written first and go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count, takewhile
 from typing import Protocol
 
 from sync.settings import PARTITION, Settings
@@ -19,6 +20,9 @@ from sync.store.secrets import Sealing, Undecipherable
 KEY = "settings"
 BEFORE = "settings-before"
 VERSIONS_KEPT = 50
+PART = 16_000
+"""Characters of the settings' JSON in one property: the service takes 32 Ki of UTF-16, and there are characters that are two. What is longer (an
+allow-list) goes on in `json1`, `json2`, ..."""
 SECRET_NAME = "client-secret"  # noqa: S105 - how names begin in the vault; of earlier versions the whole name
 LISTED = "secret|"
 IN_VAULT = "vault"
@@ -243,12 +247,20 @@ def _name(token: str) -> str:
 
 def _saved(row: Row) -> Saved:
     data = row.data  # rows of earlier versions of the connector have no version
-    settings = Settings.model_validate_json(str(data["json"]))
+    text = "".join(str(data[name]) for name in takewhile(data.__contains__, _parts()))
+    settings = Settings.model_validate_json(text)
     return Saved(settings, int(data.get("version", 1)), str(data.get("by", "")), str(data.get("at", "")))
 
 
 def _data(saved: Saved) -> dict[str, str | int | bool]:
-    return {"json": saved.settings.model_dump_json(), "version": saved.version, "by": saved.by, "at": saved.at}
+    text = saved.settings.model_dump_json()
+    parts = zip(_parts(), (text[start : start + PART] for start in range(0, len(text), PART)), strict=False)
+    return {**dict(parts), "version": saved.version, "by": saved.by, "at": saved.at}
+
+
+def _parts() -> Iterator[str]:
+    """The properties that the settings' JSON lies in, without an end."""
+    return chain(["json"], (f"json{number}" for number in count(1)))
 
 
 def _place(version: int) -> str:

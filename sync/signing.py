@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,8 @@ GRAPH_SCOPES = (
 """Delegated permissions that a user signs in with. offline_access, openid and profile come on top (msal adds them)."""
 NEEDED = frozenset({"Contacts.ReadWrite", "Calendars.ReadWrite", "User.Read"})
 """Without these nothing can be synchronised; without the others tasks, or colours of categories, wait."""
+
+_GUEST = "#ext#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,8 @@ class Entra(Protocol):
     async def check(self) -> None:
         """Are tenant, application and secret right? One request, which needs no consent."""
         ...
+
+
+def named_as_guest(names: Iterable[str]) -> bool:
+    """Is one of these a principal name as a tenant gives it to its guests?"""
+    return any(_GUEST in name.lower() for name in names)

@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/x-www-form-urlencoded"
 AGAIN = "secret_again"
 """Says of a form that a secret stood in it, which is to be entered once more."""
 OURS = ("same-origin", "none")
-MAX_BODY = 256 * 1024
+MAX_BODY = 512 * 1024
 MAX_FIELDS = 2000
 
 

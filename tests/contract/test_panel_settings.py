@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sync.settings import Settings
 from tests.contract.api_world import Api
 from tests.contract.panel_world import Browser
 from tests.unit.control.world import ANNA, ANNAS
@@ -123,6 +124,19 @@ async def test_a_refusal_is_in_the_language_of_the_page_and_calls_fields_as_the_
         lines = await browser.send(page, FORM, ("save", "1"), allow_list=f"anna@acme.example\n{'x' * 400}")
         assert "Campo «Solo queste caselle, riga 2»: un testo di al massimo 320 caratteri" in lines.said
         assert lines.one('[aria-invalid="true"]')["name"] == "allow_list"
+
+
+async def test_an_allow_list_of_ten_thousand_mailboxes_is_edited(api: Api, browser: Browser) -> None:
+    ids = tuple(f"{number:08d}-0000-4000-8000-000000000000" for number in range(10_000))
+    await api.world.settings.save(Settings(allow_list=ids), None)
+    page = await browser.open(EDIT)
+    done = await browser.send(page, FORM, ("save", "1"), allow_list="\r\n".join(ids[:-1]))
+    assert done.said.startswith("Saved.")
+    assert (await api.world.settings.read()).allow_list == ids[:-1]
+    status, problem = await api.ask("settings_put", {"allow_list": [*ids, "one-more"]})
+    assert (status, problem["field"], problem["reason"]) == (400, "allow_list", "a list of at most 10000")
+    assert (await api.ask("settings_put", {"allow_list": list(ids[::-1][1:])}))[0] == 200
+    assert (await api.world.settings.read()).allow_list == ids[::-1][1:]
 
 
 async def test_a_new_secret_keeps_the_day_that_stands_beside_it(api: Api, browser: Browser) -> None:

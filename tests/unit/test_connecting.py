@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from control.texts import expectation
 from sync import commands
 from sync.commands import NotFound, NotNow
 from sync.connecting import Connecting, Outcome
@@ -190,6 +191,14 @@ async def test_without_pairing_and_without_an_address_in_common_nobody_is_bound(
     assert await scene.go(TOKEN, CARLA, oid=STRANGER) == "wrong_account"
     scene.mailboxes.addresses[STRANGER] = ("",)
     assert await scene.go(TOKEN, CARLA, oid=STRANGER) == "wrong_account"
+
+
+async def test_a_guest_account_with_the_address_is_not_the_mailbox(scene: Scene) -> None:
+    """A guest of the tenant has an address, which another organisation gave it, and no mailbox here."""
+    scene.mailboxes.addresses[STRANGER] = ("anna@acme.example", "anna_acme.example#EXT#@tenant.onmicrosoft.com")
+    before = await scene.bound()
+    assert await scene.go(oid=STRANGER) == "wrong_account"
+    assert await scene.bound() == before
 
 
 async def test_a_mailbox_that_is_connected_to_another_user_is_refused(scene: Scene) -> None:
@@ -479,6 +488,43 @@ async def test_an_allow_list_names_mailboxes_that_exist_and_the_admins_one() -> 
     world.servers.graph_fails = StopMailbox(Cause.ACCESS_DENIED)
     with pytest.raises(StopMailbox):
         await change_settings(world.connector, {"allow_list": [ANNAS]})
+
+
+def many(first: int, number: int) -> dict[str, str]:
+    """Address -> id of so many mailboxes."""
+    ids = (f"{each:08d}-0000-4000-8000-000000000000" for each in range(first, first + number))
+    return {f"user{id_[:8]}@acme.example": id_ for id_ in ids}
+
+
+async def test_an_allow_list_of_ten_thousand_mailboxes_entered_a_thousand_at_a_time() -> None:
+    world = World()
+    everybody = many(0, 10_000)
+    addresses, listed = list(everybody), tuple[str, ...]()
+    with pytest.raises(ConfigMistake) as wrong:
+        await change_settings(world.connector, {"allow_list": addresses[:1001]})
+    assert (wrong.value.field, wrong.value.expected) == ("allow_list", "new_at_once")
+    assert "save, then add the next ones" in expectation("new_at_once", "en", wrong.value.values)
+    for start in range(0, 10_000, 1000):
+        world.servers.mailboxes = many(start, 1000) | {ANNAS: ANNAS}
+        more = [*listed, *addresses[start : start + 1000]]
+        saved = await change_settings(world.connector, {"allow_list": more, "folder_name": "È 🚀"})
+        listed = saved.settings.allow_list
+    assert listed == tuple(everybody.values())
+    assert await world.settings.read() == await world.settings.of_version(10)
+    assert (await world.settings.of_version(9)).allow_list == listed[:9000]
+    await change_settings(world.connector, {"allow_list": [ANNAS]})
+    after = await world.settings.read()
+    assert (after.allow_list, after.folder_name) == ((ANNAS,), "È 🚀"), "nothing is left of the longer one"
+    assert (await world.settings.before())[0].settings.allow_list == listed
+
+
+async def test_one_mailbox_among_many_that_is_unknown_changes_nothing() -> None:
+    world = World()
+    world.servers.mailboxes = {**world.servers.mailboxes, **many(0, 30)}
+    with pytest.raises(ConfigMistake) as wrong:
+        await change_settings(world.connector, {"allow_list": [*many(0, 15), "nobody@acme.example", *many(15, 15)]})
+    assert (wrong.value.field, wrong.value.expected) == ("allow_list", "mailbox_of_tenant")
+    assert (await world.settings.read()).allow_list == ()
 
 
 async def test_delegated_mode_knows_no_allow_list(scene: Scene) -> None:
