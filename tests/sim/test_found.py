@@ -288,3 +288,28 @@ async def test_what_was_announced_and_never_sent_is_not_waited_for() -> None:
     (mailbox,) = (each for each in world.mailboxes.values() if each.id == "mailbox-a")
     await world.runs(world.worker())
     assert len(shown(mailbox)) == 10, "without the five minutes in which an unanswered call may still succeed"
+
+
+async def test_kill_ends_a_run_at_what_is_under_way() -> None:
+    """Sixty cards are to be made; Kill is pressed when the first are linked."""
+    world = await connected()
+    for number in range(60):
+        world.crm.add(Kind.CONTACT, "19x1", person(f"p{number}"))
+    store, at_kill = world.rows.transact, 0
+    mailbox = world.mailboxes["mailbox-a"]
+
+    async def transact(partition: str, ops: Sequence[Op]) -> list[str]:
+        nonlocal at_kill
+        tags = await store(partition, ops)
+        if not at_kill and any(isinstance(op, Put) and op.key.startswith("c|") for op in ops):
+            at_kill = len(shown(mailbox))
+            await world.board.enter("killed", world.now())
+        return tags
+
+    world.rows.transact = transact  # type: ignore[method-assign]
+    await world.runs(world.worker())
+    under_way = world.limits.workers * world.limits.batch
+    assert 0 < at_kill <= len(shown(mailbox)) <= at_kill + under_way < 60
+    await world.board.enter("running", world.now())
+    await world.settle(6)
+    assert len(shown(mailbox)) == 60, "nothing lost, nothing doubled"
