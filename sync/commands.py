@@ -207,10 +207,10 @@ async def _wake_for(connector: Connector, answered: HoldRow) -> None:
 
 async def users(connector: Connector, after: str = "", limit: int = 0, search: str = "") -> Directory:
     """The directory by id, those behind `after` and at most `limit` (0 = all) of them; read anew from the CRM when what we have is old, and as it
-    was when the CRM cannot answer. `search`: those whose name or address contains it."""
+    was when the CRM cannot answer, or may not be asked. `search`: those whose name or address contains it."""
     state = await connector.users.state()
     cause = ""
-    if not connector.crm_missing and state.stale(connector.now(), SHOW_DIRECTORY_AFTER):
+    if not connector.crm_missing and state.stale(connector.now(), SHOW_DIRECTORY_AFTER) and await connector.may_look():
         try:
             await connector.refresh_directory()
         except (RetryLater, StopConnector) as error:

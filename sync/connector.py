@@ -142,8 +142,14 @@ class Connector:
 
     async def look_again(self) -> None:
         """Read the users for the sake of an id that nobody has; who asks for ids that are made up makes the CRM read once a minute at most."""
-        if (await self.users.state()).stale(self.now(), LOOK_AGAIN):
+        if (await self.users.state()).stale(self.now(), LOOK_AGAIN) and await self.may_look():
             await self.refresh_directory()
+
+    async def may_look(self) -> bool:
+        """May the CRM be asked because somebody looks at a page? Not while nothing runs; and a server that failed is tried by the sweep, once for
+        all (SPEC 4.3)."""
+        board = await self.board.read()
+        return board.state == "running" and not board.attempts
 
     async def leave_gone(self) -> None:
         """Mailboxes whose user is gone for sure and has not left yet, also when a crash came between the two (SPEC 5.4).

@@ -9,7 +9,7 @@ import pytest
 
 from sync import commands
 from sync.clearing_tools import LEAVE
-from sync.commands import NotNow
+from sync.commands import NotFound, NotNow
 from sync.errors import ConfigMistake
 from sync.history_commands import restore
 from sync.leaving_commands import remove_user, undo_removal
@@ -171,3 +171,18 @@ async def test_nothing_is_ordered_that_nobody_carries_out(world: World) -> None:
     await commands.change_user(world.connector, ANNA, {"enabled": False})
     with pytest.raises(NotNow, match="not_connected"):
         await restore(world.connector, world.keys, "me", ANNAS, Family.PEOPLE, kept.key)
+
+
+@pytest.mark.parametrize("state", ["killed", "error", "stopped"])
+async def test_who_looks_at_the_users_asks_nobody_while_nothing_runs(world: World, state: str) -> None:
+    await world.board.enter(state, world.now(), "crm_unreachable")
+    asked = list(world.servers.asked)
+    for _ in range(3):
+        world.pass_time(60)
+        assert (await commands.users(world.connector)).users, "as they were"
+        with pytest.raises(NotFound):
+            await commands.known_user(world.connector, "19x999")
+    assert world.servers.asked == asked
+    await world.board.enter("running", world.now())
+    await commands.users(world.connector)
+    assert world.servers.asked == [*asked, "users"]
