@@ -453,6 +453,20 @@ async def test_one_cheap_call_comes_before_everything_else_and_five_stop_us(worl
     assert ((await world.board.read()).by, world.queue.take()) == ("me", [ANNAS, BRUNOS])
 
 
+async def test_when_the_pause_is_over_no_mailbox_runs_before_somebody_looked(world: World) -> None:
+    """The messages of all mailboxes may be seen before the tick comes: an outage would be met by every one of them."""
+    await world.board.failed("entra_unreachable", world.now())
+    runner = Runner(lambda: Outcome({}, False))
+    world.pass_time(2)
+    board = await world.board.read()
+    assert (board.state, board.attempts, board.due_at <= world.now().isoformat()) == ("running", 1, True)
+    await run_one(world.connector, runner, ANNAS)  # type: ignore[arg-type]
+    assert runner.runs == 0
+    await tick(world.connector, "timer")
+    await run_one(world.connector, runner, ANNAS)  # type: ignore[arg-type]
+    assert runner.runs == 1
+
+
 async def test_a_tick_that_began_before_the_failure_of_another_does_not_ask_again(world: World) -> None:
     """It had read the board already, and gets the lease when the other gives it back."""
     world.servers.graph_fails = RetryLater(Cause.ENTRA_UNREACHABLE)

@@ -78,13 +78,15 @@ class FakeMailboxes:
             STRANGER: ("carla@acme.example",),
         }
         self.looks = 0
+        self.others: dict[str, str] = {}
+        """Object ids of whoever Graph says it is instead."""
 
     async def entra(self) -> FakeEntra:
         return self.signing
 
     async def look(self, granted: Granted) -> MailboxUser:
         self.looks += 1
-        return MailboxUser(granted.oid, self.addresses[granted.oid])
+        return MailboxUser(self.others.get(granted.oid, granted.oid), self.addresses[granted.oid])
 
 
 def granted(oid: str = ANNAS, **changed: Any) -> Granted:
@@ -157,6 +159,15 @@ async def test_another_account_is_never_bound(scene: Scene) -> None:
     assert await scene.go(oid=BRUNOS) == "wrong_account"
     assert await scene.bound() == before
     assert await scene.tokens.read(BRUNOS) is None
+
+
+async def test_what_graph_says_of_another_account_than_entra_is_never_bound(scene: Scene) -> None:
+    """The token names Anna, and the mailbox that it opens is Bruno's."""
+    scene.mailboxes.others[ANNAS] = BRUNOS
+    before = await scene.bound()
+    assert await scene.go() == "wrong_account"
+    assert (await scene.bound(), scene.mailboxes.looks) == (before, 1)
+    assert [await scene.tokens.read(each) for each in (ANNAS, BRUNOS)] == [None, None]
 
 
 async def test_consent_by_an_administrator_on_the_way_is_noted_and_not_bound(scene: Scene) -> None:
