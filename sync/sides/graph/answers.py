@@ -80,6 +80,14 @@ def asks_for_patience(failure: Failure) -> bool:
     return failure.status == 429 or (failure.status in {503, 504, 509} and failure.retry_after is not None)
 
 
+def patience(status: int, headers: Mapping[str, str]) -> float | None:
+    """Seconds of patience that an answer of Entra asks for, None = none. Names of headers are small."""
+    pause = retry_after(headers.get("retry-after", ""), headers.get("date", ""))
+    if not asks_for_patience(Failure(status, retry_after=pause)):
+        return None
+    return DEFAULT_PAUSE if pause is None else pause
+
+
 def may_have_happened(failure: Failure) -> bool:
     """Can a write that failed so have been done all the same? Whoever is not sure looks it up (BEHAVIOUR 4, 'outcome unknown')."""
     if failure.status in {501, 507, 509}:

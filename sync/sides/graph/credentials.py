@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, SyncError
+from sync.sides.graph.answers import patience
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import AzureError
     from azure.core.pipeline.transport import AsyncHttpTransport
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -70,7 +72,9 @@ class Tokens:
                     self._credential = self._make()
                 return await self._credential.get_token(*scopes, **options)
             except AzureError as error:
-                raise refusal(str(error)) from None  # the library's text quotes ids of tenant and application
+                raise refusal(
+                    str(error), _asked_for(error)
+                ) from None  # the library's text quotes ids of tenant and application
 
     async def renew(self, generation: int) -> None:
         """Forget the token of that generation: Graph refused it though it is not past its time. No-op when done already."""
@@ -88,12 +92,26 @@ class Tokens:
             await self._closing()
 
 
-def refusal(text: str) -> SyncError:
-    """What Entra's answer means. Numbers only, never its sentences (BEHAVIOUR 9: branch on codes)."""
+def refusal(text: str, pause: float | None = None) -> SyncError:
+    """What Entra's answer means. Numbers only, never its sentences (BEHAVIOUR 9: branch on codes).
+
+    `pause`: seconds that it asks for; that is obeyed and never counts (SPEC 4.3).
+    """
+    if pause is not None:
+        return RetryLater(Cause.ENTRA_UNREACHABLE, pause, counts=False, everybody=True)
     for number in re.findall(r"AADSTS(\d+)", text):
         if (cause := CAUSES.get(int(number))) is not None:
             return StopConnector(cause)
     return RetryLater(Cause.ENTRA_UNREACHABLE)
+
+
+def _asked_for(error: AzureError) -> float | None:
+    response = getattr(error, "response", None)  # of those that are an answer
+    if response is None:
+        return None
+    return patience(
+        int(response.status_code), {str(name).lower(): str(value) for name, value in response.headers.items()}
+    )
 
 
 def application_tokens(

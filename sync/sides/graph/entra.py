@@ -16,7 +16,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from sync.errors import Cause, ConfigMistake, ReconnectNeeded, RetryLater, StopConnector, StopMailbox, SyncError
-from sync.sides.graph.credentials import CAUSES, LOOPBACK, ManagedIdentity, authority_of
+from sync.sides.graph.answers import patience
+from sync.sides.graph.credentials import CAUSES, LOOPBACK, ManagedIdentity, authority_of, refusal
 from sync.signing import GRAPH_SCOPES, Declined, Flow, Granted
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ class MsalEntra:
     async def _called(self, work: Callable[[], Any]) -> Any:
         try:
             return await asyncio.to_thread(work)
-        except (httpx.HTTPError, Unusable):
+        except Unusable as error:
+            raise refusal("", error.pause) from None
+        except httpx.HTTPError:
             raise RetryLater(Cause.ENTRA_UNREACHABLE) from None  # the exception carries addresses
 
     def _built(self) -> ConfidentialClientApplication:
@@ -207,7 +210,11 @@ class MsalEntra:
 
 
 class Unusable(Exception):
-    """Entra answered something that is no answer: out of order, busy, or not JSON."""
+    """Entra answered something that is no answer: out of order, busy, or not JSON. `pause`: seconds of patience that it asks for."""
+
+    def __init__(self, pause: float | None = None) -> None:
+        super().__init__()
+        self.pause = pause
 
 
 class _Network:
@@ -234,7 +241,7 @@ class _Network:
         target = url.replace(self._authority, self._redirect, 1) if self._redirect else url
         answer = self._client.request(method, target, **{name: value for name, value in rest.items() if value})
         if answer.status_code >= 500 or answer.status_code == 429:
-            raise Unusable
+            raise Unusable(patience(answer.status_code, answer.headers))
         try:
             answer.json()
         except ValueError:
