@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from mapping.fields import Field
@@ -162,21 +163,33 @@ class Connector:
         gone = {user.mailbox: user.id for user in users if not user.active and user.mailbox in rows}
         taken = {user.mailbox for user in users if user.connected} | {settings.shared_mailbox}
         for mailbox, user in gone.items():
-            if mailbox not in taken and rows[mailbox].user == user and not rows[mailbox].has_left:
-                await self.leave(mailbox, settings.removal, ALL)
+            if mailbox not in taken and _stays(rows[mailbox], user) and await self._is_gone(user):
+                await self.leave(mailbox, settings.removal, ALL, partial(_stays, user=user))
 
-    async def leave(self, mailbox: str, scope: RemovalScope | None, permitted: int) -> None:
+    async def _is_gone(self, user: str) -> bool:
+        """Now: there may be hundreds before this one, and somebody else may see to the same ones."""
+        found = await self.users.get(user)
+        return found is not None and not found.active
+
+    async def leave(
+        self, mailbox: str, scope: RemovalScope | None, permitted: int, may: Callable[[MailboxRow], bool]
+    ) -> None:
         """The user of this mailbox is gone or was removed: the synchronisation ends, and a run clears the mailbox (`sync.clearing`).
 
-        `scope`: which cards go, None = none; `permitted`: how many at most. A later change of the settings moves neither.
+        `scope`: which cards go, None = none; `permitted`: how many at most. A later change of the settings moves neither. Only where the row is as
+        `may` wants it when it is written: an order that is given twice would move `left_at`, by which an undo finds what was deleted.
         """
         order = {"scope": scope.value if scope else "", "permitted": permitted}
-        await self.clear(mailbox, LEAVE, enabled=False, left_at=self.now().isoformat(timespec="seconds"), **order)
+        left_at = self.now().isoformat(timespec="seconds")
+        await self.clear(mailbox, LEAVE, may, enabled=False, left_at=left_at, **order)
 
-    async def clear(self, mailbox: str, how: str, **changes: object) -> None:
-        """Order a clearing. Runs under way begin anew."""
+    async def clear(
+        self, mailbox: str, how: str, may: Callable[[MailboxRow], bool] = lambda _: True, **changes: object
+    ) -> None:
+        """Order a clearing, where the row is as `may` wants it. Runs under way begin anew."""
         fresh = {"state": "ok", "cause": "", "attempts": 0, "starts": 0, "due_at": "", "dirty": True}
-        await self.registry.change_mailbox(mailbox, clearing=how, **fresh, **changes)
+        if await self.registry.change_mailbox_if(mailbox, may, clearing=how, **fresh, **changes) is None:
+            return
         await self.board.touch()
         if await self.state() == "running":
             await self.enqueue([mailbox], how)
@@ -267,3 +280,8 @@ class Connector:
         wait = (datetime.fromisoformat(board.due_at) - self.now()).total_seconds()
         if wait > 0:
             await self.queue.send("", "retry", math.ceil(wait) + 1)
+
+
+def _stays(row: MailboxRow, user: str) -> bool:
+    """Is it this user's, and was no end of it ordered?"""
+    return row.user == user and not row.has_left

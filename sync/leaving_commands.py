@@ -32,7 +32,8 @@ async def remove_user(connector: Connector, id_: str, confirm: int) -> User:
         raise NotNow("count_changed", count=str(planned))
     after = await connector.users.change(id_, enabled=False, barred=True)  # or Connect would undo it
     if not ordered:
-        await connector.leave(row.id, scope, confirm)  # broken off before this, the order can be repeated
+        # broken off before this, the order can be repeated
+        await connector.leave(row.id, scope, confirm, lambda now: now.user == user.id and not was_ordered(now))
     await connector.board.touch()
     return after
 

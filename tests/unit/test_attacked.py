@@ -21,6 +21,7 @@ from sync.store.asking import HoldRow
 from sync.store.base import StoreUnreachable
 from sync.store.journal import Change, Kept, put_kept
 from sync.store.ledger import partition_of
+from sync.store.mailboxes import MailboxRow
 from tests.contract.api_world import Api, worker_of
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, CONFIGURED, World
 from tests.unit.test_leaving import CARDS, link
@@ -186,3 +187,24 @@ async def test_who_looks_at_the_users_asks_nobody_while_nothing_runs(world: Worl
     await world.board.enter("running", world.now())
     await commands.users(world.connector)
     assert world.servers.asked == [*asked, "users"]
+
+
+async def test_of_two_who_see_that_users_are_gone_one_orders_it(world: World) -> None:
+    await change_settings(world.connector, {"delete_contacts": True})
+    await link(world, Family.PEOPLE, *CARDS)
+    world.servers.staff = tuple(each for each in world.servers.staff if each.id != ANNA)
+    await world.connector.refresh_directory()
+    world.pass_time(31)
+    rows, reads = await world.registry.mailboxes(), world.registry.mailboxes
+
+    async def stale(*_: object) -> list[MailboxRow]:
+        return rows
+
+    await world.connector.refresh_directory()
+    ordered = await world.mailbox()
+    assert (ordered.clearing, ordered.scope) == (LEAVE, "linked")
+    world.pass_time(1)
+    world.registry.mailboxes = stale  # type: ignore[method-assign]
+    await world.connector.leave_gone()
+    world.registry.mailboxes = reads  # type: ignore[method-assign]
+    assert await world.mailbox() == ordered, "by left_at an undo finds what was deleted"

@@ -145,7 +145,7 @@ async def test_a_run_that_ends_does_not_wipe_out_a_removal_that_was_ordered_mean
         lease = await world.registry.take_lease(ANNAS, "worker", world.now())
         assert lease is not None
         world.pass_time(1)
-        await world.connector.leave(ANNAS, None, 0)
+        await world.connector.leave(ANNAS, None, 0, lambda _: True)
         released = await world.registry.release(lease, **outcome)
         assert released is not None
         assert (released.clearing, released.state, released.cause, released.dirty, released.holder) == (
