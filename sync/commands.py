@@ -15,7 +15,7 @@ from sync import poison
 from sync.connector import Connector
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, StopMailbox
 from sync.following import follow, set_right
-from sync.model import Reason
+from sync.model import Family, Reason
 from sync.restore import Check, check_both, clear_attempts, clear_errors
 from sync.sides.base import MailboxUser
 from sync.store.asking import HoldRow
@@ -242,6 +242,8 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     resource = before.resource if change.resource is None else change.resource
     if paired.id and (enabled or resource):
         await not_taken(connector, id_, paired.id)
+    if before.mailbox not in ("", paired.id):
+        await _nothing_left(connector, before)
     anew = enabled and (not before.connected or paired.id != before.mailbox)
     if anew and not (await connector.settings.read()).allows(paired.id):
         raise NotNow("not_allowed")
@@ -259,6 +261,10 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     if not changes:
         await set_right(connector)  # what a command like this, broken off, did not get to
         return before
+    if (
+        "private_events" in changes and before.connected
+    ):  # first: once the user says so, nobody would see that it is left to do
+        await connector.registry.change_mailbox(before.mailbox, past_too=True, full=True, dirty=True)
     try:
         before, after = await connector.users.revise(id_, lambda user: replace(user, **changes))  # type: ignore[arg-type]
     except Taken as taken:
@@ -270,6 +276,17 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     if _as_resource(after) != _as_resource(before):
         await connector.compare_all("resource")
     return after
+
+
+async def _nothing_left(connector: Connector, user: User) -> None:
+    """Raises NotNow while the user's mailbox holds linked items: they would stay there for ever, perhaps in somebody else's hands."""
+    row = await connector.registry.mailbox(user.mailbox)
+    if row is None or row.user != user.id:
+        return
+    for family in Family:
+        ledger = MailboxLedger(connector.registry.rows, user.mailbox, 0, "", family)  # no fence: for reading only
+        if await anext(ledger.links(), None) is not None:
+            raise NotNow("remove_first")
 
 
 async def _preferences(connector: Connector, before: User, change: UserChange, enabled: bool) -> dict[str, object]:

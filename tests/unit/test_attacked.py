@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -22,7 +23,9 @@ from sync.store.base import StoreUnreachable
 from sync.store.journal import Change, Kept, put_kept
 from sync.store.ledger import partition_of
 from sync.store.mailboxes import MailboxRow
+from sync.users import User
 from tests.contract.api_world import Api, worker_of
+from tests.interrupting import Died
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, CONFIGURED, World
 from tests.unit.test_leaving import CARDS, link
 from tests.unit.test_leaving import world as _world
@@ -208,3 +211,30 @@ async def test_of_two_who_see_that_users_are_gone_one_orders_it(world: World) ->
     await world.connector.leave_gone()
     world.registry.mailboxes = reads  # type: ignore[method-assign]
     assert await world.mailbox() == ordered, "by left_at an undo finds what was deleted"
+
+
+async def test_a_mailbox_that_holds_synchronised_items_is_not_left_by_pairing_another(world: World) -> None:
+    await commands.change_user(world.connector, BRUNO, {"enabled": False})
+    await link(world, Family.PEOPLE, *CARDS)
+    for change in ({"mailbox": "bruno@acme.example"}, {"mailbox": "", "enabled": False}):
+        with pytest.raises(NotNow, match="remove_first"):
+            await commands.change_user(world.connector, ANNA, change)
+    await remove_user(world.connector, ANNA, 0)
+    await worker_of(world).run(ANNAS)
+    after = await commands.change_user(world.connector, ANNA, {"mailbox": "bruno@acme.example"})
+    assert after.mailbox == BRUNOS
+
+
+async def test_a_wish_for_private_events_outlives_a_crash_behind_the_users_row(world: World) -> None:
+    await world.registry.change_mailbox(ANNAS, full=False, dirty=False, past_too=False)
+    revise = world.users.revise
+
+    async def dies(id_: str, decide: Callable[[User], User]) -> tuple[User, User]:
+        await revise(id_, decide)
+        raise Died
+
+    world.users.revise = dies  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        await commands.change_user(world.connector, ANNA, {"private_events": "none"})
+    row = await world.mailbox()
+    assert (row.past_too, row.full) == (True, True)
