@@ -52,12 +52,16 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A place where one could not be had or renewed, and why; it alone is tried again, at `again_at`. `times`: refusals in a row that will last."""
+    """A place where one could not be had or renewed, and why; it alone is tried again, at `again_at`. `times`: refusals in a row that will last.
+
+    `silent`: Microsoft 365 wanted it renewed; until it is, nothing may come, and what would have come is lost (BEHAVIOUR 3.4).
+    """
 
     place: Place
     cause: str
     again_at: str
     times: int = 0
+    silent: bool = False
 
     def waits(self, now: datetime) -> bool:
         return self.again_at > now.isoformat()
@@ -80,7 +84,7 @@ class Watches:
         """Those that tell us of every change. Of tasks every list has to."""
         alive = {watch.place.family for watch in self.kept if watch.until > now.isoformat()}
         lost = {watch.place.family for watch in self.kept if watch.until <= now.isoformat()}
-        return alive - lost - ({each.place.family for each in self.refused} & {Family.TASKS})
+        return alive - lost - {r.place.family for r in self.refused if r.silent or r.place.family is Family.TASKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def read(text: str) -> Watches:
 def write(watches: Watches) -> str:
     """As a column of the mailbox's row."""
     kept = [[w.place.family.value, w.place.list_id, w.id, w.until] for w in watches.kept]
-    refused = [[r.place.family.value, r.place.list_id, r.cause, r.again_at, r.times] for r in watches.refused]
+    refused = [[r.place.family.value, r.place.list_id, r.cause, r.again_at, r.times, r.silent] for r in watches.refused]
     data = {"kept": kept, "made_for": watches.made_for, "refused": refused}
     return json.dumps(data, separators=(",", ":")) if watches != Watches() else ""
 

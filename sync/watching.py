@@ -73,7 +73,8 @@ class Watching:
                 refused.pop(place, None)
                 return True
             lasting = answer.status in LASTING and not _unreachable(answer)
-            refused[place] = watches.refused(place, _cause(answer), before.get(place), now, lasting=lasting)
+            noted = watches.refused(place, _cause(answer), before.get(place), now, lasting=lasting)
+            refused[place] = replace(noted, silent=asked or (place in before and before[place].silent))
             return not _unreachable(answer)
 
         for watch in work.drop:

@@ -34,8 +34,18 @@ LENGTHS = {
     Kind.TASK: {"subject": 100, "taskstatus": 200, "taskpriority": 200, "uid": 127},
 }
 COLUMNS = {
-    Kind.CONTACT: (*LENGTHS[Kind.CONTACT], "account_id", "homephone", "description"),
-    Kind.COMPANY: (*LENGTHS[Kind.COMPANY], "email2", "otherphone", "website", "description"),
+    Kind.CONTACT: (
+        *LENGTHS[Kind.CONTACT],
+        *("account_id", "homephone", "description", "salutationtype", "otherphone", "fax", "assistant", "birthday"),
+        *("mailingstate", "mailingzip", "mailingcountry"),
+        *("otherstreet", "othercity", "otherstate", "otherzip", "othercountry"),
+    ),
+    Kind.COMPANY: (
+        *LENGTHS[Kind.COMPANY],
+        *("email2", "otherphone", "website", "description", "fax"),
+        *("bill_street", "bill_state", "bill_code", "bill_country"),
+        *("ship_street", "ship_city", "ship_state", "ship_code", "ship_country"),
+    ),
     Kind.EVENT: (
         *LENGTHS[Kind.EVENT],
         "description",

@@ -12,7 +12,7 @@ import pytest
 from sync.errors import Cause, Failure, RetryLater
 from sync.model import Family
 from sync.store.secrets import Keyring
-from sync.watches import AGAIN, LIFE, MOST_LISTS, Place, Watch, Watches, told_by
+from sync.watches import AGAIN, LIFE, MOST_LISTS, Place, Watch, Watches, read, told_by, write
 from sync.watching import Watching, places_of
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -202,13 +202,17 @@ async def test_a_renewal_that_microsoft_asked_for_and_that_failed_is_not_forgott
     keeping = Keeping()
     await keeping.keep()
     keeping.fake.fails["renew people"] = Failure(503)
-    await keeping.keep(asked=True)
+    kept = await keeping.keep(asked=True)
+    assert kept.families(keeping.time) == {Family.CALENDAR}, "what is lost meanwhile is looked for by every tick"
+    assert read(write(kept)) == kept
     keeping.fake.fails.clear()
     await keeping.keep()
     assert keeping.fake.calls == []
+    assert keeping.kept.families(keeping.time) == {Family.CALENDAR}
     keeping.time += AGAIN
     await keeping.keep()
     assert keeping.fake.calls == ["renew people"]
+    assert keeping.kept.families(keeping.time) == {Family.PEOPLE, Family.CALENDAR}
     assert await keeping.keep() == keeping.kept
     assert (keeping.fake.calls, keeping.kept.cause) == ([], "")
 
