@@ -17,7 +17,6 @@ import azure.functions as func
 
 from control import notifications, oauth
 from control.api import blueprint
-from control.collector import calm_down
 from control.environment import read_environment
 from control.failures import Failed, report
 from control.panel import site
@@ -52,7 +51,6 @@ def connected() -> App:
         from control.app import build
 
         _built = build(environment, now, new_id)
-        calm_down()
     return _built
 
 

@@ -13,18 +13,18 @@ from datetime import datetime, timedelta
 from mapping.calendar import SENSITIVITY, is_private
 from mapping.tasks import is_completed
 from sync.event_names import alone_stamp, crm_stamp, is_occurrence, of_day, original_day, series_of
-from sync.events import baseline_of, is_over
+from sync.events import baseline_of, is_newest_baseline, is_over
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
 from sync.lookalikes import join_alike_events
 from sync.meetings import is_copy
-from sync.model import Family, Item, Kind, Reason, Side, Unread
+from sync.model import Family, Item, Kind, Pair, Reason, Side, Unread
 from sync.policy import PrivateEvents
 from sync.relinking import relink
 from sync.store.base import Op
 from sync.store.exports import drop_export, ordered
-from sync.store.ledger import Checkpoint, drop_link, put_link
+from sync.store.ledger import Checkpoint, drop_link, put_baseline, put_link
 from sync.tools import Tools
 
 LOOKED_BACK = timedelta(days=31)
@@ -82,6 +82,15 @@ async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> Non
         if isinstance(item, Item) and _to_come(item, tools) and not _later(str(item.fields.get("created", "")), since)
     ]
     await tools.ledger.take_baseline({item.id: baseline_of(item, translator, tools.keys) for item in coming})
+
+
+def renewed_baseline(pair: Pair, tools: Tools) -> list[Op]:
+    """A record that still is as it was when the mailbox was connected: said with the newest key, after which an older one may go."""
+    item = pair.crm
+    stored = tools.context.baseline.get(item.id) if isinstance(item, Item) else None
+    if not isinstance(item, Item) or stored is None or is_newest_baseline(stored, tools.keys):
+        return []
+    return [put_baseline(item.id, baseline_of(item, tools.translator(item.kind), tools.keys))]
 
 
 def _to_come(item: Item, tools: Tools) -> bool:

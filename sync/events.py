@@ -37,7 +37,7 @@ from sync.model import (
 )
 from sync.plan import Context, plan_pair
 from sync.policy import PrivateEvents
-from sync.settle import record_digest
+from sync.settle import is_record, record_digest
 from sync.spans import ends_at, server_holds
 
 
@@ -239,12 +239,17 @@ def as_connected(crm: Item, context: Context) -> bool:
 def same_record(stored: str, item: Item, translator: Translator, digests: Digests) -> bool:
     """Does a stored digest of a record (`settle.record_digest`) speak of what it holds now, as far as that can be told?"""
     version, _, digest = stored.partition("\n")
-    return version != translator.version or digest == record_digest(item, translator, digests)
+    return version != translator.version or is_record(digest, item, translator, digests) is not False
 
 
 def baseline_of(item: Item, translator: Translator, digests: Digests) -> str:
     """What `same_record` compares with."""
     return f"{translator.version}\n{record_digest(item, translator, digests)}"
+
+
+def is_newest_baseline(stored: str, digests: Digests) -> bool:
+    """Was it made with the key that is written with now?"""
+    return digests.is_newest(stored.partition("\n")[2])
 
 
 def _masked(pair: Pair, context: Context) -> Pair:

@@ -158,6 +158,7 @@ class Link:
     ends: str = ""  # events: ISO UTC, when it is over as far as both sides were known
     sent: Mapping[str, Sent] = field(default_factory=dict)  # field pair id -> a write whose end is not known
     matched: bool = False  # both items were there before they were linked: neither is our copy
+    rest: str = ""  # one digest of both items as they were found at rest: see `sync.resting`
 
     def id_on(self, side: Side) -> str:
         return self.crm_id if side is Side.CRM else self.item_id

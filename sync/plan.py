@@ -44,6 +44,7 @@ from sync.model import (
 )
 from sync.policy import KindPolicy, MailboxDelete, Policy
 from sync.remap import Ended, ended
+from sync.resting import at_rest, put_to_rest, shape_of
 
 
 def link_key(mailbox: str, crm_id: str) -> str:
@@ -83,6 +84,30 @@ class Context:
     invited: Collection[str] = ()
     again: Collection[str] = ()
     remaps: Mapping[Kind, Remap] = field(default_factory=dict)
+    _shapes: Mapping[Kind, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        shapes = {kind: shape_of(translator, self.remaps.get(kind)) for kind, translator in self.translators.items()}
+        object.__setattr__(self, "_shapes", shapes)
+
+    def at_rest(self, pair: Pair) -> bool:
+        """Is a linked pair as it was when it was found at rest? Then `plan_pair` would find nothing to do."""
+        match pair:
+            case Pair(crm=Item() as crm, mailbox=Item() as mailbox, link=Link() as link):
+                same = self.role_of(crm) is link.role
+                return same and at_rest(link, crm, mailbox, self.sealed(link), self._shapes[link.kind])
+            case _:
+                return False
+
+    def put_to_rest(self, pair: Pair) -> Link | None:
+        """The link of a pair for which nothing is to be done: digested by the newest key and, where that can be, as a whole."""
+        match pair:
+            case Pair(crm=Item() as crm, mailbox=Item() as mailbox, link=Link() as link):
+                return put_to_rest(
+                    link, crm, mailbox, self.sealed(link), self.translators[link.kind], self._shapes[link.kind]
+                )
+            case _:
+                return pair.link
 
     def sealed(self, link: Link) -> Sealed:
         version = self.translators[link.kind].version

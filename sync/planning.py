@@ -39,7 +39,7 @@ async def chunks(
         part = keys[start : start + size]
         records = await read_records(part, tools.crm)
         found = await read_pairs(part, records, work, tools.mailbox, tools.context)
-        pairs = [_heard(pair, tools.context) for pair in found]
+        pairs = [_heard(pair, tools.context) for pair in found if not _rests(pair, work, tools)]
         if tools.family is Family.CALENDAR:
             await know_strangers(pairs, tools)
         homes = await other_homes(pairs, tools.registry, tools.context)
@@ -72,6 +72,15 @@ async def _events(
     single, series = await find_series(settled, tools)
     single = await invite_series(single, planned, tools)
     return await within_limits(single, tools), series
+
+
+def _rests(pair: Pair, work: Work, tools: Tools) -> bool:
+    """Is there nothing to decide, and nothing that waits for it?"""
+    if pair.link is None or not pair.link.rest:
+        return False
+    ids = {(Side.CRM, pair.link.crm_id), (Side.MAILBOX, pair.link.item_id)}
+    asked = any(id_ in work.unsure or (side, id_) in tools.pending for side, id_ in ids)
+    return not asked and tools.context.at_rest(pair)
 
 
 def _heard(pair: Pair, context: Context) -> Pair:

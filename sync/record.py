@@ -16,7 +16,7 @@ from sync.events import over_at
 from sync.invitations import BEGUN, at_once, plan_tags
 from sync.journal import history_key, new_key
 from sync.model import Create, Delete, Flag, Item, Kind, Link, Reason, Role, Side, Update
-from sync.settle import answered, left_out, renewed, streaks
+from sync.settle import answered, left_out, rekeyed, renewed, streaks
 from sync.sides.base import Done, Refused, Result, Unclear, Write
 from sync.store.base import Drop, Op, Put
 from sync.store.ledger import (
@@ -283,6 +283,7 @@ def _brought_together(job: Job, action: Update, before: Link, crm: Item, card: I
         left = left_out(values, refused, target) if side is Side.CRM else left
         both = {side: target, side.other: _only(now[side.other], sent)}
         link = renewed(link, sealed, both[Side.CRM], both[Side.MAILBOX])
+    link = rekeyed(link, now[Side.CRM], now[Side.MAILBOX], sealed)
     if _says_more(job, link, tools):
         versions[Side.MAILBOX] = ""
     return _After(link, written, failed, versions, left)

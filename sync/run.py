@@ -57,7 +57,7 @@ from sync.recurring import create_series
 from sync.restoring import restore_ordered
 from sync.settle import oscillates, turn_of
 from sync.store.base import Op
-from sync.store.ledger import Checkpoint, Pending, drop_pending, put_link, put_pending
+from sync.store.ledger import Checkpoint, Pending, drop_pending, put_pending, renew_link
 from sync.store.registry import Mark
 from sync.tools import Tools
 
@@ -137,7 +137,7 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     ]
     await tools.ledger.commit_groups(again)
     unfinished = planned < len(keys)
-    full_at = point.full_at
+    full_at, key = point.full_at, point.key
     if unfinished:
         await deletions.postpone()
         before = point.compared if point.under == tools.generation else ""
@@ -147,11 +147,11 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     else:
         point = await deletions.execute(limits.batch)
         if work.full:
-            full_at = tools.at()
+            full_at, key = tools.at(), tools.keys.digest_key
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         imported = point.imported or tools.family is not Family.PEOPLE
         await tools.ledger.save_checkpoint(
-            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported)
+            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported, key=key)
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await calendar.settle_ordered(tools)
@@ -365,7 +365,8 @@ def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
     tools.counts[action.because.value] += 1
     card = pair.mailbox
     if action.side is Side.CRM:
-        return [drop_pending(Side.CRM, action.id)] if tools.pending.pop((Side.CRM, action.id), None) else []
+        over = [drop_pending(Side.CRM, action.id)] if tools.pending.pop((Side.CRM, action.id), None) else []
+        return over + (calendar.renewed_baseline(pair, tools) if action.because is Reason.BASELINE else [])
     if not isinstance(card, Item) or pair.link or action.because is Reason.TOMBSTONE:
         return []
     handles = claimed_by(card, tools.context) if card.kind in Family.PEOPLE.kinds else []
@@ -380,6 +381,8 @@ def _nothing(pair: Pair, tools: Tools) -> list[Op]:
     for side, present in ((Side.CRM, pair.crm), (Side.MAILBOX, pair.mailbox)):
         if present and tools.pending.pop((side, present.id), None):
             ops.append(drop_pending(side, present.id))
-    if pair.link and pair.link.sent:
-        ops += put_link(replace(pair.link, sent={}))
+    link = replace(pair.link, sent={}) if pair.link and pair.link.sent else pair.link
+    link = tools.context.put_to_rest(replace(pair, link=link))
+    if link and link != pair.link:
+        ops.append(renew_link(link))
     return ops

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from mapping.model import Translator
 from mapping.people import WHO, is_person
 from sync.merge import Digests, Sealed
-from sync.model import Item, Link, Sent, Side
+from sync.model import Held, Item, Link, Sent, Side
 
 OSCILLATION = 4
 MOST_WRITES = 12
+_RECORD = "record"
 TURN = timedelta(minutes=4)
 """A little less than two ticks are apart."""
 
@@ -48,6 +49,27 @@ def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping
     for pair in crm.keys() & mailbox.keys():
         base[pair] = sealed.seal(pair, crm[pair], mailbox[pair])
     return replace(link, base=base)
+
+
+def rekeyed(link: Link, crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Sealed) -> Link:
+    """The link with what an older key digested, and what still holds, under the newest one: so that the old key may go.
+
+    `crm`, `mailbox`: what both sides show.
+    """
+    return replace(link, base={pair: _rekeyed(pair, held, crm, mailbox, sealed) for pair, held in link.base.items()})
+
+
+def _rekeyed(pair: str, held: Held, crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Sealed) -> Held:
+    if sealed.digests.is_newest(held.crm) and sealed.digests.is_newest(held.mailbox):
+        return held
+    nobody = "" if is_person(pair) else None  # who is not on a list is not invited
+    ours = crm.get(pair, nobody)
+    theirs = (
+        ours if pair not in mailbox and held.mailbox == held.crm else mailbox.get(pair, nobody)
+    )  # fax: no listing shows it
+    if ours is None or theirs is None or not sealed.settled(pair, ours, theirs):
+        return held
+    return sealed.seal(pair, ours, theirs)
 
 
 def values_of(item: Item, translator: Translator, sealed: Sealed) -> dict[str, str]:
@@ -123,6 +145,13 @@ def oscillates(before: Mapping[str, str], writing: Mapping[str, object], turn: i
 
 def record_digest(item: Item, translator: Translator, digests: Digests) -> str:
     """Everything of a record that matters to a mailbox, as one digest: its echo has the same."""
-    values = translator.crm_values(item.fields)
-    text = json.dumps([item.owner, sorted(values.items())])
-    return digests.digest(item.id, "record", translator.version, text)
+    return digests.digest(item.id, _RECORD, translator.version, _record(item, translator))
+
+
+def is_record(digest: str, item: Item, translator: Translator, digests: Digests) -> bool | None:
+    """Is it the `record_digest` of what the record holds now? None: made with a key or a normaliser that is not known any more."""
+    return digests.matches(digest, item.id, _RECORD, translator.version, _record(item, translator))
+
+
+def _record(item: Item, translator: Translator) -> str:
+    return json.dumps([item.owner, sorted(translator.crm_values(item.fields).items())])

@@ -18,7 +18,7 @@ from sync.groups import note_met
 from sync.merge import Digests
 from sync.model import Family, Item, Kind, Reason, Role, Side
 from sync.policy import SWEEP_LIMITS, DeleteLimits
-from sync.settle import record_digest
+from sync.settle import is_record, record_digest
 from sync.sides.base import Crm
 from sync.store.asking import HoldRow
 from sync.store.base import Drop, Put, Rows
@@ -123,7 +123,7 @@ async def _sweep_kind(kind: Kind, tools: SweepTools, swept: Swept) -> None:
 async def _without_echoes(items: Sequence[Item], kind: Kind, tools: SweepTools, swept: Swept) -> list[Item]:
     seen = await tools.registry.seen([item.id for item in items])
     translator = tools.translators[kind]
-    fresh = [item for item in items if seen.get(item.id) != record_digest(item, translator, tools.digests)]
+    fresh = [item for item in items if not is_record(seen.get(item.id, ""), item, translator, tools.digests)]
     swept.changed += len(fresh)
     swept.echoes += len(items) - len(fresh)
     return fresh

@@ -20,7 +20,10 @@ from sync.written import Written
 
 
 class Keys(Digests, Protocol):
-    """What the engine needs of sync.store.secrets.Keyring."""
+    """What the engine needs of sync.store.secrets.Keyring. `digest_key`: id of the key that digests are made with now."""
+
+    @property
+    def digest_key(self) -> str: ...
 
     def index(self, text: str) -> str: ...
 

@@ -20,10 +20,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from hashlib import sha256
-from sys import intern
 
+from sync.bases import StoredBase, text_of
 from sync.errors import Fenced
 from sync.model import Family, Held, Kind, Link, Reason, Role, Sent, Side
 from sync.store.base import MAX_OPS, Conflict, Data, Drop, Insert, Op, Put, Replace, Row, Rows, prefix_end, transactions
@@ -104,34 +103,44 @@ class Checkpoint:
     imported: bool = False  # calendar: the first synchronisation, which only imports, has ended
     turn: int = 0
     turn_at: str = ""  # when it began, ISO UTC, see `sync.settle.turn_of`
+    key: str = ""  # id of the key that digests were made with in the last comparison in full
     under: int = 0  # generation of the board for which `compared` counts: settings or mapping that moved begin anew
 
 
 def put_link(link: Link) -> list[Op]:
     """The two rows of a link."""
-    base = {pair: f"{held.crm} {held.mailbox}" for pair, held in link.base.items()}
+    return [renew_link(link), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
+
+
+def renew_link(link: Link) -> Op:
+    """The row of a link whose items stay what they are."""
     data = {
         "item": link.item_id,
         "kind": link.kind.value,
         "origin": link.origin.value,
         "role": link.role.value,
-        "base": json.dumps(base, separators=(",", ":")),
+        "base": text_of(link.base),
         "crm_version": link.crm_version,
         "item_version": link.item_version,
         "matched": link.matched,
     }
-    said = {"flags": " ".join(sorted(link.flags)), "ends": link.ends}
+    said = {"flags": " ".join(sorted(link.flags)), "ends": link.ends, "rest": link.rest}
     data |= {name: text for name, text in said.items() if text}  # mostly there is none: every property of a row is read
     if link.streaks:
         data["streaks"] = json.dumps(dict(link.streaks))
     if link.sent:
         sent = {pair: f"{each.side.value} {each.held.crm} {each.held.mailbox}" for pair, each in link.sent.items()}
         data["sent"] = json.dumps(sent, separators=(",", ":"))
-    return [Put(f"c|{link.crm_id}", data), Put(f"m|{safe(link.item_id)}", {"crm": link.crm_id, "item": link.item_id})]
+    return Put(f"c|{link.crm_id}", data)
 
 
 def drop_link(link: Link) -> list[Op]:
     return [Drop(f"c|{link.crm_id}"), Drop(f"m|{safe(link.item_id)}")]
+
+
+def put_baseline(crm_id: str, digest: str) -> Op:
+    """What a CRM event or task was when the mailbox was connected."""
+    return Put(f"b|{crm_id}", {"digest": digest})
 
 
 def put_intent(intent: Intent) -> Op:
@@ -296,7 +305,7 @@ class MailboxLedger:
             _text(data, "item"),
             Side(_text(data, "origin")),
             Role(_text(data, "role")),
-            _base(_text(data, "base")),
+            StoredBase(_text(data, "base")),
             _text(data, "crm_version"),
             _text(data, "item_version"),
             json.loads(str(data["streaks"])) if "streaks" in data else {},
@@ -304,6 +313,7 @@ class MailboxLedger:
             _text(data, "ends"),
             _sent(str(data["sent"])) if "sent" in data else {},
             bool(data.get("matched", _text(data, "origin") == Side.MAILBOX)),  # an older version did not say
+            _text(data, "rest"),
         )
 
     async def mails(self) -> dict[str, int]:
@@ -324,7 +334,7 @@ class MailboxLedger:
 
     async def take_baseline(self, digests: Mapping[str, str]) -> None:
         """Remember what these CRM events were when the mailbox was connected."""
-        await self.commit([Put(f"b|{crm_id}", {"digest": digest}) for crm_id, digest in digests.items()])
+        await self.commit([put_baseline(crm_id, digest) for crm_id, digest in digests.items()])
 
     async def baseline(self) -> dict[str, str]:
         rows = self.rows.query(self.partition, "b|", prefix_end("b|"))
@@ -367,25 +377,6 @@ class MailboxLedger:
             )
             async for row in rows
         ]
-
-
-def _base(text: str) -> dict[str, Held]:
-    """A run may hold tens of thousands of links: the name of a field pair, and two digests that are equal, are one text in memory."""
-    base: dict[str, Held] = {}
-    for pair, both in json.loads(text).items():
-        crm, _, mailbox = both.partition(" ")
-        base[intern(pair)] = _alike(crm) if mailbox == crm else Held(crm, mailbox)
-    return base
-
-
-def _alike(digest: str) -> Held:
-    return _nothing(digest) if digest.endswith(".") else Held(digest, digest)
-
-
-@cache
-def _nothing(digest: str) -> Held:
-    """What most field pairs hold: there are as many of it as keys and versions."""
-    return Held(digest, digest)
 
 
 def _sent(text: str) -> dict[str, Sent]:

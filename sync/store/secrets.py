@@ -68,7 +68,7 @@ class Keyring:
         self._index = _keyed(index_key, b"index\0")
         self._digests = {id_: _keyed(key, b"digest\0") for id_, key in digest_keys}
         self._ciphers = {id_: AESGCM(key) for id_, key in encryption_keys}
-        self._digest_id, self._cipher_id = digest_keys[0][0], encryption_keys[0][0]
+        self.digest_key, self._cipher_id = digest_keys[0][0], encryption_keys[0][0]
 
     @classmethod
     def from_settings(cls, index_key: str, digest_keys: str, encryption_keys: str) -> Keyring:
@@ -91,8 +91,8 @@ class Keyring:
         items are empty, and that a field is empty tells nobody what was in one."""
         if not _TAG.fullmatch(version):
             raise ValueError("a version is 1 to 32 letters, digits, dashes or underscores")
-        body = self._body(self._digest_id, link, pair, version, value) if value else ""
-        return f"{self._digest_id}.{version}.{body}"
+        body = self._body(self.digest_key, link, pair, version, value) if value else ""
+        return f"{self.digest_key}.{version}.{body}"
 
     def matches(self, digest: str, link: str, pair: str, version: str, value: str) -> bool | None:
         """Is `digest` the one of this value? None: it was made with a key or a version that is not ours any more."""
@@ -104,6 +104,10 @@ class Keyring:
             return not value
         mine = self._body(key_id, link, pair, version, value)  # also of '': earlier versions digested it, too
         return body.isascii() and compare_digest(mine, body)
+
+    def is_newest(self, digest: str) -> bool:
+        """Was it made with the key that is written with now? After a rotation all others are made anew, so that the old key may go."""
+        return digest.partition(".")[0] == self.digest_key
 
     def encrypt(self, text: str, aad: str) -> str:
         """`<key id>.<base64url>`, readable with the same `aad` only: name the place where the token will stand."""

@@ -15,7 +15,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from control.collector import calm_down
 from sync.model import Family
 from sync.setup import Setup
 from sync.sides.base import Crm, Mailbox
@@ -118,7 +117,6 @@ async def run(job: Job) -> Told:
     sides = _Sides(crm, connection)
     worker = Worker(registry, BoardStore(rows), keys, sides, setup, now, lambda: uuid.uuid4().hex)
     await registry.change_mailbox(job.mailbox, user=job.owner, enabled=True, full=job.full)
-    calm_down()
     counts: Counter[str] = Counter()
     slices, started, cpu = 0, time.monotonic(), time.process_time()
     while True:

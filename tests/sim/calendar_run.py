@@ -8,6 +8,7 @@ import random
 from sync.model import Family
 from tests.sim.calendar_properties import calendar_violations
 from tests.sim.calendar_story import CalendarStory
+from tests.sim.rotating import may_rotate
 from tests.sim.watching import written_first
 from tests.sim.world import World, accident
 
@@ -27,8 +28,9 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
     found = [
         f"the first run wrote to {c.id}" for c in world.calendars.values() if written_first(c, world.subscriptions)
     ]
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         await world.settle(4)
+        await may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 8))
         if dice.random() < 0.1:

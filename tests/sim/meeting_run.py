@@ -16,6 +16,7 @@ from sync.model import Family
 from sync.policy import MailLimits
 from tests.sim.meeting_properties import mails_of_engine, mails_uncharged, meeting_violations
 from tests.sim.meeting_story import USERS, MeetingStory, furnished
+from tests.sim.rotating import may_rotate
 from tests.sim.watching import written_first
 from tests.sim.world import World, accident
 
@@ -40,8 +41,9 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     await world.attempt(accident(dice, 150) if dice.random() < 0.3 else None)
     story.exported.clear()  # what was there before the connection stays in the CRM
     found = [f"the first runs made {n} mails" for n in [mails_of_engine(world)] if n]
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         await world.settle(5)
+        await may_rotate(world, seed, number)
         found += await mails_uncharged(story)
         world.time += timedelta(days=dice.choice([0, 0, 0, 1, 4]))
         world.office.late = dice.random() < 0.3

@@ -24,6 +24,7 @@ from tests.sim.meeting_points import MEETING_SCENARIOS, every_meeting_point
 from tests.sim.meeting_run import play_meetings
 from tests.sim.points import SCENARIOS, every_point
 from tests.sim.properties import violations
+from tests.sim.rotating import may_rotate
 from tests.sim.story import Story
 from tests.sim.task_points import TASK_SCENARIOS, every_task_point
 from tests.sim.task_run import play_tasks
@@ -44,8 +45,9 @@ async def play(seed: int, world: World | None = None) -> list[str]:
     await world.connect()
     story.act(dice.randrange(0, 12))
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         await world.settle(3)
+        await may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 10))
         if admin.random() < REMAPS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+from tests.sim.rotating import may_rotate
 from tests.sim.task_properties import task_violations
 from tests.sim.task_story import TaskStory, task_world
 from tests.sim.watching import written_first
@@ -23,8 +24,9 @@ async def play_tasks(seed: int, world: World | None = None) -> list[str]:
     story.connected()
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
     found = [f"the first run wrote to {t.id}" for t in world.todos.values() if written_first(t, world.subscriptions)]
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         await world.settle(4)
+        await may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 10))
         if dice.random() < 0.1:

@@ -60,6 +60,9 @@ class PlainDigests:
             return None
         return digest == self.digest(link, pair, version, value)
 
+    def is_newest(self, digest: str) -> bool:
+        return not digest.startswith("old:")
+
 
 NAME, PHONE = "name~name", "phone~phone"
 
