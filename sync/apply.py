@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mapping.model import Rendered, Translator
+from sync.announced import before_call
 from sync.colours import colour
-from sync.errors import Fenced
 from sync.events import hides
 from sync.joining import claimed_by, record_stamp, write_stamp
 from sync.journal import change_by, deleted, keep, new_key
@@ -33,13 +33,9 @@ async def apply(actions: Sequence[Create | Update | Delete], tools: Tools) -> No
     """Execute a batch: at most some twenty actions, of different items."""
     await tools.guard()
     jobs = [_job(action, tools) for action in await _claimed(actions, tools)]
-    await _announce(jobs, tools)
     await colour([job.writes[Side.MAILBOX] for job in jobs if Side.MAILBOX in job.writes], tools)
-    try:
-        await tools.guard()  # whoever hung between intent and call may have been replaced
-    except Fenced:
-        await _withdraw(jobs, tools)
-        raise
+    await _announce(jobs, tools)
+    await before_call(tools.guard, lambda: _withdraw(jobs, tools))
     await asyncio.gather(*(_call(side, jobs, tools) for side in Side))
     groups: list[list[Op]] = []
     ended: list[str] = []
@@ -158,7 +154,7 @@ async def _announce(jobs: Sequence[Job], tools: Tools) -> None:
 
 
 async def _withdraw(jobs: Sequence[Job], tools: Tools) -> None:
-    """Nothing was sent: no later run needs to wait until that is certain. Raises Fenced where somebody took over."""
+    """Take back the intents. Raises Fenced where somebody took over."""
     made = [job.action for job in jobs if isinstance(job.action, Create)]
     await tools.ledger.commit_groups([drop_intent(each.source.side, each.source.id)] for each in made)
 

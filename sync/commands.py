@@ -6,7 +6,7 @@ which carry data; answers are plain data too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -256,17 +256,18 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
         "resource": resource,
         "colour": before.colour if change.colour is None else change.colour,
     }
-    wanted |= await _preferences(connector, before, change, enabled)
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
-    if not changes:
+    decide = await _decision(connector, before, change, changes)
+    foreseen = decide(before)
+    if foreseen == before:
         await set_right(connector)  # what a command like this, broken off, did not get to
         return before
     if (
-        "private_events" in changes and before.connected
+        foreseen.private_events != before.private_events and before.connected
     ):  # first: once the user says so, nobody would see that it is left to do
         await connector.registry.change_mailbox(before.mailbox, past_too=True, full=True, dirty=True)
     try:
-        before, after = await connector.users.revise(id_, lambda user: replace(user, **changes))  # type: ignore[arg-type]
+        before, after = await connector.users.revise(id_, decide)
     except Taken as taken:
         raise NotNow("mailbox_taken", user=taken.user) from None
     await follow(connector, before, after)
@@ -289,13 +290,25 @@ async def _nothing_left(connector: Connector, user: User) -> None:
             raise NotNow("remove_first")
 
 
-async def _preferences(connector: Connector, before: User, change: UserChange, enabled: bool) -> dict[str, object]:
-    """What the user wants otherwise than the settings say (SPEC 5.2). Raises NotNow for what is frozen."""
-    default = (await connector.settings.read()).sync_start
-    after, refused = preferred(before, change, enabled, default, await has_folder(connector, before.mailbox))
-    if refused:
-        raise NotNow(refused)
-    return {"sync_start": after.sync_start, "folder": after.folder, "private_events": after.private_events}
+async def _decision(
+    connector: Connector, before: User, change: UserChange, changes: Mapping[str, object]
+) -> Callable[[User], User]:
+    """What becomes of the user as it is when it is written: `changes`, and what the user wants otherwise than the settings say (SPEC 5.2).
+
+    What it returns raises NotNow for what is frozen by then: another admin may have enabled the user meanwhile.
+    """
+    default, folder = (await connector.settings.read()).sync_start, await has_folder(connector, before.mailbox)
+
+    def decided(user: User) -> User:
+        changed = replace(user, **changes)  # type: ignore[arg-type]
+        chosen, refused = preferred(user, change, changed.enabled, default, folder)
+        if refused:
+            raise NotNow(refused)
+        return replace(
+            changed, sync_start=chosen.sync_start, folder=chosen.folder, private_events=chosen.private_events
+        )
+
+    return decided
 
 
 async def has_folder(connector: Connector, mailbox: str) -> bool:

@@ -7,13 +7,18 @@ sets the rows right. Until then a run leaves such a mailbox alone (`Setup.parted
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sync.clearing_tools import LEAVE, UNDO
 from sync.connector import Connector
 from sync.errors import Cause
+from sync.store.base import Conflict
+from sync.store.mailboxes import MailboxRow
 from sync.store.tokens import signed_in
 from sync.users import User
+
+TRIES = 20
 
 
 async def follow(connector: Connector, before: User, after: User) -> None:
@@ -56,16 +61,44 @@ async def set_right(connector: Connector) -> int:
 
 
 async def _begin(connector: Connector, user: User) -> bool:
-    """The mailbox is this user's from now on. False: it waits for the user to sign in."""
+    """The mailbox is this user's from now on. False: it waits for the user to sign in, or the user is not connected with it any more.
+
+    A removal may be ordered meanwhile: first it changes the user, then the mailbox's row. So the row is read before the user, and changed only while
+    it says of removals what it said then.
+    """
     registry, delegated = connector.registry, (await connector.settings.read()).delegated
-    waits = delegated and not await signed_in(registry.rows, user.mailbox)
-    row = await registry.mailbox(user.mailbox)
-    at = connector.now().replace(microsecond=0)
-    if row and row.left_at:  # times in seconds: who comes back at once comes after having left
+    for _ in range(TRIES):
+        row = await registry.mailbox(user.mailbox) or MailboxRow(user.mailbox, "")
+        if not await _is_connected(connector, user):
+            return False
+        waits = delegated and not await signed_in(registry.rows, user.mailbox)
+        changes = _begun(row, user, connector.now(), waits)
+        if await registry.change_mailbox_if(user.mailbox, _as_judged(row), **changes):
+            return not waits
+    raise Conflict(0, user.mailbox)
+
+
+async def _is_connected(connector: Connector, user: User) -> bool:
+    now = await connector.users.get(user.id)
+    return now is not None and now.connected and now.mailbox == user.mailbox
+
+
+def _as_judged(row: MailboxRow) -> Callable[[MailboxRow], bool]:
+    """Does a row still say whose it is, and whether that one was removed, as this one does?"""
+
+    def said(each: MailboxRow) -> tuple[str, ...]:
+        return (each.user, each.clearing, each.left_at, each.connected_at)
+
+    return lambda now: said(now) == said(row)
+
+
+def _begun(row: MailboxRow, user: User, now: datetime, waits: bool) -> dict[str, object]:
+    """What changes of a mailbox's row that is this user's from now on."""
+    at = now.replace(microsecond=0)
+    if row.left_at:  # times in seconds: who comes back at once comes after having left
         at = max(at, datetime.fromisoformat(row.left_at) + timedelta(seconds=1))
     state = {"state": "error", "cause": Cause.NOT_CONNECTED.value} if waits else {"state": "ok", "cause": ""}
     fresh = {**state, "attempts": 0, "starts": 0, "due_at": "", "full": True, "dirty": True}
-    if row and row.clearing == LEAVE and row.user == user.id:  # a removal that has not ended is taken back
+    if row.clearing == LEAVE and row.user == user.id:  # a removal that has not ended is taken back
         fresh["clearing"] = UNDO
-    await registry.change_mailbox(user.mailbox, user=user.id, enabled=True, connected_at=at.isoformat(), **fresh)
-    return not waits
+    return {"user": user.id, "enabled": True, "connected_at": at.isoformat(), **fresh}

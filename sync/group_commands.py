@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sync.commands import NotFound, NotNow
 from sync.connector import AT_ONCE, Connector
 from sync.errors import ConfigMistake, RetryLater, StopConnector
-from sync.groups import GroupRow, group_change
+from sync.groups import GroupChange, GroupRow, group_change
+from sync.store.base import Stale
 
 NAMES_KEPT = timedelta(minutes=10)
 
@@ -52,24 +53,39 @@ async def group(connector: Connector, id_: str) -> GroupRow:
     return found
 
 
-async def change_group(connector: Connector, id_: str, body: Mapping[str, Any]) -> GroupRow:
-    """Set members and organizer of a group of the CRM. Runs under way begin anew, every mailbox is compared in full."""
+async def change_group(connector: Connector, id_: str, body: Mapping[str, Any], over: int | None = None) -> GroupRow:
+    """Set members and organizer of a group of the CRM. Runs under way begin anew, every mailbox is compared in full.
+
+    `over`: the version that is changed, None = whichever is there. Raises Stale when it is not the present one.
+    """
     change = group_change(body)
     shown = await _in_crm(connector, GroupRow(id_))
     if not shown.exists:
         raise NotFound
     before = await connector.groups.get(id_) or GroupRow(id_)
-    members = before.members if change.members is None else tuple(dict.fromkeys(change.members))
-    organizer = before.organizer if change.organizer is None else change.organizer
-    await _are_users(connector, "members", set(members) - set(before.members))
-    await _are_users(connector, "organizer", {organizer} - {before.organizer, ""})
-    since = before.since if organizer == before.organizer else connector.now().isoformat(timespec="seconds")
-    crm = {"name": shown.name, "read_at": shown.read_at, "exists": True}
-    after = await connector.groups.change(id_, members=members, organizer=organizer, since=since, **crm)
+    await _are_users(connector, "members", set(change.members or ()) - set(before.members))
+    await _are_users(connector, "organizer", {change.organizer or ""} - {before.organizer, ""})
+    at = connector.now().isoformat(timespec="seconds")
+
+    def changed(now: GroupRow) -> GroupRow:
+        if over not in (None, now.version):
+            raise Stale
+        return _changed(now, shown, change, at)
+
+    before, after = await connector.groups.revise(id_, changed)
     if after.policy != before.policy:
         await connector.board.touch()
         await connector.compare_all("group")
     return after
+
+
+def _changed(before: GroupRow, shown: GroupRow, change: GroupChange, at: str) -> GroupRow:
+    """The group as an admin says from now on, named as the CRM shows it."""
+    members = before.members if change.members is None else tuple(dict.fromkeys(change.members))
+    organizer = before.organizer if change.organizer is None else change.organizer
+    since = before.since if organizer == before.organizer else at
+    named = replace(before, name=shown.name, read_at=shown.read_at, exists=True)
+    return replace(named, members=members, organizer=organizer, since=since)
 
 
 def _stale(row: GroupRow, now: datetime) -> bool:

@@ -6,7 +6,7 @@ do not depend on the CRM answering. No HTTP; asks no server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -24,7 +24,8 @@ _TRIES = 20
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A group of the CRM. `read_at`: when its name was read, '' = never; `exists` False: the CRM knew it no more then."""
+    """A group of the CRM. `read_at`: when its name was read, '' = never; `exists` False: the CRM knew it no more then. `version`: moves with every
+    change of what admins say of it."""
 
     id: str
     name: str = field(default="", repr=False)
@@ -33,6 +34,7 @@ class GroupRow:
     read_at: str = ""
     exists: bool = True
     since: str = ""  # when the organizer was set, '' = before this was kept
+    version: int = 0
 
     @property
     def policy(self) -> Group:
@@ -85,16 +87,21 @@ class Groups:
 
     async def change(self, group: str, **changes: object) -> GroupRow:
         """Change columns of a group, whatever others change meanwhile; made when it is not there."""
+        return (await self.revise(group, lambda before: replace(before, **changes)))[1]  # type: ignore[arg-type]
+
+    async def revise(self, group: str, decide: Callable[[GroupRow], GroupRow]) -> tuple[GroupRow, GroupRow]:
+        """Replace a group by what `decide` makes of the present one (an empty one when it is not there); both. It may refuse by raising."""
         for _ in range(_TRIES):
             row = await self._rows.get(GROUPS, group)
             before = self._group(row) if row else GroupRow(group)
-            after = replace(before, **changes)  # type: ignore[arg-type]
+            after = decide(before)
+            after = replace(after, version=before.version + (after.policy != before.policy))
             op: Op = Replace(group, self._data(after), row.etag) if row else Insert(group, self._data(after))
             try:
                 await self._rows.transact(GROUPS, [op])
             except Conflict:
                 continue
-            return after
+            return before, after
         raise Conflict(0, group)
 
     def _group(self, row: Row) -> GroupRow:
@@ -106,7 +113,8 @@ class Groups:
             str(data["organizer"]),
             str(data["read_at"]),
             bool(data["exists"]),
-            str(data.get("since", "")),  # rows of earlier versions have no such column
+            str(data.get("since", "")),  # rows of earlier versions have no such columns
+            int(data.get("version", 0)),
         )
 
     def _name(self, group: str, token: str) -> str:
@@ -140,6 +148,7 @@ def _columns(group: GroupRow, sealed_name: str) -> dict[str, str | int | bool]:
         "read_at": group.read_at,
         "exists": group.exists,
         "since": group.since,
+        "version": group.version,
     }
 
 

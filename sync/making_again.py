@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from mapping.model import Rendered
 from sync.again import Again, Deleted, NotAgain, plan_again
+from sync.announced import before_call
 from sync.events import is_over
 from sync.gather import Joined, Work
 from sync.holds import ask
@@ -119,7 +120,7 @@ async def may_mail(order: Order, kept: Kept, cost: int, fields: Mapping[str, Val
 async def _create(order: Order, kept: Kept, new: Again, tools: Tools) -> Item | None:
     begun = replace(order, begun=tools.at())
     await tools.ledger.commit([put_order(begun)])
-    await tools.guard()
+    await before_call(tools.guard, lambda: tools.ledger.commit([put_order(replace(order, begun=""))]))
     server = tools.mailbox if new.side is Side.MAILBOX else tools.crm
     (result,) = await server.apply([New(kept.kind, new.fields, _stamp(order, kept, new), new.owner)])
     if isinstance(result, Done) and result.item is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mapping.people import is_person
+from sync.announced import before_call
 from sync.events import as_connected, is_over, over_at
 from sync.inference import Inferred, infer
 from sync.invitations import BEGUN, first_guests, withheld
@@ -153,7 +154,7 @@ async def create_series(series: CrmSeries, tools: Tools) -> None:
     flags = _flags(series, tools)
     intent = Intent(Side.CRM, id_, Kind.EVENT, stamp, tools.at(), "", json.dumps(plan), flags=flags)
     await tools.ledger.commit([put_intent(intent)])
-    await tools.guard()
+    await before_call(tools.guard, lambda: tools.ledger.commit([drop_intent(Side.CRM, id_)]))
     write = New(Kind.EVENT, _master_fields(series, tools), stamp)
     (result,) = await tools.mailbox.apply([write])
     tools.written += happened(Side.MAILBOX, [write], [result])

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from mapping.attendees import attendees_of
 from sync.again import NotAgain, SeriesAgain, plan_series_again
+from sync.announced import before_call
 from sync.event_names import is_occurrence, original_day, series_of
 from sync.gather import Joined, Work
 from sync.intents import GRAPH_TIME_LIMIT
@@ -111,11 +112,12 @@ async def _master(order: Order, kept: Kept, state: State, key: str, plan: Series
             return None
         state |= {"begun": tools.at(), "nonce": tools.new_id()}
         await tools.ledger.commit([Put(key, dict(state))])
-        await tools.guard()
+        not_begun = Put(key, {**state, "begun": ""})
+        await before_call(tools.guard, lambda: tools.ledger.commit([not_begun]))
         (result,) = await tools.mailbox.apply([New(Kind.EVENT, plan.fields, _stamp(state))])
         if not isinstance(result, Done) or result.item is None:
             if isinstance(result, Refused):
-                await tools.ledger.commit([Put(key, {**state, "begun": ""})])
+                await tools.ledger.commit([not_begun])
             await not_now(order, result, tools)
             return None
         found = result.item

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from mapping.attendees import Attendee, attendees_of, invitees_of
 from mapping.calendar import EventTranslator, is_private
+from sync.announced import before_call
 from sync.meetings import is_copy, organizer_of
 from sync.model import Item, Kind, Pair, Reason, Side, Value
 from sync.plan import Context
 from sync.policy import PrivateEvents
 from sync.sides.base import Done, NaturalKey, New
 from sync.spans import ends_at
-from sync.store.base import Conflict, Insert, Put, Replace
+from sync.store.base import Conflict, Drop, Insert, Put, Replace
 from sync.tools import Tools
 from sync.written import happened
 
@@ -106,14 +107,15 @@ def _tell(tools: Tools) -> None:
 
 async def _made(address: str, name: str, tools: Tools) -> str | None:
     """Create a contact, once and for all mailboxes: whoever deletes it later means it. Its id, '' = never again, None = not now."""
-    if (claimed := await _claimed(address, tools)) is not True:
-        return "" if claimed is False else None
+    claim = await _claimed(address, tools)
+    if not claim:
+        return claim
     if known := (await _found([address], tools))[address]:  # somebody was quicker
         return known
     translator = tools.translator(Kind.CONTACT)
     card: dict[str, Value] = {"displayName": name or address, "emailAddresses": (address,)}
     fields = translator.render_crm(translator.mailbox_values(card), None, {}).fields
-    await tools.guard()
+    await before_call(tools.guard, lambda: _withdraw(address, claim, tools))
     write = New(Kind.CONTACT, fields, tools.new_id(), tools.context.policy.owner)
     (result,) = await tools.crm.apply([write])
     tools.written += happened(Side.CRM, [write], [result])
@@ -124,20 +126,28 @@ async def _made(address: str, name: str, tools: Tools) -> str | None:
     return None
 
 
-async def _claimed(address: str, tools: Tools) -> bool | None:
-    """May this run make the contact? False = it was made once, None = another one is making it."""
+async def _claimed(address: str, tools: Tools) -> str | None:
+    """The ETag of the claim by which this run makes the contact; '' = it was made once, None = another one is making it."""
     rows, key = tools.registry.rows, _key(address, tools)
     row = await rows.get(PARTITION, key)
     if row is not None and row.data["made"]:
-        return False
+        return ""
     if row is not None and tools.now() - datetime.fromisoformat(str(row.data["since"])) < AGAIN:
         return None
     data: dict[str, str | int | bool] = {"since": tools.at(), "made": False}
     try:
-        await rows.transact(PARTITION, [Replace(key, data, row.etag) if row else Insert(key, data)])
+        (etag,) = await rows.transact(PARTITION, [Replace(key, data, row.etag) if row else Insert(key, data)])
     except Conflict:
         return None
-    return True
+    return etag
+
+
+async def _withdraw(address: str, claim: str, tools: Tools) -> None:
+    """No contact was made: whoever comes next may. But another's claim stands, if this one was too old."""
+    try:
+        await tools.registry.rows.transact(PARTITION, [Drop(_key(address, tools), claim)])
+    except Conflict:
+        return
 
 
 def _key(address: str, tools: Tools) -> str:

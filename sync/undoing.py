@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mapping.model import Value
+from sync.announced import before_call
 from sync.clearing_tools import Clearing, Progress
 from sync.errors import Cause, RetryLater
 from sync.intents import GRAPH_TIME_LIMIT
@@ -144,7 +145,8 @@ async def _make(batch: Sequence[Remnant], values: Mapping[str, Kept], tools: Too
             job.counts[Reason.REFUSED.value] += 1
     await tools.guard()
     await tools.ledger.commit(ops)
-    await tools.guard()  # whoever hung between intent and call may have been replaced
+    announced = [drop_intent(Side.CRM, each.link.crm_id) for each, _ in writes]
+    await before_call(tools.guard, lambda: tools.ledger.commit(announced))
     results = await tools.mailbox.apply([new for _, new in writes]) if writes else []
     made: list[tuple[Remnant, Link]] = []
     refused: list[Op] = []

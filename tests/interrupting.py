@@ -36,3 +36,17 @@ def dies_at(rows: MemoryRows, number: int) -> None:
         return await real(where, ops)
 
     rows.transact = transact  # type: ignore[method-assign]
+
+
+def once_written(rows: MemoryRows, meets: Callable[[Op], bool], happens: Callable[[], Awaitable[object]]) -> None:
+    """Something happens just after the first write that holds such an operation."""
+    real = rows.transact
+
+    async def transact(where: str, ops: Sequence[Op]) -> list[str]:
+        tags = await real(where, ops)
+        if any(meets(op) for op in ops):
+            rows.transact = real  # type: ignore[method-assign]
+            await happens()
+        return tags
+
+    rows.transact = transact  # type: ignore[method-assign]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from control.endpoints.groups import GroupShown, GroupsShown
 from control.endpoints.users import NameShown, UsersShown
-from control.panel.page import Goto, Page, Refused, View, Visit, at
+from control.panel.page import Goto, Page, View, Visit, at
 from control.panel.people import people
-from control.problems import problem
 
 PATH = "/api/panel/groups"
 FOUND = "20"
@@ -38,7 +37,7 @@ async def group(visit: Visit) -> View:
         "organizer": organizer,
         "search": wanted,
         "theirs": (_names(known, shown.members), _names(known, [shown.organizer])) if visit.overtaken else None,
-        "was": _as_text(shown) if visit.overtaken or not visit.form else visit.text("was"),
+        "version": shown.version if visit.overtaken or not visit.form else visit.text("version_read"),
     }
     return View("group.html", data)
 
@@ -47,21 +46,13 @@ async def save(visit: Visit) -> View | Goto:
     """Save, or search for more users to tick."""
     if visit.ticked("find"):
         return await group(visit)
-    now = await visit.ask("group", GroupShown, visit.id)
-    if _as_text(now) != visit.text("was"):  # somebody else said otherwise since this form was opened
-        raise Refused(problem("changed_meanwhile", visit.lang, 412), 412)
     body = {"members": visit.all("member"), "organizer": visit.text("organizer")}
-    await visit.ask("group_put", GroupShown, visit.id, body)
+    await visit.ask("group_put", GroupShown, visit.id, body, match=visit.text("version_read"))
     return Goto(at(PATH, visit.id), said="groups.saved")
 
 
 def _names(known: Sequence[NameShown], ids: Sequence[str]) -> str:
     return ", ".join(user.name or user.id for user in known if user.id in ids)
-
-
-def _as_text(group_: GroupShown) -> str:
-    """Who a group was when its form was opened."""
-    return "|".join([group_.organizer, *sorted(group_.members)])
 
 
 def _gone(id_: str) -> NameShown:

@@ -106,8 +106,7 @@ class Place:
             for name in PEOPLE
         ]
         self.users = self.vtenext.backdoor.add_users(people)
-        for name in PEOPLE:
-            self.graph.add_user(f"{name}@acme.example", name)
+        self.graph_ids = [self.graph.add_user(f"{name}@acme.example", name) for name in PEOPLE]
         self.urls = [stack.enter_context(served(each.app)) for each in (self.entra, self.graph, self.vtenext)]
         self.processes = [self.process() for _ in range(PROCESSES)]
 
@@ -228,6 +227,76 @@ async def test_a_refused_key_is_tried_once_whoever_wants_it_and_once_more_after_
     assert not (await commands.restore_state(connector, "admin")).ok
     await place.pass_minutes(30)
     assert place.vtenext.logins()["logins_refused"] == 2
+    await place.close()
+
+
+async def swept_and_queued(place: Place) -> list[tuple[str, str]]:
+    """A contact more for everybody, found by the sweep while all is well: the messages of the runs, which nobody has taken yet."""
+    contacts = [{"lastname": f"Rossi {n}", "assigned_user_id": user} for n, user in enumerate(place.users)]
+    place.vtenext.backdoor.add_records("Contacts", contacts)
+    place.time.at += timedelta(minutes=5)
+    await place.processes[0].take(("", "timer"))
+    runs = place.queue.due()
+    assert len(runs) == len(PEOPLE)
+    await place.close()
+    return runs
+
+
+async def all_at_once(place: Place, runs: list[tuple[str, str]]) -> None:
+    jobs = (place.processes[n % len(place.processes)].take(message) for n, message in enumerate(runs))
+    await asyncio.gather(*jobs)
+
+
+def cards(place: Place) -> list[str]:
+    """Surnames of all cards in all folders of all mailboxes."""
+    boxes = [place.graph.dump(name)["folders"] for name in place.graph_ids]
+    return sorted(card["surname"] for folders in boxes for folder in folders for card in folder["contacts"])
+
+
+async def test_a_key_that_is_wrong_behind_the_sweep_is_tried_once_by_all_runs_until_it_is_changed(
+    stack: ExitStack,
+) -> None:
+    place = Place(stack)
+    await place.connect()
+    runs = await swept_and_queued(place)
+    place.processes = [place.process("wrong") for _ in range(PROCESSES)]
+    before = place.vtenext.logins()
+    await all_at_once(place, runs)
+    assert place.vtenext.logins()["logins_refused"] - before["logins_refused"] == 1
+    assert await place.attempts() == ("error", "crm_login_refused")
+    await all_at_once(place, runs)  # messages that are delivered once more
+    await place.pass_minutes(90)
+    assert place.vtenext.logins()["logins_refused"] - before["logins_refused"] == 1
+    assert place.vtenext.logins()["logins_ok"] == before["logins_ok"]
+    assert cards(place) == []
+    await place.close()
+    place.processes = [place.process() for _ in range(PROCESSES)]  # the setting changes
+    assert (await commands.restore_state(place.processes[0].connector, "admin")).ok
+    await place.pass_minutes(15)
+    assert place.vtenext.logins()["logins_refused"] - before["logins_refused"] == 1
+    assert cards(place) == [f"Rossi {n}" for n in range(len(PEOPLE))]
+    await place.close()
+
+
+async def test_an_outage_of_entra_between_the_sweep_and_its_runs_is_one_request_a_process_and_one_attempt(
+    stack: ExitStack,
+) -> None:
+    place = Place(stack)
+    await place.connect()
+    runs = await swept_and_queued(place)
+    place.processes = [place.process() for _ in range(PROCESSES)]  # nobody has a token yet
+    place.entra.corner.add_fault(Fault("status", 500), times=10**6)
+    place.entra.corner.counts.clear()
+    await all_at_once(place, runs)
+    assert 1 <= place.entra.corner.total <= PROCESSES, place.entra.corner.counts
+    board = await place.processes[0].connector.board.read()
+    assert (board.state, board.attempts, board.cause) == ("running", 1, "entra_unreachable")
+    asked = place.entra.corner.total
+    await all_at_once(place, runs)
+    assert place.entra.corner.total == asked, "an attempt failed: nobody runs before the next look"
+    place.entra.corner.clear_faults()
+    await place.pass_minutes(15)
+    assert cards(place) == [f"Rossi {n}" for n in range(len(PEOPLE))]
     await place.close()
 
 

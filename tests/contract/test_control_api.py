@@ -150,6 +150,7 @@ async def test_groups_and_resources(api: Api) -> None:
     assert (await api.ask("groups"))[1]["groups"] == []
     status, group = await api.ask("group_put", {"members": [ANNA], "organizer": ANNA}, id="22x3")
     expected = {"id": "22x3", "name": "Vendite", "members": [ANNA], "organizer": ANNA, "set": True, "exists": True}
+    expected |= {"version": 1}
     assert (status, group) == (200, expected)
     assert await api.ask("groups") == (200, {"groups": [expected], "next": "", "cause": "", "why": ""})
     assert await api.ask("group", id="22x3") == (200, expected)
@@ -159,6 +160,29 @@ async def test_groups_and_resources(api: Api) -> None:
     assert (status, car["resource"], car["colour"], car["enabled"]) == (200, True, "#00FF00", False)
     status, refused = await api.ask("user_put", {"colour": "green"}, id="19x7")
     assert (status, refused["field"], "#RRGGBB" in refused["reason"]) == (400, "colour", True)
+
+
+async def test_of_two_admins_who_change_a_group_at_once_the_second_looks_again(api: Api) -> None:
+    await api.ask("users")
+    route = {"id": "22x3"}
+    for _ in range(2):
+        read = await api.raw("group", HEADERS, route=route)
+        assert read.headers["ETag"] == '"0"', "reading its name anew is no change"
+    body = json.dumps({"members": [ANNA]}).encode()
+    bare = await api.raw("group_put", {**HEADERS, "If-Match": ""}, body, route=route)
+    assert (bare.status_code, json.loads(bare.get_body())["code"]) == (428, "if_match_needed")
+    first = await api.raw("group_put", {**HEADERS, "If-Match": '"0"'}, body, route=route)
+    assert (first.status_code, first.headers["ETag"]) == (200, '"1"')
+    for lang, title in (("en", "Somebody else changed this"), ("it", "Qualcun altro ha modificato questi dati")):
+        late = await api.raw("group_put", {**HEADERS, "If-Match": '"0"'}, b'{"organizer": ""}', lang, route)
+        refused = json.loads(late.get_body())
+        assert (late.status_code, refused["code"]) == (412, "changed_meanwhile")
+        assert refused["title"].startswith(title)
+    assert (await api.ask("group", id="22x3"))[1]["members"] == [ANNA]
+    again = await api.raw("group_put", {**HEADERS, "If-Match": '"1"'}, b'{"members": []}', route=route)
+    assert (again.status_code, again.headers["ETag"]) == (200, '"2"')
+    status, wrong = await api.ask("group_put", {"members": []}, match="yesterday", id="22x3")
+    assert (status, wrong["field"]) == (400, "If-Match")
 
 
 async def test_settings_of_meetings_are_shown_as_they_are_in_force(api: Api) -> None:

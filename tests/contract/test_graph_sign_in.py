@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -61,6 +62,19 @@ async def test_a_token_is_fetched_once_and_kept(
     user = await resolve_user(connection, MAIL)
     assert await resolve_user(connection, user.id) == user
     assert entra.corner.total == 1
+
+
+async def test_an_entra_that_is_out_of_order_is_asked_once_by_all_who_wait_for_the_token(
+    signed_in: tuple[GraphConnection, GraphEmulator], entra: EntraEmulator
+) -> None:
+    connection, graph = signed_in
+    entra.corner.add_fault(Fault("status", 500), times=99)
+    asking = (connection.read(f"/users?$top={n}", where="users") for n in range(1, 5))
+    ended = await asyncio.gather(*asking, return_exceptions=True)
+    assert [str(each) for each in ended] == [Cause.ENTRA_UNREACHABLE.value] * 4
+    assert (entra.corner.total, graph.corner.total) == (1, 0)
+    entra.corner.clear_faults()
+    assert (await resolve_user(connection, MAIL)).addresses == (MAIL,), "who comes later asks again"
 
 
 async def test_a_token_that_graph_refuses_is_renewed_once(

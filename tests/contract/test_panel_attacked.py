@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from sync.groups import GROUPS
 from sync.model import Reason
 from tests.contract.api_world import Api
 from tests.contract.panel_world import ORIGIN, Browser, Shown
 from tests.contract.test_panel_home import HOLD
+from tests.interrupting import before_writing
 from tests.unit.control.world import ANNA, BRUNO, World
 
 SETTINGS, MAPPING = "/api/panel/settings/edit", "/api/panel/mapping/contact"
@@ -103,6 +105,17 @@ async def test_a_group_is_saved_over_what_was_shown(api: Api, browser: Browser) 
     assert "Members now: Bruno Verdi." in theirs
     assert "Anna" not in theirs
     assert (await browser.send(refused, "form#group", member=[ANNA])).status == 200, "seen now, and meant"
+
+
+async def test_a_group_is_not_saved_over_what_was_said_in_the_same_instant(api: Api, browser: Browser) -> None:
+    await api.ask("users")
+    page = await browser.open("/api/panel/groups/22x3")
+    page = await browser.send(page, "form#group", ("find", "1"), search="a")
+    before_writing(api.world.rows, GROUPS, lambda: api.ask("group_put", {"members": [BRUNO]}, id="22x3"))
+    refused = await browser.send(page, "form#group", member=[ANNA])
+    assert refused.status == 412
+    assert (await api.ask("group", id="22x3"))[1]["members"] == [BRUNO]
+    assert refused.one("#theirs")
 
 
 async def noted(api: Api) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mapping.people import AddressBook
-from sync.errors import Cause
+from sync.errors import Cause, RetryLater
 from sync.model import Family, Kind
 from tests.sim.test_meetings import CAR, USERS, WHEN, shown
 from tests.sim.world import World
@@ -67,3 +67,21 @@ async def test_a_permission_that_is_missing_is_told_and_stops_nothing(world: Off
     await world.settle(4)
     assert [event.categories for n in (1, 2) for event in shown(world, n)] == [{TAG}] * 2
     assert (world.calendars["mailbox-1"].master, world.calendars["mailbox-2"].master) == ({}, {TAG: "preset7"})
+
+
+async def test_a_server_that_asks_for_patience_at_the_colours_leaves_no_creation_open(world: Office) -> None:
+    calendar = world.calendars["mailbox-1"]
+    usual = calendar.wire
+
+    async def busy(moment: str, operation: str) -> str:
+        if operation.endswith("colour"):
+            calendar.wire = usual
+            raise RetryLater(Cause.GRAPH_THROTTLED, 1.0, counts=False)
+        return await usual(moment, operation)
+
+    calendar.wire = busy
+    book_car(world)
+    await world.tick()
+    assert shown(world, 1) == []
+    await world.runs(world.worker())
+    assert len(shown(world, 1)) == 1, "no time passed: nothing had been announced"

@@ -15,6 +15,7 @@ from sync.commands import NotFound, NotNow
 from sync.connecting import Connecting, Outcome
 from sync.consent import read_consent
 from sync.errors import Cause, ConfigMistake, RetryLater, StopMailbox
+from sync.leaving_commands import remove_user, undo_removal
 from sync.restore import clear_errors
 from sync.settings_commands import change_settings
 from sync.sides.base import MailboxUser
@@ -541,3 +542,26 @@ async def test_one_mailbox_among_many_that_is_unknown_changes_nothing() -> None:
 async def test_delegated_mode_knows_no_allow_list(scene: Scene) -> None:
     await change_settings(scene.world.connector, {"allow_list": [BRUNOS]})
     assert await scene.go() == "connected"
+
+
+async def test_an_undoing_goes_on_when_the_user_whom_an_admin_let_in_again_has_signed_in(scene: Scene) -> None:
+    """In delegated mode the removal forgot the sign-in: neither undoing nor enabling opens the mailbox, connecting does."""
+    world = scene.world
+    await scene.go()
+    await remove_user(world.connector, ANNA, 0)
+    await world.registry.change_mailbox(ANNAS, clearing="", state="removed")  # as its run leaves it
+    await scene.tokens.drop(ANNAS)
+    world.pass_time(5)
+    await undo_removal(world.connector, ANNA)
+    row = await world.mailbox()
+    assert (row.clearing, row.enabled) == ("undo", False)
+    with pytest.raises(NotNow, match="user_barred"):  # an admin removed the user
+        await scene.go()
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    row = await world.mailbox()
+    assert (row.clearing, row.enabled, row.state, row.cause) == ("undo", True, "error", "not_connected")
+    world.queue.take()
+    assert await scene.go() == "connected"
+    row = await world.mailbox()
+    assert (row.clearing, row.enabled, row.state, row.cause, row.dirty) == ("undo", True, "ok", "", True)
+    assert world.queue.take() == [ANNAS]

@@ -9,14 +9,16 @@ import pytest
 from sync import commands, group_commands, settings_commands
 from sync.commands import NotFound, NotNow
 from sync.errors import Cause, ConfigMistake, RetryLater
-from sync.groups import Groups, note_met
+from sync.groups import GROUPS, Groups, note_met
 from sync.model import Kind
 from sync.policy import Group
 from sync.settings_store import Defaults
 from sync.sides.base import CrmUser
+from sync.store.base import Stale
 from sync.store.secrets import Keyring
 from sync.tick import tick
 from sync.users import User, Users
+from tests.interrupting import before_writing
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, STAFF, World
 
 SALES = "22x3"
@@ -75,6 +77,34 @@ async def test_what_is_not_named_stays_and_what_changes_nothing_wakes_nobody(wor
     assert not row.is_set
     assert await world.groups.policies() == {}
     assert await compared(world) == {ANNAS, BRUNOS}
+
+
+async def test_of_two_admins_at_once_one_is_told_to_look_again(world: World) -> None:
+    await group_commands.change_group(world.connector, SALES, {"members": [ANNA]}, 0)
+    before_writing(world.rows, GROUPS, lambda: group_commands.change_group(world.connector, SALES, {"members": []}, 1))
+    with pytest.raises(Stale):
+        await group_commands.change_group(world.connector, SALES, {"members": [ANNA, BRUNO]}, 1)
+    row = await world.groups.get(SALES)
+    assert row is not None
+    assert (row.members, row.version) == ((), 2)
+
+
+async def test_of_two_who_change_whichever_version_is_there_both_count(world: World) -> None:
+    other = {"organizer": BRUNO}
+    before_writing(world.rows, GROUPS, lambda: group_commands.change_group(world.connector, SALES, other))
+    row = await group_commands.change_group(world.connector, SALES, {"members": [ANNA]})
+    assert (row.organizer, row.members, row.version) == (BRUNO, (ANNA,), 2)
+    assert row == await world.groups.get(SALES)
+
+
+async def test_a_version_moves_with_what_admins_say_and_with_nothing_else(world: World) -> None:
+    row = await group_commands.change_group(world.connector, SALES, {"members": [ANNA]}, 0)
+    world.servers.groups[SALES] = "Vendite Italia"
+    world.pass_time(11)
+    (shown,) = (await group_commands.groups(world.connector)).groups
+    assert (shown.name, shown.version) == ("Vendite Italia", row.version)
+    same = await group_commands.change_group(world.connector, SALES, {"members": [ANNA]}, row.version)
+    assert same.version == row.version == 1
 
 
 @pytest.mark.parametrize(

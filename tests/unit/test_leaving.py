@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,7 @@ from sync.sides.base import CrmUser
 from sync.store.ledger import Checkpoint, MailboxLedger, put_link
 from sync.tick import is_due, tick
 from sync.users import UserChange, preferred
+from tests.interrupting import before_writing
 from tests.sim.world import ROME
 from tests.unit.control.world import ANNA, ANNAS, BRUNO, BRUNOS, STAFF, World
 
@@ -73,6 +75,26 @@ async def test_the_start_is_frozen_while_the_user_is_enabled(world: World) -> No
     user = await commands.change_user(world.connector, ANNA, {"sync_start": ""})
     user = await commands.change_user(world.connector, ANNA, {"enabled": True})
     assert user.sync_start == "2020-05-01"
+
+
+async def test_two_admins_at_once_do_not_move_a_start_that_one_of_them_froze(world: World) -> None:
+    """One enables the user while the other's new start is on its way to be written."""
+    await commands.change_user(world.connector, ANNA, {"sync_start": "2024-01-01", "enabled": False})
+    enabling = partial(commands.change_user, world.connector, ANNA, {"enabled": True})
+    before_writing(world.rows, "users", enabling)
+    with pytest.raises(NotNow, match="start_frozen"):
+        await commands.change_user(world.connector, ANNA, {"sync_start": "2025-05-05"})
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.sync_start, anna.enabled) == ("2024-01-01", True)
+
+
+async def test_enabling_freezes_the_start_that_is_there_when_it_is_written(world: World) -> None:
+    await commands.change_user(world.connector, ANNA, {"sync_start": "", "enabled": False})
+    choosing = partial(commands.change_user, world.connector, ANNA, {"sync_start": "2023-03-03"})
+    before_writing(world.rows, "users", choosing)
+    anna = await commands.change_user(world.connector, ANNA, {"enabled": True})
+    assert (anna.sync_start, anna.enabled) == ("2023-03-03", True)
 
 
 async def test_a_mailbox_keeps_the_folder_it_has(world: World) -> None:

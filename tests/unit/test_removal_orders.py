@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +10,19 @@ import pytest
 
 from sync import commands, mapping_commands
 from sync.clearing import left_to_delete
-from sync.clearing_tools import ALL, LEAVE, PURGE
+from sync.clearing_tools import ALL, LEAVE, PURGE, UNDO
 from sync.commands import NotNow
+from sync.following import set_right
 from sync.leaving_commands import leaving_preview, remove_user
 from sync.mappings import Strategy
 from sync.model import Family, Kind, Link, Side
 from sync.settings_commands import change_settings
 from sync.store.ledger import MailboxLedger
+from sync.store.mailboxes import PARTITION as MAILBOXES
 from sync.tick import run_one
+from sync.users import User
 from tests.contract.api_world import worker_of
-from tests.interrupting import Died, dies_at
+from tests.interrupting import Died, before_writing, dies_at
 from tests.unit.control.world import ANNA, ANNAS, STAFF, World
 from tests.unit.test_leaving import CARDS, MANY, link
 from tests.unit.test_leaving import world as _world
@@ -178,6 +182,62 @@ async def test_a_removal_that_was_cut_off_is_finished_by_repeating_it(world: Wor
     assert (row.clearing, row.permitted, row.enabled) == (LEAVE, 3, False)
     with pytest.raises(NotNow, match="nothing_to_remove"):
         await remove_user(world.connector, ANNA, 3)
+
+
+# a removal in the instant in which rows are set right
+
+
+async def _half_connected(world: World) -> None:
+    """Anna is connected, and her mailbox's row does not say so yet: the process that connected her ended in between."""
+    await link(world, Family.PEOPLE, *CARDS)
+    await world.registry.change_mailbox(ANNAS, enabled=False)
+
+
+async def _is_removed(world: World) -> bool:
+    row, anna = await world.mailbox(), await world.users.get(ANNA)
+    return (row.clearing, row.enabled, row.has_left) == (LEAVE, False, True) and anna is not None and not anna.enabled
+
+
+async def test_who_looks_at_a_list_of_before_takes_no_removal_back(world: World) -> None:
+    await _half_connected(world)
+    everybody = world.users.all
+
+    async def then() -> Sequence[User]:
+        found, world.users.all = await everybody(), everybody  # type: ignore[method-assign]
+        await remove_user(world.connector, ANNA, 0)
+        return found
+
+    world.users.all = then  # type: ignore[method-assign]
+    await set_right(world.connector)
+    assert await _is_removed(world)
+
+
+async def test_a_removal_between_the_look_at_a_row_and_its_change_stands(world: World) -> None:
+    await _half_connected(world)
+    before_writing(world.rows, MAILBOXES, lambda: remove_user(world.connector, ANNA, 0))
+    await set_right(world.connector)
+    assert await _is_removed(world)
+
+
+async def test_a_removal_while_another_admin_enables_the_user_stands(world: World) -> None:
+    await link(world, Family.PEOPLE, *CARDS)
+    await commands.change_user(world.connector, ANNA, {"enabled": False})
+    before_writing(world.rows, MAILBOXES, lambda: remove_user(world.connector, ANNA, 0))
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    assert await _is_removed(world)
+
+
+async def test_who_is_enabled_after_a_removal_takes_it_back_whatever_else_is_written_meanwhile(world: World) -> None:
+    await link(world, Family.PEOPLE, *CARDS)
+    await remove_user(world.connector, ANNA, 0)
+    before_writing(world.rows, MAILBOXES, lambda: world.registry.change_mailbox(ANNAS, clearing="", state="removed"))
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    row = await world.mailbox()
+    assert (row.enabled, row.clearing, row.has_left) == (True, "", False), "it has ended: there is nothing to take back"
+    await remove_user(world.connector, ANNA, 0)
+    await commands.change_user(world.connector, ANNA, {"enabled": True})
+    row = await world.mailbox()
+    assert (row.enabled, row.clearing, row.has_left) == (True, UNDO, False)
 
 
 # a mailbox whose user was disabled

@@ -12,7 +12,9 @@ from emulators.corner import Clock, Fault
 from emulators.entra import EntraEmulator
 from emulators.entra_state import Person
 from emulators.graph import GraphEmulator
+from sync.clearing_tools import ALL, LEAVE, UNDO
 from sync.model import Kind
+from sync.policy import RemovalScope
 from sync.setup import Setup
 from sync.sides.base import Mailbox
 from sync.sides.graph import GraphConnection, MailboxTokens, MsalEntra, open_mailbox
@@ -173,3 +175,44 @@ async def test_a_consent_that_one_person_withdrew_stops_that_person_only(world: 
     assert await world.causes() == {annas: "consent_missing", brunos: ""}
     assert names(world, brunos) == [f"new {bruno}"]
     assert (await world.board.read()).state == "running"
+
+
+async def test_undoing_a_removal_waits_for_the_user_to_sign_in_and_brings_the_cards_back_once(
+    world: DelegatedWorld,
+) -> None:
+    """With the user the sign-in went: nobody may write into the mailbox until the user says so again."""
+    anna, annas, bruno, brunos = of(world)
+    world.mailboxes[annas].add({"surname": "born in the mailbox", "givenName": "Dora", "personalNotes": "mine"})
+    await world.settle()
+    before = names(world, annas)
+    del world.users[anna]
+    at = world.now().isoformat(timespec="seconds")
+    order = {"scope": RemovalScope.LINKED.value, "permitted": ALL, "left_at": at}
+    await world.registry.change_mailbox(annas, enabled=False, clearing=LEAVE, **order)
+    await world.settle()
+    row = await world.registry.mailbox(annas)
+    assert row is not None
+    assert (row.state, live(world, annas), world.signed_out) == ("removed", [], [annas])
+    await world.tokens.drop(annas)  # what `signed_out` stands for
+    await world.registry.change_mailbox(annas, clearing=UNDO, state="ok")
+    await world.settle()
+    row = await world.registry.mailbox(annas)
+    assert row is not None
+    assert (row.state, row.cause, row.clearing) == ("error", "not_connected", UNDO)
+    assert (live(world, annas), names(world, brunos)) == ([], [f"of {bruno}"])
+    await world.sign_in(annas)
+    world.users[anna] = annas
+    await world.registry.change_mailbox(annas, enabled=True, connected_at=world.now().isoformat(), full=True)
+    await world.settle()
+    assert live(world, annas) == before == ["born in the mailbox", f"of {anna}"]
+    row = await world.registry.mailbox(annas)
+    assert row is not None
+    assert (row.state, row.cause, row.clearing, row.left_at) == ("ok", "", "", "")
+    assert await world.settle(2) == 0
+    assert (live(world, annas), len(world.crm.records)) == (before, 3)
+
+
+def live(world: DelegatedWorld, mailbox: str) -> list[str]:
+    """Surnames of the cards in the folder, without those in the recycle bin."""
+    found = world.mailboxes[mailbox].cards.values()
+    return sorted(str(card.fields["surname"]) for card in found if card.place == "folder")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sync.clearing_tools import ALL, LEAVE, PURGE, UNDO
@@ -74,6 +76,64 @@ async def test_exactly_the_linked_cards_go_and_an_undo_brings_them_back() -> Non
     assert await world.settle(3) == 0
     assert cards(world, mailbox) == after, "connected again: no doubles"
     assert len(world.crm.records) == 300
+
+
+NOTE = "prima riga\r\n\r\n  terza, rientrata: 5 < 6 & 7 \U0001f600"
+
+
+async def noted_and_back(meanwhile: Callable[[WholeWorld], None]) -> tuple[WholeWorld, str, dict[str, str]]:
+    """Anna's card had notes when she was removed; undone, connected again and settled: the notes by surname."""
+    world, user, mailbox = await filled(3, 1, to_crm=True)
+    noted = next(id_ for id_, name in cards(world, mailbox).items() if name == "Rossi 1")
+    world.mailboxes[mailbox].edit(noted, personalNotes=NOTE)
+    await world.settle(2)
+    del world.users[user]
+    at = world.now().isoformat(timespec="seconds")
+    order = {"scope": RemovalScope.LINKED.value, "permitted": ALL}
+    await world.registry.change_mailbox(mailbox, enabled=False, clearing=LEAVE, left_at=at, **order)
+    await world.settle(2)
+    assert cards(world, mailbox) == {}
+    meanwhile(world)
+    await world.registry.change_mailbox(mailbox, clearing=UNDO)
+    await world.settle(2)
+    assert notes(world, mailbox) == {"Rossi 0": "", "Rossi 1": NOTE, "Rossi 2": "", "Verdi 0": "mine 0"}
+    world.users[user] = mailbox
+    at = world.now().isoformat(timespec="seconds")
+    await world.registry.change_mailbox(mailbox, enabled=True, connected_at=at, full=True)
+    assert await world.settle(3) == 0
+    return world, mailbox, notes(world, mailbox)
+
+
+def notes(world: WholeWorld, mailbox: str) -> dict[str, str]:
+    found = world.mailboxes[mailbox].cards.values()
+    return {
+        str(card.fields["surname"]): str(card.fields.get("personalNotes", ""))
+        for card in found
+        if card.place == "folder"
+    }
+
+
+def descriptions(world: WholeWorld) -> dict[str, str]:
+    return {record.fields["lastname"]: record.fields["description"] for record in world.crm.records.values()}
+
+
+async def test_the_notes_of_a_card_come_back_as_they_were_and_are_not_cut_by_what_the_crm_could_keep_of_them() -> None:
+    kept: list[dict[str, str]] = []
+    world, _, after = await noted_and_back(lambda world: kept.append(descriptions(world)))
+    assert after == {"Rossi 0": "", "Rossi 1": NOTE, "Rossi 2": "", "Verdi 0": "mine 0"}
+    assert descriptions(world) == kept[0]
+    assert NOTE not in kept[0].values(), "the CRM holds no emoji"
+    assert kept[0]["Rossi 1"].startswith("prima riga")
+
+
+async def test_notes_that_were_edited_in_the_crm_meanwhile_win_over_those_that_came_back() -> None:
+    def edited(world: WholeWorld) -> None:
+        (record,) = [each for each in world.crm.records.values() if each.fields["lastname"] == "Rossi 1"]
+        world.crm.edit(record.id, description="nel frattempo")
+
+    world, _, after = await noted_and_back(edited)
+    assert after == {"Rossi 0": "", "Rossi 1": "nel frattempo", "Rossi 2": "", "Verdi 0": "mine 0"}
+    assert descriptions(world)["Rossi 1"] == "nel frattempo"
 
 
 async def test_a_purge_makes_our_copies_anew_and_leaves_the_users() -> None:

@@ -1,13 +1,12 @@
 """The application's own sign-in at Entra, and what its refusals mean.
 
 `Tokens` is handed to the SDK's authentication provider: azure-identity keeps and renews the token, this adds one request at a
-time, a way to throw a refused token away, and errors in the words of `sync.errors`. Secrets and assertions are only passed on:
+time (`OneByOne`), a way to throw a refused token away, and errors in the words of `sync.errors`. Secrets and assertions are only passed on:
 never kept elsewhere, never logged. A plain http authority is accepted for loopback hosts only (DESIGN 7).
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sync.errors import Cause, ConfigMistake, RetryLater, StopConnector, SyncError
 from sync.sides.graph.answers import patience
+from sync.sides.graph.one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -57,14 +57,14 @@ class Tokens:
     ) -> None:
         self._make, self._before, self._closing = make, before, closing
         self._credential: AsyncTokenCredential | None = None
-        self._lock = asyncio.Lock()
+        self._one_by_one = OneByOne()
         self.generation = 0
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A valid token, from memory or from Entra. Raises StopConnector, or RetryLater(ENTRA_UNREACHABLE)."""
         from azure.core.exceptions import AzureError
 
-        async with self._lock:
+        async with self._one_by_one.asking():
             try:
                 if self._before is not None:
                     await self._before()
@@ -78,7 +78,7 @@ class Tokens:
 
     async def renew(self, generation: int) -> None:
         """Forget the token of that generation: Graph refused it though it is not past its time. No-op when done already."""
-        async with self._lock:
+        async with self._one_by_one.between():
             if generation == self.generation:
                 self.generation += 1
                 credential, self._credential = self._credential, None

@@ -6,12 +6,12 @@ at once. Never logs a token.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import Cause, ReconnectNeeded, RetryLater, StopMailbox, SyncError
+from sync.sides.graph.one_by_one import OneByOne
 from sync.signing import Entra, Granted
 from sync.store.tokens import Token, TokenStore
 
@@ -30,12 +30,12 @@ class MailboxTokens:
     def __init__(self, mailbox: str, store: TokenStore, entra: Entra, now: Callable[[], datetime]) -> None:
         self._mailbox, self._store, self._entra, self._now = mailbox, store, entra, now
         self._held: AccessToken | None = None
-        self._lock = asyncio.Lock()
+        self._one_by_one = OneByOne()
         self.generation = 0
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A valid token. Raises ReconnectNeeded, StopMailbox, StopConnector or RetryLater."""
-        async with self._lock:
+        async with self._one_by_one.asking():
             if self._held is None or self._held.expires_on <= (self._now() + MARGIN).timestamp():
                 self._held = None
                 self._held = _access(await self._renewed(), self._now())
@@ -43,7 +43,7 @@ class MailboxTokens:
 
     async def renew(self, generation: int) -> None:
         """Forget the token of that generation: Graph refused it though it is not past its time."""
-        async with self._lock:
+        async with self._one_by_one.between():
             if generation == self.generation:
                 self.generation += 1
                 self._held = None

@@ -72,6 +72,16 @@ async def test_one_renewal_serves_all_until_it_runs_out(desk: Desk) -> None:
     assert desk.entra.asked == [("r0", SCOPES), ("r1", SCOPES)]
 
 
+async def test_an_entra_that_is_out_of_order_is_asked_once_by_all_who_wait(desk: Desk) -> None:
+    sign = desk.sign()
+    desk.entra.fails = RetryLater(Cause.ENTRA_UNREACHABLE)
+    ended = await asyncio.gather(*(sign.get_token("x") for _ in range(5)), return_exceptions=True)
+    assert [(type(each), str(each)) for each in ended] == [(RetryLater, "entra_unreachable")] * 5
+    assert len(desk.entra.asked) == 1
+    desk.entra.fails = None
+    assert (await sign.get_token("x")).token == "a1", "who comes later asks again"
+
+
 async def test_a_token_that_graph_refused_is_renewed_once(desk: Desk) -> None:
     sign = desk.sign()
     await sign.get_token("x")
