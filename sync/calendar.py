@@ -85,7 +85,7 @@ async def _take(kind: Kind, ids: Sequence[str], since: str, tools: Tools) -> Non
 
 
 def renewed_baseline(pair: Pair, tools: Tools) -> list[Op]:
-    """A record that still is as it was when the mailbox was connected: said with the newest key, after which an older one may go."""
+    """A record that still is as it was when the mailbox was connected: said with the newest key."""
     item = pair.crm
     stored = tools.context.baseline.get(item.id) if isinstance(item, Item) else None
     if not isinstance(item, Item) or stored is None or is_newest_baseline(stored, tools.keys):

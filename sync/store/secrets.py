@@ -106,7 +106,7 @@ class Keyring:
         return body.isascii() and compare_digest(mine, body)
 
     def is_newest(self, digest: str) -> bool:
-        """Was it made with the key that is written with now? After a rotation all others are made anew, so that the old key may go."""
+        """Was it made with the key that is written with now? After a rotation what is settled is digested anew."""
         return digest.partition(".")[0] == self.digest_key
 
     def encrypt(self, text: str, aad: str) -> str:

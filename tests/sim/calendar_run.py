@@ -30,7 +30,7 @@ async def play_calendar(seed: int, world: World | None = None) -> list[str]:
     ]
     for number in range(ROUNDS):
         await world.settle(4)
-        await may_rotate(world, seed, number)
+        may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 8))
         if dice.random() < 0.1:

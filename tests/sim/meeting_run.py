@@ -43,7 +43,7 @@ async def play_meetings(seed: int, world: World | None = None) -> list[str]:
     found = [f"the first runs made {n} mails" for n in [mails_of_engine(world)] if n]
     for number in range(ROUNDS):
         await world.settle(5)
-        await may_rotate(world, seed, number)
+        may_rotate(world, seed, number)
         found += await mails_uncharged(story)
         world.time += timedelta(days=dice.choice([0, 0, 0, 1, 4]))
         world.office.late = dice.random() < 0.3

@@ -47,7 +47,7 @@ async def play(seed: int, world: World | None = None) -> list[str]:
     await world.attempt(accident(dice, 120) if dice.random() < 0.3 else None)
     for number in range(ROUNDS):
         await world.settle(3)
-        await may_rotate(world, seed, number)
+        may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 10))
         if admin.random() < REMAPS:

@@ -26,7 +26,7 @@ async def play_tasks(seed: int, world: World | None = None) -> list[str]:
     found = [f"the first run wrote to {t.id}" for t in world.todos.values() if written_first(t, world.subscriptions)]
     for number in range(ROUNDS):
         await world.settle(4)
-        await may_rotate(world, seed, number)
+        may_rotate(world, seed, number)
         story.settled()
         story.act(dice.randrange(1, 10))
         if dice.random() < 0.1:
