@@ -52,7 +52,7 @@ def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping
 
 
 def rekeyed(link: Link, crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Sealed) -> Link:
-    """The link with what an older key digested, and what still holds, under the newest one: an old key, if it became known, tells of as little as can be.
+    """The link with what an older key digested, and what still holds, under the newest one: of an old key that became known as little as can be.
 
     `crm`, `mailbox`: what both sides show.
     """
