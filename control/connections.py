@@ -28,7 +28,7 @@ from sync.model import Family, Item, Kind
 from sync.people import address_book
 from sync.policy import CalendarPolicy
 from sync.settings import DoubleBooking
-from sync.settings_store import Present, SettingsStore, SignIn
+from sync.settings_store import InForce, SettingsStore, SignIn
 from sync.setup import Setup
 from sync.sides.base import CrmGroup, CrmUser, Mailbox, MailboxUser
 from sync.sides.graph import (
@@ -96,9 +96,8 @@ class Connections:
         self._client: VtenextClient | None = None
         self._known_directory: VtenextDirectory | None = None
         self._known: Known | None = None
-        self._begun: Present | None = (
-            None  # what the last run's setup, or whoever asked outside of a run, read of the settings
-        )
+        # what the last run's setup, or whoever asked outside of a run, read of the settings
+        self._begun: InForce | None = None
         self._people: tuple[Sequence[User], AddressBook] | None = None
         self._probing = asyncio.Lock()
         self._graph: tuple[tuple[SignIn, str], GraphConnection] | None = None
@@ -121,7 +120,7 @@ class Connections:
         return await find_folder(await self.graph(mailbox), mailbox, named)
 
     async def calendar(self, mailbox: str, policy: CalendarPolicy) -> Mailbox:
-        settings = (await self._present()).settings
+        settings = (await self._in_force()).settings
         horizon = Horizon(since=policy.since, ahead=timedelta(days=settings.horizon_days))
         return await open_calendar(await self.graph(mailbox), mailbox, zone=policy.zone, now=self._now, horizon=horizon)
 
@@ -130,7 +129,7 @@ class Connections:
         address = self._environment.public_url
         if not address:
             return None
-        sign_in, url = (await self._present()).sign_in, f"{address}{NOTIFICATIONS}"
+        sign_in, url = (await self._in_force()).sign_in, f"{address}{NOTIFICATIONS}"
         parts = ("watches", url, sign_in.tenant_id, sign_in.client_id, "user" if sign_in.delegated else "application")
         made_for = self._keys.index("\n".join(parts))
         return GraphSubscriptions(await self.graph(mailbox), mailbox, url, made_for, lists=sign_in.delegated)
@@ -143,16 +142,16 @@ class Connections:
 
     async def setup(self) -> Setup:
         """Settings, users and mapping as they are now. Not active: nothing is asked of any server."""
-        present = await self._as_saved()
-        return await self._setup(present) if present.settings.active else Setup(False, {}, {})
+        saved = await self._as_saved()
+        return await self._setup(saved) if saved.settings.active else Setup(False, {}, {})
 
     async def setup_if_active(self) -> Setup:
         """As `setup`, whether the connector is active or not: for previews."""
         return await self._setup(await self._as_saved())
 
-    async def _setup(self, present: Present) -> Setup:
-        settings = present.settings
-        if self._environment.crm_missing or present.sign_in.missing:
+    async def _setup(self, saved: InForce) -> Setup:
+        settings = saved.settings
+        if self._environment.crm_missing or saved.sign_in.missing:
             return Setup(False, {}, {})
         known = await self._probed()
         users = await self._users.all()
@@ -220,11 +219,11 @@ class Connections:
 
     async def resolve_mailbox(self, address: str) -> MailboxUser:
         """With the application's own permission to read users; without it a delegated mailbox is named by its object id only."""
-        present = await self._as_saved()
+        saved = await self._as_saved()
         try:
             return await resolve(await self.graph(), address)
         except StopMailbox as stop:
-            if not present.sign_in.delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
+            if not saved.sign_in.delegated or stop.cause is not Cause.ACCESS_DENIED or not GUID.fullmatch(address):
                 raise
             return MailboxUser(address.lower())
 
@@ -254,7 +253,7 @@ class Connections:
             self._now,
             self._new_id,
             known.probe.prefix("Groups"),
-            (await self._present()).settings.delete_brake.of_sweep(),
+            (await self._in_force()).settings.delete_brake.of_sweep(),
         )
 
     async def catalogs(self) -> Mapping[Kind, Mapping[str, Field]]:
@@ -279,7 +278,7 @@ class Connections:
 
         The application's one of before stays open until the next change: runs may still use it.
         """
-        now = await self._present()
+        now = await self._in_force()
         if mailbox and now.sign_in.delegated:
             return await self.sign_ins.connection(mailbox, now)
         async with self._joining:
@@ -295,14 +294,14 @@ class Connections:
         """How the contact folder is called when it is made: as its user wants, else as the settings say; '' = the default folder."""
         row = await self._registry.mailbox(mailbox)
         user = await self._users.get(row.user) if row and row.user else None
-        return (user.folder if user else "") or (await self._present()).settings.folder
+        return (user.folder if user else "") or (await self._in_force()).settings.folder
 
-    async def _as_saved(self) -> Present:
+    async def _as_saved(self) -> InForce:
         """Settings and sign-in, read now."""
-        self._begun = await self._settings.present()
+        self._begun = await self._settings.in_force()
         return self._begun
 
-    async def _present(self) -> Present:
+    async def _in_force(self) -> InForce:
         """As the last look found them, for a run: its setup looked, and what is saved later ends it at its next batch."""
         return self._begun or await self._as_saved()
 

@@ -136,9 +136,8 @@ async def carried_out(endpoint: Endpoint, call: Call, new_id: Callable[[], str])
         refusal = problem("not_these_rows", call.lang, 409, **because(unfit, call.lang))
         return Reply(refusal, refusal.status)
     audit, now = call.app.connector.audit, call.app.connector.now
-    target = (
-        call.id if ID.fullmatch(call.id) else "?" if call.id else ""
-    )  # a name or an address is kept nowhere in clear
+    # a name or an address is kept nowhere in clear
+    target = call.id if ID.fullmatch(call.id) else "?" if call.id else ""
     noted = await audit.begin(call.by, endpoint.name, target, now(), new_id())
     reply = await _handled(endpoint, call, new_id)
     await audit.end(noted, reply.status)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from control.environment import Environment
-from sync.settings_store import Present, SettingsStore, SignIn
+from sync.settings_store import InForce, SettingsStore, SignIn
 from sync.sides.base import MailboxUser
 from sync.sides.graph import GraphConnection, Held, MailboxTokens, MsalEntra, Sign, resolve_user
 from sync.signing import Granted
@@ -49,10 +49,10 @@ class SignIns:
         self._retired: list[tuple[datetime, GraphConnection | MsalEntra]] = []
         self._lock = asyncio.Lock()
 
-    async def connection(self, mailbox: str, present: Present) -> GraphConnection:
-        """Signs in as the mailbox's user, for the application that `present` names. Nothing is asked of anybody yet."""
+    async def connection(self, mailbox: str, saved: InForce) -> GraphConnection:
+        """Signs in as the mailbox's user, for the application that `saved` names. Nothing is asked of anybody yet."""
         async with self._lock:
-            entra, now = self._entra_of(present), self._now()
+            entra, now = self._entra_of(saved), self._now()
             await self._tidy(now)
             found = self._open.get(mailbox)
             if found is not None and found.entra is not entra:
@@ -60,14 +60,14 @@ class SignIns:
                 found = None
             if found is None:
                 sign = MailboxTokens(mailbox, self.tokens, entra, self._now)
-                found = self._open[mailbox] = _Open(self._connected(sign, self._graph_of(present)), entra, now)
+                found = self._open[mailbox] = _Open(self._connected(sign, self._graph_of(saved)), entra, now)
             found.asked_at = now
             return found.connection
 
     async def entra(self) -> MsalEntra:
         """For the application that the settings name now."""
         async with self._lock:
-            return self._entra_of(await self._settings.present())
+            return self._entra_of(await self._settings.in_force())
 
     async def attempt(self, sign_in: SignIn, server: str) -> None:
         """Would this application be let in?"""
@@ -79,7 +79,7 @@ class SignIns:
 
     async def look(self, granted: Granted) -> MailboxUser:
         """Who signed in, read with the token that was given for it. Raises what sync.errors names."""
-        connection = self._connected(Held(granted, self._now()), self._graph_of(await self._settings.present()))
+        connection = self._connected(Held(granted, self._now()), self._graph_of(await self._settings.in_force()))
         try:
             return await resolve_user(connection, granted.oid)
         finally:
@@ -93,16 +93,16 @@ class SignIns:
                 await each.close()
             self._open, self._retired, self._entra = {}, [], None
 
-    def _entra_of(self, present: Present) -> MsalEntra:
-        application = (present.sign_in, present.settings.server_name)
+    def _entra_of(self, saved: InForce) -> MsalEntra:
+        application = (saved.sign_in, saved.settings.server_name)
         if self._entra is None or self._entra[0] != application:
             if self._entra is not None:
                 self._retired.append((self._now(), self._entra[1]))
             self._entra = (application, self._made(*application))
         return self._entra[1]
 
-    def _graph_of(self, present: Present) -> str:
-        return self._environment.cloud(present.settings.server_name)[0]
+    def _graph_of(self, saved: InForce) -> str:
+        return self._environment.cloud(saved.settings.server_name)[0]
 
     def _made(self, sign_in: SignIn, server: str) -> MsalEntra:
         graph, authority = self._environment.cloud(server)

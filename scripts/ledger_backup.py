@@ -88,9 +88,8 @@ async def restore(rows: TableRows, source: Path, now: datetime) -> int:
             f"the table is not empty (there is {row.partition} / {row.key}): a restore makes a ledger, it does not mix two"
         )
     board = BoardStore(rows)
-    await board.enter(
-        "killed", now, by="restore"
-    )  # first: an app that has this table already must not begin with half of it
+    # first: an app that has this table already must not begin with half of it
+    await board.enter("killed", now, by="restore")
     for partition, lines in groupby(_lines(source), key=lambda line: line[0]):
         puts = ([Put(key, data)] for _, key, data in lines if (partition, key) != BOARD)
         for part in transactions(puts, MAX_OPS):

@@ -110,9 +110,8 @@ def _laid_over(rule: Rule, walls: list[Wall], expected: Callable[[date], Wall]) 
     if not 0 <= spare <= len(walls) // 4 + 4:  # 20 % gaps, and two slots at either end
         return None
     models = [expected(slot) for slot in ground]
-    costs = [0] * (
-        spare + 1
-    )  # by offset: the last record on slot number + offset, those before it laid as well as can be
+    # by offset: the last record on slot number + offset, those before it laid as well as can be
+    costs = [0] * (spare + 1)
     trail: list[list[int]] = []
     for i, wall in enumerate(walls):
         row, origins, reached, origin = [], [], costs[0], 0

@@ -28,9 +28,8 @@ ASKED = frozenset({R.MAIL_LIMIT, R.WITHHELD})
 async def budget(tools: Tools) -> Budget:
     """This run's budget, made once."""
     if tools.budget is None:
-        start = (tools.now() - DAY).strftime(
-            "%Y-%m-%dT%H"
-        )  # the hour of 24 hours ago counts as a whole: an upper bound
+        # the hour of 24 hours ago counts as a whole: an upper bound
+        start = (tools.now() - DAY).strftime("%Y-%m-%dT%H")
         hours = {hour: n for hour, n in (await tools.ledger.mails()).items() if hour >= start}
         meetings, mails = await tools.ledger.mails_of_run(tools.run)
         tools.budget = Budget(tools.context.policy.mails, hours, meetings, mails)

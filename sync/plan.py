@@ -253,9 +253,8 @@ def _crm_gone(mailbox: Item, link: Link, policy: KindPolicy, context: Context) -
             return Wait(Side.MAILBOX, mailbox.id, Reason.INTENT_OPEN)
         values = creation_values(mailbox, Side.CRM, translator, sealed)
         return Create(Side.CRM, link.kind, mailbox, values, Reason.EDIT_BEATS_DELETE, replaces=link)
-    own = (
-        link.role is Role.GUEST and link.origin is Side.MAILBOX
-    )  # somebody else's record took a copy of the user's own card
+    # somebody else's record took a copy of the user's own card
+    own = link.role is Role.GUEST and link.origin is Side.MAILBOX
     if policy.deletes(Side.MAILBOX) and not own:
         return Delete(Side.MAILBOX, mailbox, link, Reason.CRM_DELETED)
     return Unlink(link, Reason.DELETE_LEFT, tombstone=True)

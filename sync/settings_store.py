@@ -86,8 +86,8 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """Settings and sign-in, of one look."""
+class InForce:
+    """Settings and sign-in that count now, of one look."""
 
     settings: Settings
     sign_in: SignIn
@@ -124,11 +124,11 @@ class SettingsStore:
         """The tenant in force, an id or a domain; '' = none is named yet."""
         return (await self.read()).tenant_id or self._defaults.tenant_id
 
-    async def present(self) -> Present:
+    async def in_force(self) -> InForce:
         """Both, as they are saved now."""
         row, kept = await self._with_secret()
         settings = _saved(row).settings if row else Settings()
-        return Present(settings, self._sign_in(settings, kept))
+        return InForce(settings, self._sign_in(settings, kept))
 
     async def sign_in(self, settings: Settings | None = None, secret: str | None = None) -> SignIn:
         """Saved values where there are any, else the environment's. A saved secret wins over a managed identity.

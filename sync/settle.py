@@ -33,9 +33,8 @@ def answered(sent: Mapping[str, str], held: Mapping[str, str], answer: Item, tra
     for pair in sent:
         expected = held[pair] if pair in held else translator.image(pair, sent[pair])
         if is_person(pair) and ("invitees" in answer.fields or "attendees" in answer.fields):
-            result[pair] = now.get(
-                pair, ""
-            )  # a server that took somebody else, or nobody, is not asked again and again
+            # a server that took somebody else, or nobody, is not asked again and again
+            result[pair] = now.get(pair, "")
             continue
         seen = now.get(pair, expected)
         same = seen == expected or translator.image(pair, seen) == translator.image(pair, expected)
@@ -64,9 +63,8 @@ def _rekeyed(pair: str, held: Held, crm: Mapping[str, str], mailbox: Mapping[str
         return held
     nobody = "" if is_person(pair) else None  # who is not on a list is not invited
     ours = crm.get(pair, nobody)
-    theirs = (
-        ours if pair not in mailbox and held.mailbox == held.crm else mailbox.get(pair, nobody)
-    )  # fax: no listing shows it
+    # fax: no listing shows it
+    theirs = ours if pair not in mailbox and held.mailbox == held.crm else mailbox.get(pair, nobody)
     if ours is None or theirs is None or not sealed.settled(pair, ours, theirs):
         return held
     return sealed.seal(pair, ours, theirs)

@@ -58,15 +58,12 @@ class Tools:
     counts: Counter[str] = field(default_factory=Counter)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget | None = None  # of mails, in this run
-    later: set[str] = field(
-        default_factory=set
-    )  # mailbox ids that the next run looks at again, whatever this one makes of them
-    strangers: dict[str, str] = field(
-        default_factory=dict
-    )  # addresses that were looked for among the CRM's contacts -> id, '' = none or several
-    permits: dict[tuple[Side, str], str] = field(
-        default_factory=dict
-    )  # items whose question an admin approved -> what was shown
+    # mailbox ids that the next run looks at again, whatever this one makes of them
+    later: set[str] = field(default_factory=set)
+    # addresses that were looked for among the CRM's contacts -> id, '' = none or several
+    strangers: dict[str, str] = field(default_factory=dict)
+    # items whose question an admin approved -> what was shown
+    permits: dict[tuple[Side, str], str] = field(default_factory=dict)
     rejected: dict[tuple[Side, str], str] = field(default_factory=dict)  # the same of what was rejected
     coloured: set[str] = field(default_factory=set)
     cause: str = ""

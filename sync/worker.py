@@ -84,9 +84,8 @@ class Worker:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     limits: Limits = field(default_factory=Limits)
-    heard: Callable[[Written, str], None] = lambda written, failure: (
-        None
-    )  # told at the end of each slice: what it wrote, why it failed
+    # told at the end of each slice: what it wrote, why it failed
+    heard: Callable[[Written, str], None] = lambda written, failure: None
 
     async def run(self, mailbox: str, *, polls: bool = True) -> Outcome | None:
         """One slice of one mailbox. None: somebody else runs it, or nothing may run now. `polls`: also of what every tick looks at."""

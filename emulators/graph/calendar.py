@@ -78,9 +78,8 @@ class Event:
     cancelled: set[date] = field(default_factory=set)
     former: list[tuple[int, Pattern]] = field(default_factory=list)  # what held until that save
     source: Source | None = None  # set on an attendee's copy
-    heard: dict[date | None, tuple[Times, Rule | None]] = field(
-        default_factory=dict
-    )  # when, as the organizer said last
+    # when, as the organizer said last
+    heard: dict[date | None, tuple[Times, Rule | None]] = field(default_factory=dict)
 
     @property
     def change_key(self) -> str:

@@ -96,9 +96,8 @@ class MemoryCrm:
     past: list[str] = field(default_factory=list)  # events that were written although they were over
     people: dict[str, str] = field(default_factory=dict)  # user or contact -> address
     doubtful: set[str] = field(default_factory=set)  # addresses that vtenext would find somebody else by, too
-    mails: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # who made vtenext send it ('engine' | 'user'), to which contact
+    # who made vtenext send it ('engine' | 'user'), to which contact
+    mails: list[tuple[str, str]] = field(default_factory=list)
 
     def second(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")

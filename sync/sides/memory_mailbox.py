@@ -32,9 +32,8 @@ class MemoryMailbox:
     wire: Wire = quiet
     folder_id: str = "folder"
     cards: dict[str, Card] = field(default_factory=dict)
-    usual: list[dict[str, Value]] = field(
-        default_factory=list
-    )  # cards of the default folder, which is not synchronised
+    # cards of the default folder, which is not synchronised
+    usual: list[dict[str, Value]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     number: int = 0
     writes: int = 0

@@ -77,9 +77,8 @@ class Event:
     categories: set[str] = field(default_factory=set)
     called_off: bool = False  # a copy whose meeting was cancelled
     told: Told = field(default_factory=Told)
-    slot_guests: dict[str, dict[str, Guest]] = field(
-        default_factory=dict
-    )  # of single occurrences with a list of their own
+    # of single occurrences with a list of their own
+    slot_guests: dict[str, dict[str, Guest]] = field(default_factory=dict)
     slot_responses: dict[str, str] = field(default_factory=dict)  # of a copy: answers to single occurrences
     only_slot: int = 0  # of a copy of one occurrence: its day, counted from the series' first
     only_day: str = ""  # of a copy of one occurrence: its original day, which its iCalUId tells

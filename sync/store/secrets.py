@@ -149,9 +149,8 @@ def _fed(keyed: HMAC, text: str) -> bytes:
 
 
 def _short(raw: bytes) -> str:
-    return (
-        b2a_base64(raw, newline=False).translate(_URLSAFE).decode().rstrip("=")
-    )  # as urlsafe_b64encode, in half the time
+    # as urlsafe_b64encode, in half the time
+    return b2a_base64(raw, newline=False).translate(_URLSAFE).decode().rstrip("=")
 
 
 def _bound(key_id: str, aad: str) -> bytes:

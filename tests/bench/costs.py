@@ -166,9 +166,8 @@ def count(items: int, more: int) -> dict[str, Cost]:
         for name in ("look_people", "look_calendar", "look_both"):
             found[name] -= ANSWERED
         found["run"] = run = found["look_people"] + found["look_calendar"] - found["look_both"]
-        with_run = counting.of(
-            lambda: _sweep(place)
-        )  # the tasks are looked at by every tick, and by no run that was told of others
+        # the tasks are looked at by every tick, and by no run that was told of others
+        with_run = counting.of(lambda: _sweep(place))
         found["look_tasks"] = counting.tasks
         found["tick"] = with_run - run
         found |= _changes(place, counting, with_run - run)

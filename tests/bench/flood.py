@@ -152,9 +152,8 @@ def _strangers(place: Crowd) -> int:
 
 
 async def _volley(url: str, shots: Sequence[Shot]) -> list[tuple[float, int]]:
-    limits = httpx.Limits(
-        max_connections=200, max_keepalive_connections=200, keepalive_expiry=2
-    )  # sooner than the server closes them
+    # sooner than the server closes them
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)
     async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as http:
         began = time.monotonic()
 

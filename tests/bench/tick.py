@@ -62,9 +62,8 @@ def figures(mailboxes: int) -> list[Figure]:
 async def _measured(stack: Stack, mailboxes: int) -> list[Figure]:
     app = build(read_environment(stack.settings), lambda: datetime.now(UTC), lambda: str(uuid4()))
     ground = await _ground(app, stack, mailboxes)
-    await app.swept(
-        "timer"
-    )  # what is read once an hour by every process: the CRM's probe, the upkeep of a large office
+    # what is read once an hour by every process: the CRM's probe, the upkeep of a large office
+    await app.swept("timer")
     for mailbox in ground.real:  # the messages of that sweep are on their way, and nobody is here to take them
         await app.connector.registry.change_mailbox(mailbox, hints="", dirty=False, queued_until="")
     quiet = await _tick(ground)

@@ -14,6 +14,7 @@ from emulators.inprocess import InProcessTransport
 from sync.errors import Cause, ConfigMistake, Failure, RetryLater, StopConnector
 from sync.sides.graph import GraphConnection, Tokens, application_tokens, resolve_user
 from sync.sides.graph.credentials import authority_of, refusal
+from sync.sides.graph.entra import MsalEntra
 from tests.contract.graph_world import plug, served
 
 APP, SECRET, MAIL = "99999999-aaaa-4bbb-8ccc-dddddddddddd", "s3cret~value", "anna@example.com"
@@ -191,3 +192,38 @@ async def test_a_managed_identity_needs_no_secret(
         sign = tokens(entra, address, client_secret="", managed_identity="33333333-aaaa-4bbb-8ccc-dddddddddddd")
         assert (await sign.get_token(SCOPE)).token
         await sign.close()
+
+
+@pytest.mark.parametrize("delegated", [False, True])
+@pytest.mark.parametrize(
+    ("status", "headers", "counts"), [(500, {}, True), (400, {}, True), (429, {"retry-after": "7"}, False)]
+)
+async def test_an_identity_that_cannot_be_had_is_tried_again(
+    status: int,
+    headers: dict[str, str],
+    counts: bool,
+    delegated: bool,
+    entra: EntraEmulator,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of Azure's errors comes out, neither of the application's sign-in nor of the users'."""
+
+    async def identity(scope, receive, send):  # type: ignore[no-untyped-def]
+        shown = [(b"content-type", b"application/json"), *((k.encode(), v.encode()) for k, v in headers.items())]
+        await send({"type": "http.response.start", "status": status, "headers": shown})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    who = "33333333-aaaa-4bbb-8ccc-dddddddddddd"
+    with served(identity) as endpoint:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{endpoint}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "h")
+        sign = MsalEntra(tenant_id=entra.tenant, client_id=APP, managed_identity=who, authority_host=address)
+        application = application_tokens(
+            tenant_id=entra.tenant, client_id=APP, managed_identity=who, authority_host=address
+        )
+        with pytest.raises(RetryLater) as later:
+            await (sign.check() if delegated else application.get_token(SCOPE))
+        await sign.close()
+        await application.close()
+    assert (later.value.cause, later.value.counts) == (Cause.ENTRA_UNREACHABLE, counts)

@@ -53,9 +53,8 @@ class CalendarStory:
     gone: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
-    by_hand: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # records and fields that somebody edited in the CRM at some time
+    # records and fields that somebody edited in the CRM at some time
+    by_hand: set[tuple[str, str]] = field(default_factory=set)
     private: set[str] = field(default_factory=set)  # serials of events that were private in a mailbox at some time
     old: set[str] = field(default_factory=set)  # records from before the connection that nobody touched since
 

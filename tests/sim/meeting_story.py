@@ -57,18 +57,15 @@ class MeetingStory:
     gone: set[str] = field(default_factory=set)
     reassigned: set[str] = field(default_factory=set)  # serials of meetings whose record was given to somebody else
     series: set[str] = field(default_factory=set)  # serials of series that were made in the CRM
-    exported: dict[str, str] = field(
-        default_factory=dict
-    )  # serials of meetings that a connected user made in the CRM -> that user
+    # serials of meetings that a connected user made in the CRM -> that user
+    exported: dict[str, str] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)  # users who were not connected all the time
-    charged: dict[tuple[str, str], int] = field(
-        default_factory=dict
-    )  # mailbox and hour -> mails that the ledger charged
+    # mailbox and hour -> mails that the ledger charged
+    charged: dict[tuple[str, str], int] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # users who were disconnected once
     approved: bool = False  # did an admin say yes to all that was held?
-    names: dict[str, str] = field(
-        default_factory=dict
-    )  # record made in the CRM -> serial, also when it is only a busy block
+    # record made in the CRM -> serial, also when it is only a busy block
+    names: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)  # serials of meetings that had begun when they were made in the CRM
 
     def act(self, times: int) -> None:

@@ -52,9 +52,8 @@ class TaskStory:
     serial: int = 0
     written: Written = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)  # serials that somebody removed somewhere
-    dropped: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # mailbox and serial of the group's tasks that a member wants no more
+    # mailbox and serial of the group's tasks that a member wants no more
+    dropped: set[tuple[str, str]] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)  # serials of which there may be several: recurring, passed on
     old: set[str] = field(default_factory=set)  # records from before the connection that nobody touched since
 

@@ -220,9 +220,8 @@ def test_when_the_organizer_cancels_it_goes() -> None:
     assert isinstance(plan(crm, cancelled, keeper, linked(crm, card, keeper, Role.KEEPER)), Delete)
     attendee = context(BRUNO, f"{ANNA} {BRUNO}")
     link = linked(crm, card, attendee, Role.ATTENDEE)
-    assert isinstance(
-        plan(crm, cancelled, attendee, link), Wait
-    )  # of an organizer whom nobody knows: who keeps it decides
+    # of an organizer whom nobody knows: who keeps it decides
+    assert isinstance(plan(crm, cancelled, attendee, link), Wait)
     ours = replace(cancelled, fields={**cancelled.fields, "organizer_address": ADDRESSES[ANNA]})
     assert plan(crm, ours, attendee, link) == Unlink(link, Reason.COPY_ENDED, tombstone=True)
     shared = replace(keeper, shared={"18x1"})

@@ -168,11 +168,16 @@ class ManagedIdentity:
         self._assertion = ""
 
     async def refresh(self) -> None:
+        """A valid assertion, from memory or from the host. Raises RetryLater(ENTRA_UNREACHABLE)."""
+        from azure.core.exceptions import AzureError
         from azure.identity.aio import ManagedIdentityCredential
 
         if self._credential is None:
             self._credential = ManagedIdentityCredential(client_id=self._client_id, retry_total=0)
-        self._assertion = (await self._credential.get_token(EXCHANGE_SCOPE)).token
+        try:
+            self._assertion = (await self._credential.get_token(EXCHANGE_SCOPE)).token
+        except AzureError as error:
+            raise refusal(str(error), _asked_for(error)) from None
 
     def assertion(self) -> str:
         return self._assertion

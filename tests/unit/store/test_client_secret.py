@@ -184,7 +184,7 @@ async def test_the_vault_is_asked_once_for_a_name_and_what_another_process_saves
     await place.store.save(SETTINGS, "s~1")
     assert await place.secret() == "s~1"
     vault.refuses = "read"
-    assert [await place.secret(), (await place.store.present()).sign_in.client_secret] == ["s~1", "s~1"]
+    assert [await place.secret(), (await place.store.in_force()).sign_in.client_secret] == ["s~1", "s~1"]
     vault.refuses = ""
     await other.save(SETTINGS, "")
     assert await place.secret() == CONFIGURED.client_secret

@@ -108,9 +108,8 @@ async def test_a_full_transaction_has_room_for_where_its_run_begins() -> None:
 async def test_beginnings_go_with_what_they_lead_to() -> None:
     rows = MemoryRows()
     await slices(rows, {1: 3}, {30: 5}, {90: 5}, {120: 6})
-    await rows.transact(
-        PARTITION, [Drop("j|2026-01-01T00:00:01+00:00|3-1")]
-    )  # forgotten, because its item turned private
+    # forgotten, because its item turned private
+    await rows.transact(PARTITION, [Drop("j|2026-01-01T00:00:01+00:00|3-1")])
     old = await old_rows(rows, PARTITION, "2026-01-01T00:01:00+00:00")
     assert sorted(op.key for op in old) == [
         "j|2026-01-01T00:00:30+00:00|5-30",
