@@ -118,7 +118,6 @@ class TestFolder:
     async def test_it_is_made_once_and_known_by_id(self, world: GraphWorld) -> None:
         again = await open_mailbox(world.connection, world.user, None, NAME.upper())
         assert again.folder_id == world.mailbox.folder_id
-        assert again.folder_twins == 0
         world.outlook.rename_folder(MAIL, world.mailbox.folder_id, "Clienti")
         world.emulator.corner.counts.clear()
         known = await open_mailbox(world.connection, world.user, world.mailbox.folder_id, NAME)

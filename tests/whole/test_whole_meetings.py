@@ -24,7 +24,7 @@ def test_meeting_seeds(first: int) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("seed", sampled(range(1000, 1003), 2))
+@pytest.mark.parametrize("seed", sampled(range(1000, 1003), 3))
 async def test_meeting_seeds_on_table_storage(seed: int, azurite: str) -> None:
     rows = TableRows.connect(azurite, table=f"meetings{seed}")
     try:

@@ -46,11 +46,6 @@ class GraphMailbox:
         """To be kept by the caller and handed to the next `open_mailbox`."""
         return self._folder.id
 
-    @property
-    def folder_twins(self) -> int:
-        """How many more folders of the same name the user has: worth telling."""
-        return self._folder.twins
-
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         """See `Mailbox.changes`."""
         first = f"{folder_path(self.id, self._folder.id)}/contacts/delta"

@@ -28,10 +28,9 @@ USER = "id,mail,userPrincipalName,proxyAddresses"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Our folder in a mailbox. `twins`: other folders of the same name that were found when it was chosen, and left alone."""
+    """Our folder in a mailbox. Others of the same name are left alone."""
 
     id: str
-    twins: int = 0
 
 
 class Place(StrEnum):
@@ -109,7 +108,7 @@ async def open_folder(connection: GraphConnection, user: str, folder_id: str | N
         named = await _named(connection, user, name)  # made by somebody else, or by us with the answer lost
         if not named:
             raise classify(made)
-    return Folder(named[0], twins=len(named) - 1)
+    return Folder(named[0])
 
 
 async def find_folder(connection: GraphConnection, user: str, name: str) -> str:
