@@ -70,6 +70,14 @@ def _end_nothing(link, crm, mailbox, sealed, remap, policy):  # type: ignore[no-
     return Ended()
 
 
+def _whatever_it_holds(link, crm, mailbox, sealed, shape):  # type: ignore[no-untyped-def]
+    return bool(link.rest)
+
+
+def _by_the_newest_key_only(stored, item, translator, digests):  # type: ignore[no-untyped-def]
+    return stored == sync.events.baseline_of(item, translator, digests)
+
+
 async def _not_told(self, mailbox, families, now, **more):  # type: ignore[no-untyped-def]
     return False
 
@@ -173,6 +181,7 @@ PLANTS: Mapping[str, list[Plant]] = {
     "forget open intents": [(sync.run, "resolve", _resolve_nothing)],
     "ignore deletions in the CRM": [(sync.sweep, "_mark_gone", _no_marks_for_deletions)],
     "remember removed pairs": [(sync.plan, "ended", _end_nothing)],
+    "take for at rest what once was": [(sync.plan, "at_rest", _whatever_it_holds)],
     "note no hints": [(Mailboxes, "hint", _not_told)],
     "take everything for watched": [(Watches, "families", _every_family)],
 }
@@ -180,6 +189,7 @@ PLANTS: Mapping[str, list[Plant]] = {
 CALENDAR_PLANTS: Mapping[str, list[Plant]] = {
     "skip the intent of an event": [(sync.apply, "put_intent", _skip_the_intent)],
     "touch the past": [(sync.events, "_over", _never)],
+    "compare with the newest key only": [(sync.events, "same_record", _by_the_newest_key_only)],
     "show private events": [(sync.events, "is_private", _never)],
     "export what was there before": [(sync.calendar, "begin", _begin_without_baseline)],
     "miss vanished occurrences": [(sync.calendar, "claim_occurrences", _claim_nothing)],
@@ -222,19 +232,23 @@ MEETING_PLANTS: Mapping[str, list[Plant]] = {
 }
 
 FIRST_SEED = {
-    "skip the intent": 31,
+    "compare with the newest key only": 26,
+    "take everything for watched": 109,
+    "note no hints": 21,
+    "forget what could not be settled": 33,
+    "skip the intent": 47,
     "believe a stamp against the ledger": 27,
-    "forget open intents": 31,
+    "forget open intents": 47,
     "ignore deletions in the CRM": 22,
-    "skip the intent of an event": 76,
-    "forget open intents of events": 76,
+    "skip the intent of an event": 277,
+    "forget open intents of events": 143,
     "miss vanished occurrences": 19,
-    "skip the intent of a task": 23,
-    "forget open intents of tasks": 23,
+    "skip the intent of a task": 68,
+    "forget open intents of tasks": 68,
     "miss lists that went": 31,
     "take all that a member says": 70,
     "take To Do's answer for an echo": 14,
-    "give members back what they deleted": 85,
+    "give members back what they deleted": 160,
     "take members for owners": 70,
     "know no mail limit": 33,
     "keep a meeting for ever": 38,
