@@ -262,9 +262,8 @@ async def change_user(connector: Connector, id_: str, body: Mapping[str, Any]) -
     if foreseen == before:
         await set_right(connector)  # what a command like this, broken off, did not get to
         return before
-    if (
-        foreseen.private_events != before.private_events and before.connected
-    ):  # first: once the user says so, nobody would see that it is left to do
+    if foreseen.private_events != before.private_events and before.connected:
+        # first: once the user says so, nobody would see that it is left to do
         await connector.registry.change_mailbox(before.mailbox, past_too=True, full=True, dirty=True)
     try:
         before, after = await connector.users.revise(id_, decide)

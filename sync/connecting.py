@@ -110,9 +110,8 @@ class Connecting:
         """The CRM user that this person is. Raises NoOwnUser."""
         users = await self.connector.users.all()
         tenant = (await self.connector.settings.tenant()).lower()
-        if (
-            "." not in tenant and who.tenant.lower() != tenant
-        ):  # a domain of it says nothing: there the platform vouches
+        # a domain of it says nothing: there the platform vouches
+        if "." not in tenant and who.tenant.lower() != tenant:
             raise NoOwnUser
         bound = [user for user in users if user.mailbox and user.mailbox.lower() == who.oid.lower()]
         named = [user for user in users if user.active and not user.mailbox and user.email.lower() in who.names]

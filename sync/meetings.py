@@ -243,9 +243,8 @@ def _invited(action: Create, source: Item, context: Context) -> Create:
     tags = tags_of(invitees_of(source.fields.get("invitees")), context.policy.people)
     action = replace(action, values={**action.values, **{pair: answer for pair, answer in tags.items() if answer}})
     guests = first_guests(source, context)
-    if source.id in context.ordered or _begun(
-        source, context
-    ):  # without guests too: whoever is invited later is a question
+    # without guests too: whoever is invited later is a question
+    if source.id in context.ordered or _begun(source, context):
         role = Role.ORGANIZER if guests else action.role
         return replace(action, flags=action.flags | {Flag.ATTENDEES_WITHHELD}, role=role)
     if not guests:

@@ -67,9 +67,8 @@ class Tools:
     rejected: dict[tuple[Side, str], str] = field(default_factory=dict)  # the same of what was rejected
     coloured: set[str] = field(default_factory=set)
     cause: str = ""
-    progressed: Callable[[int, int], Awaitable[None]] | None = (
-        None  # told of a long comparison: items, and how many of them are done
-    )
+    # told of a long comparison: items, and how many of them are done
+    progressed: Callable[[int, int], Awaitable[None]] | None = None
     written: Written = field(default_factory=Counter)  # what happened on the sides, for the hourly tallies
 
     @property

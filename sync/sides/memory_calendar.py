@@ -321,9 +321,8 @@ class MemoryCalendar:
         event = self.events[series]
         expected = write.expected.fields
         same = bool(slot) and all(expected.get(name) == value for name, value in present.fields.items())
-        if (
-            present.version != write.expected.version and not same
-        ):  # another occurrence may have moved the series' version
+        # another occurrence may have moved the series' version
+        if present.version != write.expected.version and not same:
             return Refused(Failure(412, "ErrorIrresolvableConflict"))
         after = "" if isinstance(write, Remove) else str(write.fields.get("when", ""))
         if all(over(when, event.zone) <= self.now() for when in (str(present.fields["when"]), after) if when):

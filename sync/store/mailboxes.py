@@ -53,9 +53,8 @@ class MailboxRow:
     connected_at: str = ""  # when its user was connected last
     clearing: str = ""  # '' | leave | purge | undo: what the next run does first, see `sync.clearing`
     permitted: int = 0  # purge, leave: how many deletions an admin confirmed, see `sync.clearing_tools.ALL`
-    scope: str = (
-        ""  # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
-    )
+    # leave: which linked cards go (a RemovalScope, '' = none), as the settings said when it was ordered
+    scope: str = ""
     left_at: str = ""  # when the removal of its user was ordered last
     progress: str = ""  # of its families of kinds, see `sync.progress`
     hints: str = ""  # families in which something happened that no run has looked at, see `sync.agenda`

@@ -218,9 +218,8 @@ class _Writer:
             return Refused(Failure(_MOVED, "GONE" if isinstance(now, Gone) else "UNREADABLE", where="revise"))
         if differs(write.expected, now) or _other_people(write, now):
             return Refused(Failure(_MOVED, "CHANGED", where="revise"))
-        if (
-            INVITEES not in now.fields and INVITEES in write.expected.fields
-        ):  # nothing is said about them: not read again
+        # nothing is said about them: not read again
+        if INVITEES not in now.fields and INVITEES in write.expected.fields:
             now = replace(now, fields={**now.fields, INVITEES: write.expected.fields[INVITEES]})
         news = changed(write.fields, now.fields, zone)
         element = _element(now.kind, news, zone) | self._people(news, now)
