@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from mapping.calendar import SENSITIVITY, is_private
 from mapping.tasks import is_completed
 from sync.event_names import alone_stamp, crm_stamp, is_occurrence, of_day, original_day, series_of
-from sync.events import baseline_of, is_newest_baseline, is_over
+from sync.events import baseline_of, is_current_baseline, is_over
 from sync.gather import Joined, Links, Work
 from sync.joining import by_stamp, learn
 from sync.keeping import join_copies
@@ -88,7 +88,7 @@ def renewed_baseline(pair: Pair, tools: Tools) -> list[Op]:
     """A record that still is as it was when the mailbox was connected: said with the newest key."""
     item = pair.crm
     stored = tools.context.baseline.get(item.id) if isinstance(item, Item) else None
-    if not isinstance(item, Item) or stored is None or is_newest_baseline(stored, tools.keys):
+    if not isinstance(item, Item) or stored is None or is_current_baseline(stored, tools.keys):
         return []
     return [put_baseline(item.id, baseline_of(item, tools.translator(item.kind), tools.keys))]
 

@@ -294,11 +294,17 @@ async def _decision(
 ) -> Callable[[User], User]:
     """What becomes of the user as it is when it is written: `changes`, and what the user wants otherwise than the settings say (SPEC 5.2).
 
-    What it returns raises NotNow for what is frozen by then: another admin may have enabled the user meanwhile.
+    What it returns raises NotNow for what is frozen by then (another admin may have enabled the user meanwhile), Stale for a user who was paired
+    otherwise since.
     """
     default, folder = (await connector.settings.read()).sync_start, await has_folder(connector, before.mailbox)
 
     def decided(user: User) -> User:
+        if (user.mailbox, user.active) != (
+            before.mailbox,
+            before.active,
+        ):  # all that was looked at spoke of another mailbox
+            raise Stale
         changed = replace(user, **changes)  # type: ignore[arg-type]
         chosen, refused = preferred(user, change, changed.enabled, default, folder)
         if refused:

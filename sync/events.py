@@ -247,9 +247,9 @@ def baseline_of(item: Item, translator: Translator, digests: Digests) -> str:
     return f"{translator.version}\n{record_digest(item, translator, digests)}"
 
 
-def is_newest_baseline(stored: str, digests: Digests) -> bool:
+def is_current_baseline(stored: str, digests: Digests) -> bool:
     """Was it made with the key that is written with now?"""
-    return digests.is_newest(stored.partition("\n")[2])
+    return digests.is_current(stored.partition("\n")[2])
 
 
 def _masked(pair: Pair, context: Context) -> Pair:

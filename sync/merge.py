@@ -20,14 +20,14 @@ from sync.policy import KindPolicy, Winner
 class Digests(Protocol):
     """Keyed digests (sync.store.secrets.Keyring). `matches` is None when key or normaliser version are not known any more.
 
-    `is_newest`: was it made with the key that is written with now?
+    `is_current`: was it made with the key that is written with now?
     """
 
     def digest(self, link: str, pair: str, version: str, value: str) -> str: ...
 
     def matches(self, digest: str, link: str, pair: str, version: str, value: str) -> bool | None: ...
 
-    def is_newest(self, digest: str) -> bool: ...
+    def is_current(self, digest: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from sync.tools import Tools
 async def chunks(
     keys: Sequence[Key], work: Work, tools: Tools, size: int
 ) -> AsyncIterator[tuple[list[Planned], list[CrmSeries]]]:
-    """Pairs and what is planned for them, a chunk at a time; and records that become one series in the mailbox."""
+    """Pairs and what is planned for them, a chunk at a time, without those at rest; and records that become one series in the mailbox."""
     handles: dict[str, list[str]] = {}
     met: set[str] = set()
     for row in tools.pending.values():

@@ -2,7 +2,8 @@
 
 A comparison in full finds nearly all pairs as it found them the night before. To say so field pair by field pair takes some twenty-five digests an
 item; so when a pair was found at rest, its link remembers one digest of all that this was judged by: both items' fields, the base, and which
-pairs the mapping has. While it matches, merge would find nothing again, whatever the policy says: a policy decides about edits only.
+pairs the mapping has. While it matches nothing was edited, so merge would find nothing again, whatever the policy says: a policy decides about
+edits only.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def shape_of(translator: Translator, remap: Remap | None) -> str:
 
 def at_rest(link: Link, crm: Item, mailbox: Item, sealed: Sealed, shape: str) -> bool:
     """Is all as it was when the link was found at rest? False = look closely."""
-    if not link.rest or link.sent or not sealed.digests.is_newest(link.rest):
+    if not link.rest or link.sent or not sealed.digests.is_current(link.rest):
         return False
     judged = _judged(link, crm, mailbox, shape)
     return sealed.digests.matches(link.rest, sealed.link, _PAIR, sealed.version, judged) is True
@@ -43,7 +44,7 @@ def put_to_rest(link: Link, crm: Item, mailbox: Item, sealed: Sealed, translator
     As it is if something is edited (and may not be written), was never agreed on, or cannot be read.
     """
     whole = link.kind in Family.PEOPLE.kinds and not link.sent  # of events and tasks more is judged than their fields
-    newest = _is_newest(link.base, sealed)
+    newest = _is_current(link.base, sealed)
     if newest and not whole:
         return link
     ours, theirs = (values_of(item, translator, sealed) for item in (crm, mailbox))
@@ -61,11 +62,11 @@ def _untouched(crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Seale
             return False
         if pair.id in mailbox and not sealed.unchanged(Side.MAILBOX, pair.id, mailbox[pair.id]):
             return False
-    return _is_newest(sealed.base, sealed)
+    return _is_current({pair.id: sealed.base[pair.id] for pair in translator.pairs}, sealed)
 
 
-def _is_newest(base: Base, sealed: Sealed) -> bool:
-    return all(sealed.digests.is_newest(digest) for held in base.values() for digest in held)
+def _is_current(base: Base, sealed: Sealed) -> bool:
+    return all(sealed.digests.is_current(digest) for held in base.values() for digest in held)
 
 
 def _judged(link: Link, crm: Item, mailbox: Item, shape: str) -> str:

@@ -120,7 +120,8 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     work, marks, ordered = await _gather(tools, point, limits, full)
     links = await _linked(work, tools)
     keys = everything = keys_of(work, links)
-    if work.full and point.compared and point.under == tools.generation:
+    goes_on = point.under == tools.generation and point.compared_with == tools.keys.digest_key
+    if work.full and point.compared and goes_on:
         touched = {mark.crm_id for mark in marks} | {id_ for side, id_ in tools.pending if side is Side.CRM}
         keys = not_compared(keys, point.compared, touched, work)
     deletions = Deletions(tools, point, links if work.full else None)
@@ -137,21 +138,34 @@ async def run_mailbox(tools: Tools, limits: Limits, full: bool) -> Outcome:
     ]
     await tools.ledger.commit_groups(again)
     unfinished = planned < len(keys)
-    full_at, key = point.full_at, point.key
+    full_at, digest_key = point.full_at, point.digest_key
     if unfinished:
         await deletions.postpone()
-        before = point.compared if point.under == tools.generation else ""
+        before = point.compared if goes_on else ""
         compared = next((key.crm_id for key in reversed(keys[:planned]) if key.link), before)
-        after = replace(point, compared=compared if work.full else "", under=tools.generation)
+        after = replace(
+            point,
+            compared=compared if work.full else "",
+            compared_with=tools.keys.digest_key,
+            under=tools.generation,
+        )
         await tools.ledger.save_checkpoint(after)
     else:
         point = await deletions.execute(limits.batch)
         if work.full:
-            full_at, key = tools.at(), tools.keys.digest_key
+            full_at, digest_key = tools.at(), tools.keys.digest_key
             await tools.ledger.purge_journal((tools.now() - JOURNAL_KEPT).isoformat(timespec="seconds"))
         imported = point.imported or tools.family is not Family.PEOPLE
         await tools.ledger.save_checkpoint(
-            replace(point, cursor=work.cursor, run=tools.run, full_at=full_at, compared="", imported=imported, key=key)
+            replace(
+                point,
+                cursor=work.cursor,
+                run=tools.run,
+                full_at=full_at,
+                compared="",
+                imported=imported,
+                digest_key=digest_key,
+            )
         )
         await tools.registry.unmark(tools.context.policy.mailbox, marks)
         await calendar.settle_ordered(tools)
@@ -376,7 +390,7 @@ def _leave(action: Leave, pair: Pair, tools: Tools) -> list[Op]:
 
 
 def _nothing(pair: Pair, tools: Tools) -> list[Op]:
-    """Settled: whatever was pending about it is over."""
+    """Settled: whatever was pending about it is over, and it may rest."""
     ops: list[Op] = []
     for side, present in ((Side.CRM, pair.crm), (Side.MAILBOX, pair.mailbox)):
         if present and tools.pending.pop((side, present.id), None):

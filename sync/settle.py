@@ -51,7 +51,7 @@ def renewed(link: Link, sealed: Sealed, crm: Mapping[str, str], mailbox: Mapping
 
 
 def rekeyed(link: Link, crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Sealed) -> Link:
-    """The link with what an older key digested, and what still holds, under the newest one: of an old key that became known as little as can be.
+    """The link with what still holds digested by the key that is written with now: who learned an old key is told little.
 
     `crm`, `mailbox`: what both sides show.
     """
@@ -59,7 +59,7 @@ def rekeyed(link: Link, crm: Mapping[str, str], mailbox: Mapping[str, str], seal
 
 
 def _rekeyed(pair: str, held: Held, crm: Mapping[str, str], mailbox: Mapping[str, str], sealed: Sealed) -> Held:
-    if sealed.digests.is_newest(held.crm) and sealed.digests.is_newest(held.mailbox):
+    if sealed.digests.is_current(held.crm) and sealed.digests.is_current(held.mailbox):
         return held
     nobody = "" if is_person(pair) else None  # who is not on a list is not invited
     ours = crm.get(pair, nobody)

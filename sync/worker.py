@@ -301,7 +301,7 @@ class Worker:
         tools.written, tools.progressed = written, told
         night = agenda.last_night(row.id, self.now(), policy.calendar.zone)
         stale = not point.full_at or datetime.fromisoformat(point.full_at) < night
-        rotated = point.key not in ("", self.keys.digest_key)  # what an older key digested is digested anew
+        rotated = point.digest_key not in ("", self.keys.digest_key)  # what an older key digested is digested anew
         return await run_mailbox(tools, limits, row.full or stale or rotated)
 
     def _progressed(

@@ -61,6 +61,15 @@ PYTHON
 az keyvault secret set --vault-name "$vault" --name "$key" --file "$scratch/new" --encoding utf-8 --output none
 
 # References are read again once a day only; this asks for it now.
-site=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv)
-az rest --method post --url "$site/config/configreferences/appsettings/refresh?api-version=2022-03-01" --output none
+refresh() {
+    local site
+    site=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv) || return 1
+    az rest --method post --url "$site/config/configreferences/appsettings/refresh?api-version=2022-03-01" --output none
+}
+if ! refresh; then  # else the app would read it within a day, and the second step might come before
+    printf '%s' "$(<"$scratch/old")" >"$scratch/back"  # without the line's end that az prints
+    az keyvault secret set --vault-name "$vault" --name "$key" --file "$scratch/back" --encoding utf-8 --output none
+    echo "The app could not be told; the keys are as they were." >&2
+    exit 1
+fi
 echo "The app reads its secrets anew."

@@ -103,7 +103,8 @@ class Checkpoint:
     imported: bool = False  # calendar: the first synchronisation, which only imports, has ended
     turn: int = 0
     turn_at: str = ""  # when it began, ISO UTC, see `sync.settle.turn_of`
-    key: str = ""  # id of the key that digests were made with in the last comparison in full
+    digest_key: str = ""  # id of the key that the last comparison in full digested with
+    compared_with: str = ""  # the same of the one that `compared` speaks of
     under: int = 0  # generation of the board for which `compared` counts: settings or mapping that moved begin anew
 
 

@@ -1,7 +1,7 @@
 """Keys and secrets: names for table keys, digests for bases, encryption of what must be readable again, the client secret's place.
 
 Three kinds of keys, from the settings: INDEX_KEY (one, never changed: rows are found by what it makes), DIGEST_KEYS and
-ENCRYPTION_KEYS (newest first: the first one writes, all of them read). Nothing here writes a key, a secret or a plain text to a
+ENCRYPTION_KEYS (the first one writes, all of them read). Nothing here writes a key, a secret or a plain text to a
 disk, a log or an exception. Azure's packages are imported by `KeyVaultSecrets.connect`, not by this module.
 """
 
@@ -35,7 +35,7 @@ PATIENCE = 20.0
 """Seconds until a key vault has deleted a secret; a few are usual."""
 DIGEST_BYTES = 16  # 128 bits, 22 characters: a link holds some eighty of them in one property
 ONE = "32 random bytes in base64url (43 characters)"
-LIST = f"id:key pairs with commas between them, newest first; an id is 1 to 16 letters or digits, a key {ONE}"
+LIST = f"id:key pairs with commas between them, the first one writes; an id is 1 to 16 letters or digits, a key {ONE}"
 _ID = re.compile("[A-Za-z0-9]{1,16}")
 _TAG = re.compile("[A-Za-z0-9_-]{1,32}")
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
@@ -105,7 +105,7 @@ class Keyring:
         mine = self._body(key_id, link, pair, version, value)  # also of '': earlier versions digested it, too
         return body.isascii() and compare_digest(mine, body)
 
-    def is_newest(self, digest: str) -> bool:
+    def is_current(self, digest: str) -> bool:
         """Was it made with the key that is written with now? After a rotation what is settled is digested anew."""
         return digest.partition(".")[0] == self.digest_key
 

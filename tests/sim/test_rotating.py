@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -58,6 +59,24 @@ async def test_people_after_a_rotation() -> None:
     assert titles == {"Rossi": "dott.", "Verdi": ""}, "a deletion is still known as such"
     assert {r.fields.get("title", "") for r in world.crm.records.values() if not r.deleted} == {"dott.", ""}
     assert await world.settle(3) == 0
+
+
+async def test_a_comparison_that_began_before_the_rotation_begins_anew() -> None:
+    world = World(USERS)
+    await world.connect()
+    for number in range(20):
+        world.crm.add(Kind.CONTACT, "19x1", {"firstname": "Anna", "lastname": f"R{number}"})
+    await world.settle(3)
+    await world.registry.change_mailbox("mailbox-a", full=True)
+    world.time += timedelta(minutes=5)
+    usual, world.limits = world.limits, replace(world.limits, slice=timedelta(0))
+    outcome = await world.worker().run("mailbox-a")
+    assert outcome is not None
+    assert outcome.unfinished, "a slice of one chunk"
+    world.limits = usual
+    rotate(world)
+    await world.settle(1)
+    assert await keys_of_bases(world) == {"b"}
 
 
 @pytest.mark.parametrize("family", [Family.CALENDAR, Family.TASKS])

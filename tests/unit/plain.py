@@ -60,7 +60,7 @@ class PlainDigests:
             return None
         return digest == self.digest(link, pair, version, value)
 
-    def is_newest(self, digest: str) -> bool:
+    def is_current(self, digest: str) -> bool:
         return not digest.startswith("old:")
 
 

@@ -19,6 +19,7 @@ from sync.settings import Settings
 from sync.settings_commands import change_settings
 from sync.setup import Setup
 from sync.sides.base import CrmUser
+from sync.store.base import Stale
 from sync.store.ledger import Checkpoint, MailboxLedger, put_link
 from sync.tick import is_due, tick
 from sync.users import UserChange, preferred
@@ -95,6 +96,18 @@ async def test_enabling_freezes_the_start_that_is_there_when_it_is_written(world
     before_writing(world.rows, "users", choosing)
     anna = await commands.change_user(world.connector, ANNA, {"enabled": True})
     assert (anna.sync_start, anna.enabled) == ("2023-03-03", True)
+
+
+async def test_who_is_paired_otherwise_meanwhile_is_not_enabled(world: World) -> None:
+    """One enables the user while the other takes the mailbox away: enabled without one, nobody could say what that means."""
+    await commands.change_user(world.connector, ANNA, {"enabled": False})
+    unpairing = partial(commands.change_user, world.connector, ANNA, {"mailbox": ""})
+    before_writing(world.rows, "users", unpairing)
+    with pytest.raises(Stale):
+        await commands.change_user(world.connector, ANNA, {"enabled": True})
+    anna = await world.users.get(ANNA)
+    assert anna is not None
+    assert (anna.mailbox, anna.enabled) == ("", False)
 
 
 async def test_a_mailbox_keeps_the_folder_it_has(world: World) -> None:

@@ -222,6 +222,14 @@ def test_what_an_older_key_digested_is_digested_by_the_newest() -> None:
     assert rests(new, of_crm(ANNA), of_mailbox(CARD), ROTATED)
 
 
+def test_what_this_crm_cannot_use_now_hinders_nobody_from_resting() -> None:
+    """The mapping keeps the pair's base, which no key can renew: nobody reads what it was made of."""
+    old = rested(of_crm(ANNA), of_mailbox(CARD))
+    old = replace(old, base={**old.base, "cf_900~jobTitle": old.base["email~emailAddresses#1"]})
+    new = put_to_rest(old, of_crm(ANNA), of_mailbox(CARD), sealed_of(old, ROTATED), CONTACT, shape_of(CONTACT, None))
+    assert rests(new, of_crm(ANNA), of_mailbox(CARD), ROTATED)
+
+
 def test_an_edit_is_not_taken_for_what_was_agreed_on() -> None:
     old = agreed_on(of_crm(ANNA), of_mailbox(CARD))
     edited = of_crm({**ANNA, "email": "anna@other.example"})

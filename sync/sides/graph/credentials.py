@@ -168,7 +168,7 @@ class ManagedIdentity:
         self._assertion = ""
 
     async def refresh(self) -> None:
-        """A valid assertion, from memory or from the host. Raises RetryLater(ENTRA_UNREACHABLE)."""
+        """A valid assertion, from memory or from the host. Raises as `Tokens.get_token`."""
         from azure.core.exceptions import AzureError
         from azure.identity.aio import ManagedIdentityCredential
 

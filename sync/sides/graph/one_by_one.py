@@ -17,25 +17,31 @@ class OneByOne:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._refusals = 0
+        self._inside = self._refusals = 0
         self._last: SyncError | None = None
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
         """Alone in here. Raises what was raised in here while one waited; who comes later may ask anew."""
         seen = self._refusals
-        async with self._lock:
-            if self._last is not None and self._refusals != seen:
-                raise self._last.with_traceback(None)
-            try:
+        self._inside += 1
+        try:
+            async with self._lock:
+                if self._last is not None and self._refusals != seen:
+                    raise self._last.with_traceback(None)
                 yield
-            except SyncError as error:
+        except SyncError as error:
+            if error is not self._last:
                 self._refusals += 1
                 self._last = error
-                raise
+            raise
+        finally:
+            self._inside -= 1
+            if not self._inside:  # an exception holds on to everything that its callers worked with
+                self._last = None
 
     @asynccontextmanager
     async def between(self) -> AsyncIterator[None]:
-        """The same, of who asks nothing."""
+        """Alone in here, asking nothing: nobody else's refusal is raised."""
         async with self._lock:
             yield

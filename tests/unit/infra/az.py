@@ -69,6 +69,8 @@ def answer(words: list[str], state: dict[str, Any]) -> str:
             state["given"].append({"id": "given-1", **content(option(words, "--body"))})
             return ""
         case ["rest", *_] if option(words, "--method") == "post":
+            if state.get("deaf"):
+                raise KeyError("the app")
             state["refreshed"] = option(words, "--url")
             return ""
         case unknown:

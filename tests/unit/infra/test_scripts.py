@@ -223,6 +223,16 @@ def test_a_new_key_can_be_read_before_it_is_written_with(azure: Azure, key: str)
     assert azure.state["secrets"][key].split(",")[:2] == [waited, old]
 
 
+def test_a_key_of_which_the_app_could_not_be_told_is_not_there(azure: Azure) -> None:
+    """Else the second step would write with it before every instance can read it."""
+    before = {"digest-keys": f"k1:{'A' * 43}"}
+    azure.remember(secrets=before, deaf=True)
+    run = azure.run("scripts/rotate.sh", **OF_DEPLOYMENT, KEY="digest-keys")
+    assert run.returncode != 0
+    assert "as they were" in run.stderr
+    assert azure.state["secrets"] == before
+
+
 @pytest.mark.parametrize("lies_there", [{}, {"digest-keys": ""}, {"digest-keys": "ERROR: forbidden"}])
 def test_without_the_old_keys_nothing_is_placed(azure: Azure, lies_there: dict[str, str]) -> None:
     azure.remember(secrets=lies_there)
