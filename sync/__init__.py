@@ -6,6 +6,7 @@ a *run* of one mailbox (`run`). A run
     gather   the mailbox's delta, the marks and the pending ids; the links of both; each other side's present value    I/O
     match    items without a link: stamp, e-mail with agreeing names, name and company                                 pure
     plan     pairs -> actions, each with its reason: `plan.plan_pair`, a table of 3 x 3 cells, and `merge` by field    pure
+             (without those in which nothing was edited since they were found at rest: `resting`)
     brake    more deletions than normal become a hold                                                                  pure
     apply    intent -> call -> result, in batches; deletions last                                                      I/O
     record   links, bases, pending rows, history in one transaction; the checkpoint when all before it is settled      I/O
